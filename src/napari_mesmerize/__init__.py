@@ -1,1 +1,85 @@
-"""Calcium-imaging analysis in napari, from a script and on the command line."""
+"""Calcium-imaging analysis in napari, from a script and on the command line.
+
+The names below are the public API; each is loaded when it is first used, so that
+importing the package stays cheap.
+"""
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from napari_mesmerize.cnmf import (
+        Cnmf3dParams,
+        CnmfeParams,
+        CnmfParams,
+        extract_components,
+    )
+    from napari_mesmerize.components import Components
+    from napari_mesmerize.io import list_recordings, read_recording
+    from napari_mesmerize.motion import (
+        PiecewiseParams,
+        RigidParams,
+        apply_motion,
+        correct_motion,
+    )
+    from napari_mesmerize.project import create_project, open_project
+    from napari_mesmerize.recording import as_recording
+    from napari_mesmerize.traces import dff, extract_traces
+
+__all__ = [
+    "Cnmf3dParams",
+    "CnmfParams",
+    "CnmfeParams",
+    "Components",
+    "PiecewiseParams",
+    "RigidParams",
+    "__version__",
+    "apply_motion",
+    "as_recording",
+    "correct_motion",
+    "create_project",
+    "dff",
+    "extract_components",
+    "extract_traces",
+    "list_recordings",
+    "open_project",
+    "read_recording",
+    "simulate",
+]
+
+_HOMES = {
+    "Cnmf3dParams": "cnmf",
+    "CnmfParams": "cnmf",
+    "CnmfeParams": "cnmf",
+    "Components": "components",
+    "PiecewiseParams": "motion",
+    "RigidParams": "motion",
+    "apply_motion": "motion",
+    "as_recording": "recording",
+    "correct_motion": "motion",
+    "create_project": "project",
+    "dff": "traces",
+    "extract_components": "cnmf",
+    "extract_traces": "traces",
+    "list_recordings": "io",
+    "simulate": "simulate",
+    "open_project": "project",
+    "read_recording": "io",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name == "__version__":
+        from importlib.metadata import version
+
+        return version("napari-mesmerize")
+    if name not in _HOMES:
+        raise AttributeError(f"napari_mesmerize has no attribute '{name}'.")
+    module = importlib.import_module(f"napari_mesmerize.{_HOMES[name]}")
+    value = getattr(module, name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)
