@@ -1,0 +1,71 @@
+"""The command line: ``napari-mesmerize``, a thin layer over the same functions."""
+
+import sys
+import traceback
+from collections.abc import Sequence
+
+import click
+import typer
+
+from napari_mesmerize.cli.output import print_error, print_json
+from napari_mesmerize.errors import MesmerizeError
+
+EXIT_FAILED, EXIT_INTERRUPTED = 1, 130
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run a command; return 0 only when its work is done.
+
+    Errors become one readable paragraph on standard error (with ``--json`` also an
+    object ``{"error": ...}`` on standard output); ``--debug``, anywhere on the line,
+    adds the traceback.
+    """
+    from napari_mesmerize.cli.commands import app
+
+    words = list(sys.argv[1:] if arguments is None else arguments)
+    debug = "--debug" in words
+    words = [word for word in words if word != "--debug"]
+    try:
+        code = typer.main.get_command(app).main(
+            words, prog_name="napari-mesmerize", standalone_mode=False
+        )
+    except click.ClickException as error:
+        error.show()
+        return _fail(error, error.format_message(), words, error.exit_code, shown=True)
+    except (click.Abort, KeyboardInterrupt):
+        print_error("Interrupted; what was not finished was removed.")
+        return EXIT_INTERRUPTED
+    except MesmerizeError as error:
+        return _fail(error, str(error), words, EXIT_FAILED, debug=debug)
+    except MemoryError as error:
+        text = (
+            "Memory ran out. Close other programs, or give a smaller --max-memory."
+        )
+        return _fail(error, text, words, EXIT_FAILED, debug=debug)
+    except OSError as error:
+        return _fail(error, f"{error}.", words, EXIT_FAILED, debug=debug)
+    except Exception as error:  # noqa: BLE001 - the last place before the user
+        text = (
+            f"{type(error).__name__}: {error}. This is a fault of napari-mesmerize; "
+            "run the command again with --debug and report what it prints."
+        )
+        return _fail(error, text, words, EXIT_FAILED, debug=debug)
+    return code if isinstance(code, int) else 0
+
+
+def _fail(
+    error: BaseException,
+    text: str,
+    words: Sequence[str],
+    code: int,
+    *,
+    debug: bool = False,
+    shown: bool = False,
+) -> int:
+    if debug:
+        traceback.print_exception(error)
+    if not shown:
+        print_error(text)
+    if "--json" in words:
+        print_json({"error": text, "type": type(error).__name__})
+    return code

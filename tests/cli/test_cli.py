@@ -1,0 +1,193 @@
+import json
+
+import numpy as np
+import pytest
+import tifffile
+import zarr
+
+from napari_mesmerize.cli import main
+from napari_mesmerize.components import Components
+from napari_mesmerize.motion import PiecewiseParams, RigidParams
+from napari_mesmerize.project import open_project
+from napari_mesmerize.simulate import simulate
+
+
+@pytest.fixture(scope="module")
+def movie(tmp_path_factory):
+    """A small recording on disk, with its frame rate beside it."""
+    path = tmp_path_factory.mktemp("recordings") / "mouse.tif"
+    recording, _ = simulate("2p-small", "rigid", 1, shape=(300, 64, 64), n_cells=15)
+    tifffile.imwrite(path, recording.to_numpy(), photometric="minisblack")
+    facts = {"origin": "simulation", "fps": 15.0, "date": "20260101_120000"}
+    path.with_suffix(".json").write_text(json.dumps(facts))
+    return path
+
+
+@pytest.fixture(scope="module")
+def project(movie, tmp_path_factory):
+    """A project with one sample, made by ``run``."""
+    folder = tmp_path_factory.mktemp("projects") / "study"
+    assert main([*_run(movie, folder), "--json"]) == 0
+    return folder
+
+
+def _run(movie, folder, trial="1"):
+    names = ["--project", str(folder), "--animal", "m1", "--trial", trial]
+    return ["run", str(movie), *names]
+
+
+def _json(capsys):
+    return json.loads(capsys.readouterr().out)
+
+
+def test_version_and_help_end_well(capsys):
+    assert main(["--version"]) == 0
+    assert capsys.readouterr().out.strip()
+    assert main(["--help"]) == 0
+    assert "doctor" in capsys.readouterr().out
+
+
+def test_info_says_what_a_file_holds(movie, capsys):
+    assert main(["info", str(movie), "--json"]) == 0
+    (found,) = _json(capsys)["recordings"]
+    assert found["shape"] == [300, 64, 64]
+    assert found["dims"] == ["frame", "y", "x"]
+    assert found["frame_rate"] == 15.0
+    assert found["duration_s"] == pytest.approx(20.0)
+    assert main(["info", str(movie)]) == 0
+    text = capsys.readouterr().out
+    assert "15 Hz" in text
+    assert "300 frame" in text
+
+
+def test_an_error_is_one_paragraph_without_a_traceback(tmp_path, capsys):
+    path = tmp_path / "notes.tif"
+    path.write_text("these are notes")
+    assert main(["info", str(path)]) == 1
+    printed = capsys.readouterr()
+    assert "notes.tif" in printed.err
+    assert "Traceback" not in printed.err
+    assert printed.out == ""
+
+
+def test_debug_shows_the_traceback_and_json_the_error(tmp_path, capsys):
+    path = tmp_path / "notes.tif"
+    path.write_text("these are notes")
+    assert main(["info", "--debug", str(path), "--json"]) == 1
+    printed = capsys.readouterr()
+    assert "Traceback" in printed.err
+    assert "notes.tif" in json.loads(printed.out)["error"]
+
+
+def test_a_missing_file_is_named(tmp_path, capsys):
+    assert main(["info", str(tmp_path / "absent.tif")]) == 1
+    assert "absent.tif" in capsys.readouterr().err
+
+
+def test_an_unknown_option_is_a_usage_error(capsys):
+    assert main(["info", "--fast"]) == 2
+    assert "--fast" in capsys.readouterr().err
+
+
+def test_motion_writes_the_corrected_recording(movie, tmp_path, capsys):
+    out = tmp_path / "corrected.zarr"
+    words = ["motion", str(movie), str(out), "--max-shift", "9", "--json"]
+    assert main(words) == 0
+    report = _json(capsys)
+    assert report["n_frames"] == 300
+    assert max(report["largest_shift_px"]) > 0.5
+    assert zarr.open(out, mode="r")
+    assert main(words) == 1
+    assert "corrected.zarr" in capsys.readouterr().err
+    assert main([*words, "--overwrite"]) == 0
+
+
+@pytest.mark.parametrize("model", [RigidParams, PiecewiseParams])
+def test_motion_has_an_option_for_every_parameter(model, capsys, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "200")
+    monkeypatch.setenv("TERMINAL_WIDTH", "200")
+    assert main(["motion", "--help"]) == 0
+    text = capsys.readouterr().out
+    for name in model.model_fields:
+        assert f"--{name.replace('_', '-')}" in text
+
+
+def test_motion_says_which_parameter_does_not_fit(movie, tmp_path, capsys):
+    words = ["motion", str(movie), str(tmp_path / "o.zarr"), "--max-shift", "-3"]
+    assert main(words) == 1
+    assert "max_shift=-3" in capsys.readouterr().err
+    assert main([*words[:3], "--engine", "elastic"]) == 1
+    assert "rigid, piecewise" in capsys.readouterr().err
+
+
+def test_extract_writes_components_and_never_replaces_unasked(movie, tmp_path, capsys):
+    out = tmp_path / "components.zarr"
+    assert main(["extract", str(movie), str(out), "--json"]) == 0
+    report = _json(capsys)
+    components = Components.load(out)
+    assert len(components) == report["n_components"] > 3
+    assert main(["extract", str(movie), str(out)]) == 1
+    assert "--overwrite" in capsys.readouterr().err
+
+
+def test_extract_reads_parameters_from_a_file(movie, tmp_path, capsys):
+    params = tmp_path / "params.json"
+    params.write_text('{"cell_diametre": 9}')
+    words = ["extract", str(movie), str(tmp_path / "o.zarr"), "--params", str(params)]
+    assert main(words) == 1
+    assert "cell_diameter" in capsys.readouterr().err
+    params.write_text("{")
+    assert main(words) == 1
+    assert "params.json is not JSON" in capsys.readouterr().err
+    assert not (tmp_path / "o.zarr").exists()
+
+
+def test_run_makes_a_project_with_a_sample(project, capsys):
+    sample = open_project(project).sample("m1-_-1")
+    assert len(sample.rois) > 3
+    assert sample.rois["accepted"].any()
+    operations = [step["operation"] for step in sample.history]
+    assert operations == ["correct_motion", "extract_components"]
+    assert main(["project", "ls", str(project), "--json"]) == 0
+    (row,) = _json(capsys)["samples"]
+    assert row["sample_id"] == "m1-_-1"
+    assert row["n_rois"] == len(sample.rois)
+    assert main(["project", "show", str(project), "m1-_-1"]) == 0
+    text = capsys.readouterr().out
+    assert "correct_motion" in text
+    assert main(["project", "show", str(project), "m1-_-1", "--json"]) == 0
+    assert _json(capsys)["n_rois"] == len(sample.rois)
+
+
+def test_run_refuses_an_existing_sample_before_the_work(movie, project, capsys):
+    assert main(_run(movie, project)) == 1
+    assert "m1-_-1" in capsys.readouterr().err
+
+
+def test_run_without_steps_and_overwrite(movie, project, capsys):
+    words = [*_run(movie, project), "--motion", "none", "--extract", "none"]
+    assert main([*words, "--overwrite", "--no-keep-recording", "--json"]) == 0
+    assert _json(capsys)["n_rois"] == 0
+    sample = open_project(project).sample("m1-_-1")
+    np.testing.assert_array_equal(
+        sample.open_recording()[7].to_numpy(), tifffile.imread(movie, key=7)
+    )
+
+
+def test_run_names_unknown_engines_and_sections(movie, tmp_path, capsys):
+    assert main([*_run(movie, tmp_path / "p"), "--motion", "elastic"]) == 1
+    assert "rigid, piecewise, none" in capsys.readouterr().err
+    params = tmp_path / "params.json"
+    params.write_text('{"movement": {}}')
+    assert main([*_run(movie, tmp_path / "p"), "--params", str(params)]) == 1
+    assert "movement" in capsys.readouterr().err
+    assert not (tmp_path / "p").exists()
+
+
+def test_doctor_reports_versions_memory_and_disk(capsys):
+    assert main(["doctor", "--no-graphics", "--json"]) == 0
+    checks = {check["name"]: check for check in _json(capsys)["checks"]}
+    assert checks["numpy"]["found"] == np.__version__
+    assert checks["memory"]["found"].endswith("GiB free")
+    assert main(["doctor", "--no-graphics"]) == 0
+    assert "numpy" in capsys.readouterr().out
