@@ -1,0 +1,122 @@
+"""What importing the package costs, what it brings along, and who may import whom."""
+
+import importlib
+import json
+import re
+import subprocess
+import sys
+import tomllib
+from importlib.metadata import requires
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+LIMIT_S = 0.5
+WINDOWS = ("PyQt5", "PyQt6", "PySide2", "PySide6", "qtpy", "magicgui", "napari", "vispy")
+COPYLEFT = ("pyqt5", "pyqt6", "isx", "caiman", "suite2p", "sima", "cellpose", "fissa")
+PUBLIC = {
+    "Components",
+    "correct_motion",
+    "create_project",
+    "dff",
+    "extract_components",
+    "extract_traces",
+    "list_recordings",
+    "open_project",
+    "read_recording",
+    "simulate",
+}
+
+
+def run_python(code: str) -> str:
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=120,
+    )
+    return done.stdout
+
+
+def test_importing_costs_less_than_half_a_second():
+    code = (
+        "import time; start = time.perf_counter(); import napari_mesmerize;"
+        "print(time.perf_counter() - start)"
+    )
+    assert min(float(run_python(code)) for _ in range(3)) < LIMIT_S
+
+
+@pytest.mark.parametrize(
+    "module", ["napari_mesmerize", "napari_mesmerize.cli", "napari_mesmerize.project"]
+)
+def test_importing_brings_no_window(module):
+    code = f"import json, sys, {module}; print(json.dumps(sorted(sys.modules)))"
+    loaded = {name.split(".")[0] for name in json.loads(run_python(code))}
+    assert not loaded & set(WINDOWS)
+
+
+def test_the_public_names_exist():
+    package = importlib.import_module("napari_mesmerize")
+    assert set(package.__all__) >= PUBLIC
+    for name in package.__all__:
+        assert getattr(package, name) is not None, name
+        assert name in dir(package)
+    with pytest.raises(AttributeError, match="no_such_name"):
+        _ = package.no_such_name
+
+
+def test_simulate_stays_a_function_when_its_module_is_imported_first():
+    code = (
+        "import napari_mesmerize.simulate, napari_mesmerize as m;"
+        "from napari_mesmerize import simulate;"
+        "print(callable(simulate) and callable(m.simulate))"
+    )
+    assert run_python(code).strip() == "True"
+
+
+def test_imports_point_one_way():
+    pytest.importorskip("importlinter")
+    done = subprocess.run(
+        [Path(sys.executable).with_name("lint-imports"), "--no-cache"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_every_part_is_in_the_import_contract():
+    contracts = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))
+    layers = contracts["tool"]["importlinter"]["contracts"][0]["layers"]
+    named = set(re.findall(r"napari_mesmerize\.(\w+)", " ".join(layers)))
+    package = ROOT / "src" / "napari_mesmerize"
+    parts = {
+        path.stem
+        for path in package.iterdir()
+        if path.suffix == ".py" or (path / "__init__.py").exists()
+    }
+    parts = {part for part in parts if not part.startswith("_")}
+    assert parts <= named, f"not in any layer: {sorted(parts - named)}"
+
+
+def test_the_package_depends_on_no_copyleft_and_no_qt_binding():
+    needed = {
+        re.split(r"[^\w.-]", requirement)[0].lower()
+        for requirement in requires("napari-mesmerize") or []
+    }
+    assert not needed & set(COPYLEFT)
+    assert "pyside6" not in needed
+
+
+def test_the_readme_names_no_command_that_does_not_exist():
+    from typer.main import get_command
+
+    from napari_mesmerize.cli.commands import app
+
+    known = set(get_command(app).commands)
+    text = (ROOT / "README.md").read_text("utf-8")
+    named = set(re.findall(r"^\s*\$? ?napari-mesmerize ([a-z]\w*)", text, re.MULTILINE))
+    assert named <= known
