@@ -25,11 +25,12 @@ from npe2 import PluginManager, PluginManifest
 manifest = PluginManifest.from_distribution("napari-mesmerize")
 manager = PluginManager()
 manager.discover()
+names = {found.name for found in manager.iter_manifests()}
 print(json.dumps({
     "package": str(pathlib.Path(napari_mesmerize.__file__).parent),
     "name": manifest.name,
     "commands": len(manifest.contributions.commands),
-    "discovered": "napari-mesmerize" in {found.name for found in manager.iter_manifests()},
+    "discovered": "napari-mesmerize" in names,
 }))
 """
 
@@ -85,7 +86,9 @@ def new_environment(tmp_path):
 
 def install(python, *what):
     command = [sys.executable, "-m", "pip", "--python", python, "install", "--quiet"]
-    if subprocess.run([sys.executable, "-m", "pip", "--version"], check=False).returncode:
+    if subprocess.run(
+        [sys.executable, "-m", "pip", "--version"], check=False
+    ).returncode:
         pytest.skip("pip is not installed beside this Python")
     run(*command, "--no-deps", "--no-build-isolation", "--ignore-installed", *what)
 
@@ -115,7 +118,9 @@ def test_wheel_and_sdist_hold_what_they_should(distributions):
         text = archive.read(metadata).decode()
     wanted = {MANIFEST, f"{PACKAGE}/py.typed", f"{PACKAGE}/__init__.py"}
     assert names >= wanted
-    assert {name.split("/")[0] for name in names if ".dist-info" not in name} == {PACKAGE}
+    assert {name.split("/")[0] for name in names if ".dist-info" not in name} == {
+        PACKAGE
+    }
     assert "Classifier: Framework :: napari" in text
     assert "License-Expression: BSD-3-Clause" in text
     with tarfile.open(sdist) as archive:
