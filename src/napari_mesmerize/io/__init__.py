@@ -1,0 +1,15 @@
+"""Files to recordings: what a file holds, and opening it, whatever the format."""
+
+from napari_mesmerize.io.common import ReadWarning, RecordingInfo
+from napari_mesmerize.io.readers import READERS, SUFFIXES, Reader
+from napari_mesmerize.io.reading import list_recordings, read_recording
+
+__all__ = [
+    "READERS",
+    "SUFFIXES",
+    "ReadWarning",
+    "Reader",
+    "RecordingInfo",
+    "list_recordings",
+    "read_recording",
+]

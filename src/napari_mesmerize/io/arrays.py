@@ -1,0 +1,136 @@
+"""Any array on disk with named axes as recordings, one a channel."""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from napari_mesmerize.errors import ParameterError
+from napari_mesmerize.io.common import Item, RecordingInfo, kind_of, native
+
+DEFAULT_AXES = {2: "YX", 3: "TYX", 4: "TZYX", 5: "TZCYX"}
+
+
+class ArrayFrames:
+    """Frames of an array whose axes lie in any order.
+
+    Parameters
+    ----------
+    array : object
+        With ``shape``, ``dtype`` and ``__getitem__`` for slices and integers.
+    axes : str
+        A letter per axis of the array.
+    channel : int
+        Which channel, if there is an axis C.
+    """
+
+    def __init__(self, array: Any, axes: str, channel: int = 0) -> None:
+        self._array = array
+        self._axes = axes
+        self._channel = channel
+        self._dims = "TZYX" if "Z" in axes else "TYX"
+        sizes = dict(zip(axes, array.shape, strict=True))
+        self.shape = tuple(int(sizes.get(letter, 1)) for letter in self._dims)
+        self.dtype = np.dtype(array.dtype).newbyteorder("=")
+
+    def __getitem__(self, frames: slice) -> NDArray[Any]:
+        key = tuple(
+            frames if a == "T" else self._channel if a == "C" else slice(None)
+            for a in self._axes
+        )
+        block = native(np.asarray(self._array[key]))
+        left = self._axes.replace("C", "")
+        if "T" not in left:
+            block, left = block[np.newaxis][frames], "T" + left
+        return block.transpose([left.index(letter) for letter in self._dims])
+
+
+def parse_axes(axes: str | None, shape: tuple[int, ...], name: str) -> str:
+    """Return a letter for each axis of an array; T first if the user named none.
+
+    Raises
+    ------
+    ParameterError
+        If the letters do not fit the shape.
+    """
+    if axes is None:
+        if len(shape) not in DEFAULT_AXES:
+            raise ParameterError(
+                f"{name} has shape {shape}; a recording has 2 to 5 axes."
+            )
+        return DEFAULT_AXES[len(shape)]
+    letters = axes.upper()
+    fits = len(letters) == len(shape) == len(set(letters))
+    if not fits or not {"Y", "X"} <= set(letters) <= set("TZCYX"):
+        raise ParameterError(
+            f"axes='{axes}' does not fit {name} of shape {shape}: give one letter an "
+            "axis, each once, of T, Z, C, Y, X; Y and X must be among them."
+        )
+    return letters
+
+
+def array_items(
+    array: Any,
+    *,
+    name: str,
+    axes: str,
+    selection: str = "",
+    opener: Callable[[], Any] | None = None,
+    times: Callable[[], ArrayLike | None] = lambda: None,
+    meta: Mapping[str, Any] | None = None,
+    notes: tuple[str, ...] = (),
+    channels: tuple[str, ...] = (),
+    problem: str = "",
+    **facts: Any,
+) -> list[Item]:
+    """Return an item for each channel of an array.
+
+    Parameters
+    ----------
+    array : object
+        With ``shape`` and ``dtype``.
+    name, axes : str
+        Name to show; a letter per axis.
+    selection : str
+        What names it within its file.
+    opener : callable, optional
+        Returns the array for reading; default ``array`` itself.
+    **facts
+        Further fields of :class:`RecordingInfo`.
+    """
+    sizes = dict(zip(axes, array.shape, strict=True))
+    n_channels = int(sizes.get("C", 1))
+    dims = "TZYX" if "Z" in axes else "TYX"
+    shape = tuple(int(sizes.get(letter, 1)) for letter in dims)
+    if np.dtype(array.dtype).kind not in "buif":
+        problem = problem or (
+            f"its values have type {array.dtype}, expected integers or real numbers"
+        )
+    if 0 in shape:
+        problem = problem or f"it has shape {tuple(array.shape)}: no frames are in it"
+    items = []
+    for c in range(n_channels):
+        parts = [selection] if selection else []
+        parts += [f"channel-{c}"] if n_channels > 1 else []
+        label = channels[c] if c < len(channels) else None
+        info = RecordingInfo(
+            selection="/".join(parts) or "array-0",
+            name=" ".join([name, label or f"channel {c}"]) if n_channels > 1 else name,
+            shape=shape,
+            dtype=str(np.dtype(array.dtype).newbyteorder("=")),
+            kind="other" if problem else kind_of(shape),
+            channel=label or (f"channel {c}" if n_channels > 1 else None),
+            problem=problem,
+            **facts,
+        )
+        items.append(
+            Item(
+                info,
+                lambda c=c: ArrayFrames(opener() if opener else array, axes, c),  # type: ignore[misc]
+                times,
+                meta or {},
+                notes,
+            )
+        )
+    return items

@@ -1,0 +1,133 @@
+"""Facts of a recording from a file beside it; one function per dialect."""
+
+import json
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from napari_mesmerize.errors import ReadError
+from napari_mesmerize.io.common import iso_date, positive, warn
+
+Facts = dict[str, Any]
+
+
+def json_minimal(content: Mapping[str, Any]) -> Facts | None:
+    """Return the facts of a JSON file with ``origin``, ``fps`` and ``date``.
+
+    Further keys of the recording's own names (``pixel_size_um``, ``z_step_um``) are
+    understood too; everything goes into ``meta``.
+    """
+    if not {"fps", "origin", "date", "frame_rate"} & set(content):
+        return None
+    rate = content.get("fps", content.get("frame_rate"))
+    size = content.get("pixel_size_um")
+    if isinstance(size, int | float):
+        size = [size, size]
+    sizes = [positive(s) for s in size] if isinstance(size, list) else []
+    return {
+        "frame_rate": positive(rate),
+        "date": iso_date(content.get("date")),
+        "origin": _text(content.get("origin")),
+        "pixel_size_um": tuple(sizes) if len(sizes) == 2 and all(sizes) else None,
+        "z_step_um": positive(content.get("z_step_um")),
+    }
+
+
+def awesome_imager(content: Mapping[str, Any]) -> Facts | None:
+    """Return the facts of a JSON file by AwesomeImager."""
+    if "framerate" not in content:
+        return None
+    stamp = f"{content.get('date', '')}_{content.get('time', '')}"
+    return {
+        "frame_rate": positive(content["framerate"]),
+        "date": iso_date(stamp) or iso_date(content.get("date")),
+        "origin": " ".join(f"AwesomeImager {content.get('version', '')}".split()),
+    }
+
+
+def inscopix_export(content: Mapping[str, Any]) -> Facts | None:
+    """Return the facts of the JSON file of an Inscopix export."""
+    exposure = positive(content.get("Exposure Time (ms)"))
+    if exposure is None:
+        return None
+    return {
+        "frame_rate": 1000 / exposure,
+        "origin": _text(content.get("Microscope Type")) or "Inscopix",
+    }
+
+
+METADATA_FORMATS: dict[str, Callable[[Mapping[str, Any]], Facts | None]] = {
+    "AwesomeImager": awesome_imager,
+    "inscopix_export": inscopix_export,
+    "json_minimal": json_minimal,
+}
+
+
+def read_facts(path: Path) -> tuple[Facts, dict[str, Any]]:
+    """Read a metadata JSON file.
+
+    Returns
+    -------
+    facts : dict
+        What it says of the recording; unknown facts are absent.
+    content : dict
+        All of it.
+
+    Raises
+    ------
+    ReadError
+        If it is no JSON, or of no dialect in ``METADATA_FORMATS``.
+    """
+    try:
+        content = json.loads(path.read_text("utf-8-sig"))
+    except (OSError, ValueError, RecursionError) as error:
+        raise ReadError(
+            f"{path.name} can not be read as JSON: {error}. Correct it, for instance "
+            '{"origin": "my microscope", "fps": 10.0, "date": "20201123_172345"}.'
+        ) from error
+    if isinstance(content, dict):
+        for parse in METADATA_FORMATS.values():
+            facts = parse(content)
+            if facts is not None:
+                _check(path, content, facts)
+                return {k: v for k, v in facts.items() if v is not None}, content
+    raise ReadError(
+        f"{path.name} says nothing known about a recording; expected the keys "
+        "'origin', 'fps' and 'date'."
+    )
+
+
+def _check(path: Path, content: Mapping[str, Any], facts: Facts) -> None:
+    for key, fact in (("fps", "frame_rate"), ("date", "date")):
+        if content.get(key) not in (None, "") and facts.get(fact) is None:
+            expected = (
+                "a number above 0"
+                if key == "fps"
+                else "'YYYYMMDD_HHMMSS' or ISO 8601, such as '20201123_172345'"
+            )
+            warn(
+                f"{path.name}: {key}={content[key]!r} is not understood and left out; "
+                f"expected {expected}."
+            )
+
+
+def find_metadata(path: Path) -> Path | None:
+    """Return the metadata file beside a recording, if there is one."""
+    if path.is_dir():
+        inside = [
+            path / "metadata.json",
+            path / "meta.json",
+            path / f"{path.name}.json",
+        ]
+        candidates = [path.with_name(path.name + ".json"), *inside]
+    else:
+        stem = path.name
+        candidates = []
+        while "." in stem:
+            stem = stem.rpartition(".")[0]
+            candidates.append(path.with_name(stem + ".json"))
+    return next((c for c in candidates if c.is_file() and c != path), None)
+
+
+def _text(value: Any) -> str | None:
+    return value.strip() or None if isinstance(value, str) else None

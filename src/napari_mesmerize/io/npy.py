@@ -1,0 +1,45 @@
+"""NumPy ``.npy`` files, memory-mapped; never pickled ones."""
+
+from pathlib import Path
+
+import numpy as np
+
+from napari_mesmerize.errors import ReadError
+from napari_mesmerize.io.arrays import array_items, parse_axes
+from napari_mesmerize.io.common import Item, check_file
+
+
+def scan(path: Path, *, axes: str | None = None) -> list[Item]:
+    """Return the recordings in a ``.npy`` file (one a channel).
+
+    Parameters
+    ----------
+    path : pathlib.Path
+        The file.
+    axes : str, optional
+        A letter per axis; default ``TYX`` or ``TZYX``.
+
+    Raises
+    ------
+    ReadError
+        If it is no such file, truncated, or holds Python objects.
+    """
+    check_file(path)
+    try:
+        array = np.load(path, mmap_mode="r", allow_pickle=False)
+    except (
+        ValueError,
+        OSError,
+        EOFError,
+        TypeError,
+        SyntaxError,
+        MemoryError,
+    ) as error:
+        raise ReadError(
+            f"{path.name} can not be read as a NumPy array: {error}. Expected a whole "
+            "file by numpy.save that holds numbers."
+        ) from error
+    if not isinstance(array, np.ndarray):
+        raise ReadError(f"{path.name} is not a single NumPy array.")
+    letters = parse_axes(axes, array.shape, path.name)
+    return array_items(array, name=path.stem, axes=letters)

@@ -1,0 +1,72 @@
+"""Which reader opens which files, by suffix."""
+
+import importlib
+import inspect
+from pathlib import Path
+from typing import Any, NamedTuple, cast
+
+from napari_mesmerize.errors import ParameterError, ReadError
+from napari_mesmerize.io.common import Item
+from napari_mesmerize.io.files import suffix_of
+
+
+class Reader(NamedTuple):
+    """A format: its title, and the module whose ``scan`` lists what a file holds.
+
+    ``scan(path, **options) -> list[Item]`` reads headers only; ``axes`` is one of its
+    options where axes can be named.
+    """
+
+    title: str
+    module: str
+
+    def scan(self, path: Path, **options: Any) -> list[Item]:
+        """List the recordings in a file.
+
+        Raises
+        ------
+        ParameterError
+            If the format has no such option.
+        """
+        function = importlib.import_module(self.module).scan
+        known = [p for p in inspect.signature(function).parameters if p != "path"]
+        unknown = [name for name in options if name not in known]
+        if unknown:
+            raise ParameterError(
+                f"Reading {self.title} files has no option '{unknown[0]}'; it has "
+                f"{', '.join(known) or 'none'}."
+            )
+        return cast(list[Item], function(path, **options))
+
+
+_IO = "napari_mesmerize.io"
+_TIFF = Reader("TIFF", f"{_IO}.tiff")
+
+READERS: dict[str, Reader] = {
+    ".tif": _TIFF,
+    ".tiff": _TIFF,
+    ".btf": _TIFF,
+    ".tf8": _TIFF,
+    ".npy": Reader("NumPy", f"{_IO}.npy"),
+}
+
+SUFFIXES = tuple(READERS)
+
+
+def scan_file(path: Path, options: dict[str, Any]) -> list[Item]:
+    """List the recordings in a file with the reader of its suffix.
+
+    Raises
+    ------
+    ReadError
+        If nothing is there, the suffix is unknown or the file damaged.
+    """
+    suffix = suffix_of(path, READERS)
+    if not path.exists():
+        raise ReadError(f"{path} does not exist; check the name and the folder.")
+    if suffix is None:
+        raise ReadError(
+            f"{path.name} has no known suffix; known are {', '.join(READERS)}. Rename "
+            "it to what it is, or export it as TIFF."
+        )
+    return READERS[suffix].scan(path, **options)

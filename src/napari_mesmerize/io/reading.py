@@ -1,0 +1,280 @@
+"""Open recordings, and list what files hold, whatever their format."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import xarray as xr
+from numpy.typing import NDArray
+
+from napari_mesmerize.errors import MesmerizeError, ReadError
+from napari_mesmerize.history import StepTimer
+from napari_mesmerize.io.common import (
+    Item,
+    RecordingInfo,
+    choose,
+    rate_spread,
+    source_of,
+    warn,
+)
+from napari_mesmerize.io.files import JoinedFrames, PathLike, expand
+from napari_mesmerize.io.metadata import find_metadata, read_facts
+from napari_mesmerize.io.readers import READERS, scan_file
+from napari_mesmerize.recording import Frames, lazy_recording
+
+
+def list_recordings(
+    path: PathLike | Sequence[PathLike], **options: Any
+) -> list[RecordingInfo]:
+    """List what a file holds, without reading pixels.
+
+    Parameters
+    ----------
+    path : path or sequence of paths
+        A file; a folder, a glob or a list of files that are one recording.
+    **options
+        Options of the format, such as ``axes``.
+
+    Returns
+    -------
+    list of RecordingInfo
+        A recording per session, unit, series and channel. What can not be opened is
+        listed with its ``problem``.
+
+    Raises
+    ------
+    ReadError
+        If nothing is there, the format is unknown or the file damaged.
+    """
+    files = expand(path, READERS)
+    items = scan_file(files[0], options)
+    if len(files) == 1:
+        return [item.info for item in items]
+    infos = []
+    for item in items:
+        parts = [
+            choose(scan_file(f, options), item.info.selection, f) for f in files[1:]
+        ]
+        n_frames = item.info.n_frames + sum(part.info.n_frames for part in parts)
+        kind = "movie" if n_frames > 1 else item.info.kind
+        shape = (n_frames, *item.info.shape[1:])
+        infos.append(_replaced(item.info, shape=shape, kind=kind))
+    return infos
+
+
+def read_recording(
+    path: PathLike | Sequence[PathLike],
+    *,
+    selection: str | int | None = None,
+    axes: str | None = None,
+    frame_rate: float | None = None,
+    pixel_size_um: tuple[float, float] | float | None = None,
+    z_step_um: float | None = None,
+    date: str | None = None,
+    origin: str | None = None,
+    name: str | None = None,
+    metadata: PathLike | bool = True,
+    **options: Any,
+) -> xr.DataArray:
+    """Open a recording; its frames are read when they are needed.
+
+    Parameters
+    ----------
+    path : path or sequence of paths
+        A file; a folder, a glob (``"run1/*.tif"``) or a list of files that are one
+        recording, joined in natural order (2 before 10).
+    selection : str or int, optional
+        Which recording of a file that holds several (see :func:`list_recordings`);
+        default the first.
+    axes : str, optional
+        What the file's axes are where it does not say so or is wrong, slowest first, of
+        the letters T, Z, C, Y, X: ``axes="ZYX"``.
+    frame_rate : float, optional
+        Hz, of volumes where there are planes. Like the facts that follow it stands
+        above what a metadata file says, and that above what the recording's file says.
+    pixel_size_um : tuple of float, optional
+        (y, x), micrometres.
+    z_step_um, date, origin, name : optional
+        Further facts, see :func:`~napari_mesmerize.recording.lazy_recording`.
+    metadata : path or bool, optional
+        A JSON file with ``origin``, ``fps``, ``date``. By default the file of the same
+        name that lies beside the recording; ``False`` ignores it.
+    **options
+        Options of the format.
+
+    Returns
+    -------
+    xarray.DataArray
+        Dims ``("frame", "y", "x")`` or ``("frame", "z", "y", "x")``. Facts that nobody
+        knows are ``None`` in ``attrs``.
+
+    Raises
+    ------
+    ReadError
+        If nothing is there, the format is unknown or the file damaged.
+    ParameterError
+        If ``axes`` or an option does not fit.
+    """
+    files = expand(path, READERS)
+    if axes is not None:
+        options["axes"] = axes
+    given: dict[str, Any] = {
+        "frame_rate": frame_rate,
+        "pixel_size_um": _pair(pixel_size_um),
+        "z_step_um": z_step_um,
+        "date": date,
+        "origin": origin,
+        "name": name,
+    }
+    given = {key: value for key, value in given.items() if value is not None}
+    timer = StepTimer(
+        "read_recording",
+        {"selection": selection, **options, **given, "n_files": len(files)},
+        inputs=[str(file.absolute()) for file in files[:1]],
+    )
+    items = [choose(scan_file(file, options), selection, file) for file in files]
+    first = items[0]
+    where = path if isinstance(path, str) and len(files) > 1 else files[0]
+    known, meta = _known_facts(first, files, where, metadata)
+    facts = known | given
+    frames = _Guarded(
+        [item.frames() for item in items], files, selection, dict(options)
+    )
+    times = _times(items, frames, files)
+    if times is not None:
+        std, largest = rate_spread(times)
+        meta = meta | {"fps_std": std, "fps_max_dev": largest}
+        if std > 0.01 or largest > 0.1:
+            warn(
+                f"{files[0].name}: the frame rate varies (standard deviation "
+                f"{std:.3g} Hz, largest deviation {largest:.3g} Hz); the coordinate "
+                "time_s holds the real times."
+            )
+    for note in dict.fromkeys(note for item in items for note in item.notes):
+        warn(f"{files[0].name}: {note}")
+    recording = lazy_recording(
+        frames,
+        source=source_of(files[0], first.info.selection)
+        | ({"files": [str(file.absolute()) for file in files]} if files[1:] else {}),
+        meta=meta,
+        time_s=times,
+        **{"name": first.info.name, **facts},
+    )
+    recording.attrs["history"] = timer.extend([])
+    return recording
+
+
+def _known_facts(
+    item: Item, files: list[Path], where: PathLike, metadata: PathLike | bool
+) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Return (facts, raw metadata) of the file and of the metadata file beside it."""
+    info = item.info
+    facts: dict[str, Any] = {
+        "frame_rate": info.frame_rate,
+        "pixel_size_um": info.pixel_size_um,
+        "z_step_um": info.z_step_um,
+        "date": info.date,
+        "origin": info.origin,
+    }
+    meta = dict(item.meta)
+    if info.channel is not None:
+        meta["channel"] = info.channel
+    beside: Path | None = None
+    if metadata is True:
+        beside = find_metadata(Path(where)) if Path(where).is_dir() else None
+        beside = beside or find_metadata(files[0])
+        beside = beside or (find_metadata(files[0].parent) if files[1:] else None)
+    elif metadata is not False:
+        beside = Path(metadata)
+    if beside is None:
+        return facts, meta
+    try:
+        said, content = read_facts(beside)
+    except ReadError as error:
+        if metadata is not True:
+            raise
+        warn(f"Nothing was taken from the metadata file beside the recording: {error}")
+        return facts, meta
+    stored, rate = facts["frame_rate"], said.get("frame_rate")
+    if stored and rate and abs(stored - rate) > 0.01 * stored:
+        warn(
+            f"{files[0].name} says {stored:.6g} Hz, {beside.name} says {rate:.6g} Hz; "
+            "took the latter. metadata=False takes the file's own."
+        )
+    return facts | said, meta | {"orig_meta": content, "metadata_file": beside.name}
+
+
+def _times(
+    items: list[Item], frames: Frames, files: list[Path]
+) -> NDArray[np.float64] | None:
+    """Return the time stamps of all files, if they have them and they go on."""
+    parts = [item.times() for item in items]
+    if any(part is None for part in parts):
+        return None
+    times = np.concatenate([np.asarray(part, np.float64) for part in parts])
+    if len(times) != frames.shape[0]:
+        return None
+    if len(parts) > 1 and not (np.diff(times) > 0).all():
+        warn(
+            f"The time stamps of {files[1].name} do not go on from those of "
+            f"{files[0].name}; none are kept. Give frame_rate=... instead."
+        )
+        return None
+    return times
+
+
+def _pair(size: tuple[float, float] | float | None) -> tuple[float, float] | None:
+    if isinstance(size, int | float):
+        return float(size), float(size)
+    return size
+
+
+def _replaced(info: RecordingInfo, **changes: Any) -> RecordingInfo:
+    return RecordingInfo(**(vars(info) | changes))
+
+
+class _Guarded:
+    """Frames of one or more files that name the file when reading fails.
+
+    Copies share the open file; a pickle names the file and opens it again.
+    """
+
+    def __init__(
+        self,
+        parts: Sequence[Frames],
+        files: Sequence[Path],
+        selection: str | int | None,
+        options: dict[str, Any],
+    ) -> None:
+        names = [file.name for file in files]
+        self._frames = parts[0] if len(parts) == 1 else JoinedFrames(parts, names)
+        self._origin = (list(files), selection, options)
+        self.shape = tuple(int(size) for size in self._frames.shape)
+        self.dtype = np.dtype(self._frames.dtype)
+
+    def __getitem__(self, frames: slice) -> NDArray[Any]:
+        try:
+            return self._frames[frames]
+        except MesmerizeError as error:
+            raise ReadError(self._explain(frames, error)) from error
+        except (OSError, ValueError, RuntimeError, MemoryError, KeyError) as error:
+            raise ReadError(self._explain(frames, error)) from error
+
+    def _explain(self, frames: slice, error: Exception) -> str:
+        files = self._origin[0]
+        name = files[0].name + (f" (and {len(files) - 1} more)" if files[1:] else "")
+        return f"Frames {frames.start} to {frames.stop} of {name}: {error}"
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> "_Guarded":
+        return self
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _reopen, self._origin
+
+
+def _reopen(
+    files: list[Path], selection: str | int | None, options: dict[str, Any]
+) -> _Guarded:
+    items = [choose(scan_file(file, options), selection, file) for file in files]
+    return _Guarded([item.frames() for item in items], files, selection, options)
