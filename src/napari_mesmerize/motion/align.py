@@ -1,0 +1,223 @@
+"""From frames to a template and one displacement a frame."""
+
+from dataclasses import dataclass, replace
+from functools import reduce
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_mesmerize.motion.canvas import CanvasSums, canvas_shape, sum_shifted
+from napari_mesmerize.motion.coarse import (
+    CoarseTemplate,
+    coarse_shifts,
+    prepare_coarse,
+    project_planes,
+)
+from napari_mesmerize.motion.contrast import estimate_gain, local_contrast
+from napari_mesmerize.motion.leastsquares import fit_rigid
+from napari_mesmerize.motion.params import Settings
+from napari_mesmerize.motion.subset import Subset
+from napari_mesmerize.motion.template import (
+    Template,
+    bin_canvas,
+    make_template,
+    mean_and_weights,
+)
+
+_EDGE_SHARE = 0.005  # of frames at the edge of the search range: it was too small
+_EDGE_COUNT = 2
+_STEPS_A_ROUND = 2
+
+Float = NDArray[np.float64]
+Image = NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class Guide:
+    """What the caller says about the registration.
+
+    Attributes
+    ----------
+    region : numpy.ndarray or None
+        Shape (z, y, x), True where frames are compared.
+    template : numpy.ndarray or None
+        Shape (z, y, x), raw intensities to align to.
+    """
+
+    region: NDArray[np.bool_] | None = None
+    template: Image | None = None
+
+    def weighted(self, weights: Image, settings: Settings) -> Image:
+        """Return canvas weights, 0 outside of the region."""
+        if self.region is None:
+            return weights
+        extra = [(pad, pad) for pad in settings.pads]
+        return weights * np.pad(self.region.astype(np.float32), extra)
+
+    def binned_region(self) -> Image | None:
+        """Return the region's share of binned pixels, (y, x)."""
+        if self.region is None:
+            return None
+        binned: Image = bin_canvas(self.region.astype(np.float32)).mean(axis=0)
+        return binned
+
+
+def too_small(at_edge: NDArray[np.bool_]) -> bool:
+    """Tell whether the search range cut off shifts."""
+    count = int(at_edge.sum())
+    return count >= _EDGE_COUNT and count > _EDGE_SHARE * len(at_edge)
+
+
+def coarse_of(binned: Image, settings: Settings, guide: Guide) -> CoarseTemplate:
+    """Prepare a binned image (z, y, x) for the coarse search."""
+    return prepare_coarse(
+        project_planes(binned[None])[0],
+        settings.frame_shape[1:],
+        settings.max_shift[1:],
+        guide.binned_region(),
+    )
+
+
+def start_displacements(
+    binned: Image, coarse: CoarseTemplate
+) -> tuple[Float, NDArray[np.bool_]]:
+    """Return coarse displacements (n, 3), z unknown (0), and which lie at the edge."""
+    lateral, at_edge = coarse_shifts(project_planes(binned), coarse)
+    return np.pad(lateral, [(0, 0), (1, 0)]), at_edge
+
+
+def subset_displacements(
+    subset: Subset, coarse: CoarseTemplate
+) -> tuple[Float, NDArray[np.bool_]]:
+    """Coarsely align the subset; its median displacement is made zero."""
+    parts = subset.map(lambda _, binned, __: start_displacements(binned, coarse))
+    found = np.concatenate([part[0] for part in parts])
+    at_edge = np.concatenate([part[1] for part in parts])
+    return found - np.median(found, axis=0), at_edge
+
+
+def rigid_sums(subset: Subset, displacements: Float) -> CanvasSums:
+    """Sum the subset on the canvas, each frame moved back."""
+    settings = subset.settings
+    parts = subset.map(
+        lambda frames, _, place: sum_shifted(
+            frames, displacements[place], settings.pads, settings.border
+        )
+    )
+    return add_all(parts)
+
+
+def add_all(parts: list[CanvasSums]) -> CanvasSums:
+    """Return the sum of canvas sums, in their order."""
+
+    def join(total: CanvasSums, part: CanvasSums) -> CanvasSums:
+        total.add(part)
+        return total
+
+    return reduce(join, parts)
+
+
+def rigid_template(subset: Subset, displacements: Float, guide: Guide) -> Template:
+    """Return the template of the subset at its displacements (n, 3)."""
+    image, weights = mean_and_weights(
+        rigid_sums(subset, displacements), subset.settings
+    )
+    return finish_template(image, weights, subset, guide)
+
+
+def finish_template(
+    image: Image, weights: Image, subset: Subset, guide: Guide
+) -> Template:
+    """Return a template with the caller's image and region put in."""
+    settings = subset.settings
+    if guide.template is not None:
+        image, known = given_image(guide.template, settings)
+        weights = weights * known
+    return make_template(image, guide.weighted(weights, settings), settings)
+
+
+def given_image(template: Image, settings: Settings) -> tuple[Image, Image]:
+    """Return a raw image's local contrast on the canvas, and where it is known."""
+    gain = estimate_gain(template[None], settings.filter_sigma)
+    if gain is None:
+        return (np.zeros(canvas_shape(template.shape, settings.pads), np.float32),) * 2
+    contrast, _ = local_contrast(template[None], settings.filter_sigma, gain)
+    extra = [(pad, pad) for pad in settings.pads]
+    known = np.pad(np.ones(template.shape, np.float32), extra)
+    return np.pad(contrast[0], extra), known
+
+
+def align_subset(subset: Subset, guide: Guide) -> tuple[Subset, Float, Template]:
+    """Align the subset rigidly and build its template.
+
+    Returns
+    -------
+    subset : Subset
+        The same, with a wider search range if it was too small.
+    displacements : numpy.ndarray
+        Shape (n, 3), (z, y, x) px.
+    template : Template
+        At these displacements.
+    """
+    if guide.template is None:
+        coarse = coarse_of(_middle_mean(subset), subset.settings, guide)
+    else:
+        coarse = coarse_of(_given_binned(subset, guide), subset.settings, guide)
+    displacements, at_edge = subset_displacements(subset, coarse)
+    if guide.template is None:
+        image, _ = mean_and_weights(rigid_sums(subset, displacements), subset.settings)
+        inside = tuple(
+            slice(pad, pad + size)
+            for pad, size in zip(
+                subset.settings.pads, subset.settings.frame_shape, strict=True
+            )
+        )
+        coarse = coarse_of(bin_canvas(image[inside]), subset.settings, guide)
+        displacements, at_edge = subset_displacements(subset, coarse)
+    wider = subset.settings.wider()
+    if subset.settings.grow and too_small(at_edge) and wider is not None:
+        return align_subset(replace(subset, settings=wider), guide)
+    return (subset, *_refine(subset, displacements, guide))
+
+
+def _refine(
+    subset: Subset, displacements: Float, guide: Guide
+) -> tuple[Float, Template]:
+    for _ in range(subset.settings.rounds):
+        template = rigid_template(subset, displacements, guide)
+        displacements = np.concatenate(
+            subset.map(
+                lambda frames, _, place: fit_rigid(
+                    template,  # noqa: B023
+                    frames,
+                    displacements[place],  # noqa: B023
+                    _STEPS_A_ROUND,
+                )
+            )
+        )
+        if guide.template is None:
+            displacements = displacements - np.median(displacements, axis=0)
+    return displacements, rigid_template(subset, displacements, guide)
+
+
+def _given_binned(subset: Subset, guide: Guide) -> Image:
+    assert guide.template is not None
+    gain = estimate_gain(guide.template[None], subset.settings.filter_sigma)
+    if gain is None:
+        return bin_canvas(np.zeros_like(guide.template))
+    _, binned = local_contrast(guide.template[None], subset.settings.filter_sigma, gain)
+    first: Image = binned[0]
+    return first
+
+
+def _middle_mean(subset: Subset) -> Image:
+    """Return the mean of consecutive frames amid the recording, binned 2 x 2."""
+    n_frames, wanted = subset.source.n_frames, subset.settings.start_frames
+    middle = subset.chosen[len(subset) // 2]
+    first = int(np.clip(middle - wanted // 2, 0, max(n_frames - wanted, 0)))
+    frames = slice(first, min(first + wanted, n_frames))
+    volumes, usable = subset.source.read(frames)
+    _, binned = local_contrast(volumes, subset.settings.filter_sigma, subset.gain)
+    kept = binned[usable] if usable.any() else binned
+    mean: Image = kept.mean(axis=0, dtype=np.float32)
+    return mean

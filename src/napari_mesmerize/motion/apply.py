@@ -1,0 +1,199 @@
+"""Resampling of frames by one shift a frame, and what fills their border."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numba import njit
+from numpy.typing import NDArray
+from scipy import fft
+
+from napari_mesmerize.motion.interpolate import weight_table
+from napari_mesmerize.motion.jit import FAST
+
+_MIRROR = 8  # px repeated at the border before a Fourier shift
+_STILL = 1e-6  # px
+
+
+@njit(**FAST)
+def _shift_planes(planes, moves, taps, out):  # type: ignore[no-untyped-def]  # pragma: no cover
+    """out(y, x) = plane(y + dy, x + dx), rows then columns, nearest border."""
+    n_planes, height, width = planes.shape
+    n_taps = taps.shape[1]
+    reach = n_taps // 2
+    row = np.empty(width + 2 * reach + 2, np.float32)
+    mixed = np.empty(width, np.float32)
+    for t in range(n_planes):
+        whole_y = int(np.floor(moves[t, 0]))
+        whole_x = int(np.floor(moves[t, 1]))
+        phase_y = int((moves[t, 0] - whole_y) * 64 + 0.5)
+        phase_x = int((moves[t, 1] - whole_x) * 64 + 0.5)
+        for i in range(height):
+            for j in range(width):
+                mixed[j] = 0
+            for k in range(n_taps):
+                at = min(max(i + whole_y + 1 - reach + k, 0), height - 1)
+                weight = taps[phase_y, k]
+                for j in range(width):
+                    mixed[j] += weight * planes[t, at, j]
+            # columns whole_x + 1 - reach .. whole_x + reach + width - 1
+            for j in range(width + 2 * reach):
+                row[j] = mixed[min(max(j + whole_x + 1 - reach, 0), width - 1)]
+            for j in range(width):
+                out[t, i, j] = 0
+            for k in range(n_taps):
+                weight = taps[phase_x, k]
+                for j in range(width):
+                    out[t, i, j] += weight * row[j + k]
+
+
+def blend_depth(
+    volumes: NDArray[np.float32], moves: NDArray[np.float64]
+) -> NDArray[np.float32]:
+    """Return volumes (n, z, y, x) resampled at z + move (n,), Catmull-Rom, nearest border."""
+    taps = weight_table("cubic").astype(np.float64)
+    depth = volumes.shape[1]
+    whole = np.floor(moves).astype(int)
+    weights = taps[np.rint((moves - whole) * 64).astype(int)]
+    out = np.zeros_like(volumes)
+    frame = np.arange(len(volumes))[:, None]
+    for k in range(4):
+        planes = np.clip(np.arange(depth) + whole[:, None] - 1 + k, 0, depth - 1)
+        out += (
+            weights[:, k, None, None, None].astype(np.float32) * volumes[frame, planes]
+        )
+    return out
+
+
+def shift_by_kernel(
+    volumes: NDArray[np.float32], moves: NDArray[np.float64], kernel: str
+) -> NDArray[np.float32]:
+    """Resample volumes (n, z, y, x) at their pixels plus ``moves`` (n, 2), (y, x) px."""
+    n_frames, depth, height, width = volumes.shape
+    out = np.empty_like(volumes)
+    _shift_planes(
+        volumes.reshape(-1, height, width),
+        np.repeat(moves, depth, axis=0),
+        weight_table(kernel),
+        out.reshape(-1, height, width),
+    )
+    return out
+
+
+@dataclass(frozen=True)
+class _Axis:
+    """How one axis is widened for a Fourier shift, so that it closes on itself."""
+
+    size: int
+    length: int
+
+    @classmethod
+    def of(cls, size: int, *, real: bool) -> "_Axis":
+        return cls(size, int(fft.next_fast_len(size + 2 * _MIRROR, real=real)))
+
+    def indices(self) -> tuple[NDArray[np.intp], NDArray[np.intp], NDArray[np.float32]]:
+        """Two mirrored continuations of the gap, and the weight that blends them."""
+        gap = np.arange(self.length - self.size)
+        rising = np.clip(self.size - 1 - gap, 0, None)
+        falling = np.clip(gap[::-1], None, self.size - 1)
+        weight = 0.5 + 0.5 * np.cos(np.pi * (gap + 0.5) / max(gap.size, 1))
+        return rising, falling, weight.astype(np.float32)
+
+
+def shift_by_fourier(
+    volumes: NDArray[np.float32], moves: NDArray[np.float64]
+) -> NDArray[np.float32]:
+    """Resample volumes (n, z, y, x) at their pixels plus ``moves`` (n, 2), (y, x) px.
+
+    The whole pixels of a move are copied; the rest, at most half a pixel, is a phase in
+    Fourier space of the plane continued by its mirror image, so that nothing wraps.
+    Pixels from beyond the border take the nearest one.
+    """
+    n_frames, depth, height, width = volumes.shape
+    whole = np.rint(moves).astype(np.intp)
+    rest = (moves - whole).astype(np.float32)
+    if (np.abs(rest) > _STILL).any():
+        planes = _fourier_planes(
+            volumes.reshape(-1, height, width), np.repeat(rest, depth, axis=0)
+        ).reshape(volumes.shape)
+    else:
+        planes = volumes
+    if not whole.any():
+        return planes
+    out = np.empty_like(volumes)
+    for t in range(n_frames):
+        _copy_moved(planes[t], int(whole[t, 0]), int(whole[t, 1]), out[t])
+    return out
+
+
+def _fourier_planes(
+    planes: NDArray[np.float32], rest: NDArray[np.float32]
+) -> NDArray[np.float32]:
+    n_planes, height, width = planes.shape
+    rows, columns = _Axis.of(height, real=False), _Axis.of(width, real=True)
+    wide = np.empty((n_planes, rows.length, columns.length), np.float32)
+    wide[:, :height, :width] = planes
+    rising, falling, weight = columns.indices()
+    wide[:, :height, width:] = (
+        weight * planes[:, :, rising] + (1 - weight) * planes[:, :, falling]
+    )
+    rising, falling, weight = rows.indices()
+    weight = weight[:, None]
+    wide[:, height:] = weight * wide[:, rising] + (1 - weight) * wide[:, falling]
+    spectrum = fft.rfft2(wide, workers=1, overwrite_x=True)
+    two_pi = np.float32(2 * np.pi)
+    freq_y = fft.fftfreq(rows.length).astype(np.float32)
+    freq_x = fft.rfftfreq(columns.length).astype(np.float32)
+    spectrum *= np.exp(1j * (two_pi * rest[:, :1] * freq_y))[:, :, None]
+    spectrum *= np.exp(1j * (two_pi * rest[:, 1:] * freq_x))[:, None, :]
+    shape = (rows.length, columns.length)
+    moved = fft.irfft2(spectrum, s=shape, workers=1, overwrite_x=True)
+    out: NDArray[np.float32] = np.ascontiguousarray(moved[:, :height, :width])
+    return out
+
+
+def _copy_moved(
+    volume: NDArray[np.float32], down: int, right: int, out: NDArray[np.float32]
+) -> None:
+    """out(y, x) = volume(y + down, x + right), nearest border."""
+    height, width = volume.shape[-2:]
+    down = min(max(down, 1 - height), height - 1)
+    right = min(max(right, 1 - width), width - 1)
+    to_y, from_y = _overlap(height, down)
+    to_x, from_x = _overlap(width, right)
+    out[:, to_y, to_x] = volume[:, from_y, from_x]
+    if right > 0:
+        out[:, to_y, to_x.stop :] = out[:, to_y, to_x.stop - 1 : to_x.stop]
+    elif right < 0:
+        out[:, to_y, : to_x.start] = out[:, to_y, to_x.start : to_x.start + 1]
+    if down > 0:
+        out[:, to_y.stop :] = out[:, to_y.stop - 1 : to_y.stop]
+    elif down < 0:
+        out[:, : to_y.start] = out[:, to_y.start : to_y.start + 1]
+
+
+def _overlap(size: int, move: int) -> tuple[slice, slice]:
+    """Return where a moved axis is known, and where that comes from."""
+    if move >= 0:
+        return slice(0, size - move), slice(move, size)
+    return slice(-move, size), slice(0, size + move)
+
+
+def shift_volumes(
+    volumes: NDArray[np.float32], displacements: NDArray[np.float64], interpolation: str
+) -> NDArray[np.float32]:
+    """Move volumes (n, z, y, x) back by their displacement (n, 3), nearest border.
+
+    Parameters
+    ----------
+    volumes : numpy.ndarray
+        Finite frames.
+    displacements : numpy.ndarray
+        (z, y, x) px: how far the scene moved.
+    interpolation : {"fourier", "cubic", "lanczos", "linear"}
+        Within planes; along z always cubic.
+    """
+    if volumes.shape[1] > 1 and np.abs(displacements[:, 0]).max() > _STILL:
+        volumes = blend_depth(volumes, displacements[:, 0])
+    if interpolation == "fourier":
+        return shift_by_fourier(volumes, displacements[:, 1:])
+    return shift_by_kernel(volumes, displacements[:, 1:], interpolation)

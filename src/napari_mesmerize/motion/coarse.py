@@ -1,0 +1,165 @@
+"""Coarse shifts, right to about a pixel, by plain cross-correlation of binned frames."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import fft
+
+from napari_mesmerize.motion.contrast import binned_shape
+
+_TAPER = 8  # px of the unbinned frame
+_LARGE = 192  # px: frames whose sides are longer are binned 4 x 4
+
+
+@dataclass(frozen=True)
+class CoarseTemplate:
+    """A template's conjugate spectrum, ready to be correlated with frames.
+
+    Attributes
+    ----------
+    spectrum : numpy.ndarray
+        Shape (height, width // 2 + 1) of the binned plane, complex64.
+    window : numpy.ndarray
+        Cosine taper, shape of the binned plane.
+    binning : int
+        2 or 4.
+    reach : tuple of int
+        Largest shift searched, (y, x), binned px.
+    """
+
+    spectrum: NDArray[np.complex64]
+    window: NDArray[np.float32]
+    binning: int
+    reach: tuple[int, int]
+
+
+def bin_again(binned: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Return the mean of 2 x 2 pixels of planes (n, y, x); an odd last one is dropped."""
+    height, width = (size // 2 * 2 for size in binned.shape[-2:])
+    whole = binned[:, :height, :width]
+    rows = whole[:, ::2] + whole[:, 1::2]
+    return (0.25 * (rows[:, :, ::2] + rows[:, :, 1::2])).astype(np.float32, copy=False)
+
+
+def edge_taper(length: int, width: int) -> NDArray[np.float64]:
+    """Return a cosine taper that falls to 0 over ``width`` samples at both ends."""
+    place = np.arange(length)
+    depth = np.minimum(place, length - 1 - place) + 0.5
+    falling = 0.5 - 0.5 * np.cos(np.pi * depth / max(width, 1))
+    return np.where(depth < min(width, length / 2), falling, 1.0)
+
+
+def binning_of(height: int, width: int) -> int:
+    """Return how many pixels a side are binned for the coarse search: 2 or 4."""
+    return 4 if min(height, width) > _LARGE else 2
+
+
+def prepare_coarse(
+    binned_template: NDArray[np.float32],
+    frame_shape: tuple[int, int],
+    max_shift: tuple[int, int],
+    binned_region: NDArray[np.float32] | None = None,
+) -> CoarseTemplate:
+    """Prepare a template for :func:`coarse_shifts`.
+
+    Parameters
+    ----------
+    binned_template : numpy.ndarray
+        Local contrast binned 2 x 2 (mean over planes), (y, x).
+    frame_shape : tuple of int
+        (height, width) of the unbinned frame.
+    max_shift : tuple of int
+        (y, x), px.
+    binned_region : numpy.ndarray, optional
+        Weights 0..1 of what may be matched, shape of ``binned_template``.
+    """
+    binning = binning_of(*frame_shape)
+    plane = binned_template[None]
+    if binned_region is not None:
+        plane = plane * binned_region
+    if binning == 4:
+        plane = bin_again(plane)
+    height, width = plane.shape[1:]
+    taper = _TAPER // binning
+    window = edge_taper(height, taper)[:, None] * edge_taper(width, taper)
+    window = window.astype(np.float32)
+    spectrum = np.conj(fft.rfft2((plane[0] * window).astype(np.float32)))
+    reach_y, reach_x = (
+        int(min(-(-limit // binning), max((size - 1) // 2, 0))) if limit else 0
+        for limit, size in zip(max_shift, (height, width), strict=True)
+    )
+    return CoarseTemplate(
+        spectrum.astype(np.complex64), window, binning, (reach_y, reach_x)
+    )
+
+
+def coarse_shifts(
+    binned: NDArray[np.float32], template: CoarseTemplate
+) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
+    """Find the displacement of binned frames from a template.
+
+    Parameters
+    ----------
+    binned : numpy.ndarray
+        Local contrast binned 2 x 2, mean over planes, (n_frames, y, x).
+    template : CoarseTemplate
+        From :func:`prepare_coarse`.
+
+    Returns
+    -------
+    displacements : numpy.ndarray
+        Shape (n_frames, 2), unbinned px: how far the scene moved.
+    at_edge : numpy.ndarray
+        Shape (n_frames,): True where the best match lies at the end of the search range.
+    """
+    planes = bin_again(binned) if template.binning == 4 else binned
+    height, width = planes.shape[1:]
+    spectrum = fft.rfft2(planes * template.window, workers=1)
+    spectrum *= template.spectrum
+    score = fft.irfft2(spectrum, s=(height, width), workers=1, overwrite_x=True)
+    reach_y, reach_x = template.reach
+    around_y = np.arange(-reach_y, reach_y + 1)
+    around_x = np.arange(-reach_x, reach_x + 1)
+    score = score[:, around_y][:, :, around_x]
+
+    n_frames = len(score)
+    frame = np.arange(n_frames)
+    i, j = np.divmod(score.reshape(n_frames, -1).argmax(axis=1), 2 * reach_x + 1)
+    found = np.stack([i - reach_y, j - reach_x], axis=1).astype(np.float64)
+    if reach_y:
+        inner = np.clip(i, 1, 2 * reach_y - 1)
+        found[:, 0] += _parabola(*(score[frame, inner + k, j] for k in (-1, 0, 1)))
+    if reach_x:
+        inner = np.clip(j, 1, 2 * reach_x - 1)
+        found[:, 1] += _parabola(*(score[frame, i, inner + k] for k in (-1, 0, 1)))
+    at_edge = np.zeros(n_frames, bool)
+    if reach_y:
+        at_edge |= (i == 0) | (i == 2 * reach_y)
+    if reach_x:
+        at_edge |= (j == 0) | (j == 2 * reach_x)
+    return template.binning * found, at_edge
+
+
+def _parabola(
+    before: NDArray[np.float32], peak: NDArray[np.float32], after: NDArray[np.float32]
+) -> NDArray[np.float64]:
+    """Return the sub-sample place of a peak from its neighbours, within half a sample."""
+    curvature = before.astype(np.float64) - 2 * peak + after
+    curvature = np.minimum(curvature, -1e-12)
+    return np.clip(0.5 * (before - after) / curvature, -0.5, 0.5)
+
+
+def project_planes(binned: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Return binned volumes (n, z, y, x) as their mean over planes, (n, y, x)."""
+    if binned.shape[1] == 1:
+        return binned[:, 0]
+    return binned.mean(axis=1, dtype=np.float32)
+
+
+def small_shape(frame_shape: tuple[int, int]) -> tuple[int, int]:
+    """Return the shape of the plane that is correlated."""
+    shape = binned_shape(*frame_shape)
+    if binning_of(*frame_shape) == 4:
+        return shape[0] // 2, shape[1] // 2
+    return shape

@@ -1,0 +1,151 @@
+"""``correct_motion``: the motion correction as users call it."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import xarray as xr
+from numpy.typing import ArrayLike, NDArray
+
+from napari_mesmerize.errors import ParameterError
+from napari_mesmerize.history import StepTimer
+from napari_mesmerize.motion.align import Guide
+from napari_mesmerize.motion.engine import (
+    assess,
+    corrected_frames,
+    estimate_rigid,
+    make_result,
+)
+from napari_mesmerize.motion.params import PiecewiseParams, RigidParams, resolve
+from napari_mesmerize.motion.result import MotionResult
+from napari_mesmerize.motion.scanphase import estimate_scan_phase
+from napari_mesmerize.motion.source import Source, make_schedule
+from napari_mesmerize.motion.subset import choose_frames
+from napari_mesmerize.progress import Progress, silent
+from napari_mesmerize.recording import check_recording, image_shape
+
+_SCAN_FRAMES = 40
+
+
+def correct_motion(
+    recording: xr.DataArray,
+    params: RigidParams | None = None,
+    *,
+    out: str | Path | None = None,
+    template: ArrayLike | None = None,
+    region: ArrayLike | None = None,
+    max_memory: int | None = None,
+    workers: int | None = None,
+    batch_size: int | None = None,
+    device: str = "cpu",
+    client: Any = None,
+    progress: Progress = silent,
+    overwrite: bool = False,
+) -> MotionResult:
+    """Correct the motion of a recording.
+
+    Parameters
+    ----------
+    recording : xarray.DataArray
+        Dims ``("frame", "y", "x")`` or ``("frame", "z", "y", "x")``.
+    params : RigidParams or PiecewiseParams, optional
+        Choose the engine: one shift a frame (default), or a field of shifts a frame.
+    out : str or Path, optional
+        Where the corrected frames are stored (Zarr). Without it they are computed
+        whenever they are read.
+    template : array_like, optional
+        An image of the tissue, in the unit of the recording, to align to; for instance
+        the template of another session.
+    region : array_like, optional
+        Boolean image: only its True pixels are compared.
+    max_memory : int, optional
+        Bytes; default a quarter of what is free.
+    workers : int, optional
+        Threads; default one for each core.
+    batch_size : int, optional
+        Frames read at a time.
+    device : str, optional
+        ``"cpu"``.
+    client : dask.distributed.Client, optional
+        A cluster that shares the work.
+    progress : Progress, optional
+        Wraps the loops over batches; ``tqdm`` fits.
+    overwrite : bool, optional
+        Replace an existing ``out``.
+
+    Returns
+    -------
+    MotionResult
+        ``.shifts`` are (y, x) or (z, y, x) pixels to add to each frame.
+
+    Raises
+    ------
+    ParameterError
+        If the recording has fewer than 2 usable frames, or a parameter, ``template`` or
+        ``region`` does not fit it.
+    """
+    check_recording(recording, min_frames=2)
+    params = RigidParams() if params is None else params
+    timer = StepTimer("correct_motion", params, inputs=[recording])
+    source = Source(recording)
+    schedule = make_schedule(source, max_memory, workers, batch_size)
+    if params.fix_scan_phase:
+        some = choose_frames(source.n_frames, _SCAN_FRAMES)
+        source = Source(recording, estimate_scan_phase(source.read(some)[0]))
+    guide = _guide(source, template, region)
+    settings = resolve(params, image_shape(recording))
+    motion = estimate_rigid(source, settings, guide, schedule, progress)
+    quality = assess(motion, source, schedule)
+    frames = corrected_frames(source, motion, params, quality.border)
+    return make_result(recording, frames, frames, quality, params, timer)
+
+
+def _guide(
+    source: Source, template: ArrayLike | None, region: ArrayLike | None
+) -> Guide:
+    """Check the template and region that the caller gives."""
+    shape = image_shape(source.recording)
+    image = mask = None
+    if template is not None:
+        given = np.asarray(template)
+        if given.shape != shape:
+            raise ParameterError(
+                f"The template has shape {given.shape}, but the recording's images have "
+                f"shape {shape}. Give an image of the same size."
+            )
+        volume = given.astype(np.float32).reshape(1, *source.volume_shape)
+        image = source.fill(volume.copy())[0][0]
+    if region is not None:
+        chosen = np.asarray(region).astype(bool)
+        if chosen.shape == shape[1:]:
+            chosen = np.broadcast_to(chosen, shape)
+        if chosen.shape != shape:
+            raise ParameterError(
+                f"The region has shape {chosen.shape}, but the recording's images have "
+                f"shape {shape}. Draw it on an image of this recording."
+            )
+        if not chosen.any():
+            raise ParameterError(
+                "The region is empty: no pixel of it lies in the image."
+            )
+        mask = _widened(chosen.reshape(source.volume_shape), source.padded_shape)
+    return Guide(mask, image)
+
+
+def _widened(mask: NDArray[np.bool_], shape: tuple[int, ...]) -> NDArray[np.bool_]:
+    extra = [(0, wide - size) for wide, size in zip(shape, mask.shape, strict=True)]
+    return np.pad(mask, extra, mode="edge")
+
+
+def correct_rigid(
+    recording: xr.DataArray, params: RigidParams | None = None, **options: Any
+) -> MotionResult:
+    """Correct with one shift a frame; see :func:`correct_motion`."""
+    return correct_motion(recording, params or RigidParams(), **options)
+
+
+def correct_piecewise(
+    recording: xr.DataArray, params: PiecewiseParams | None = None, **options: Any
+) -> MotionResult:
+    """Correct with a field of shifts a frame; see :func:`correct_motion`."""
+    return correct_motion(recording, params or PiecewiseParams(), **options)

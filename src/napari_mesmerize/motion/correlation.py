@@ -1,0 +1,138 @@
+"""Correlation of binned frames with the template, as recorded and moved back."""
+
+import math
+
+import numpy as np
+from numba import njit
+from numpy.typing import NDArray
+
+from napari_mesmerize.motion.jit import FAST
+from napari_mesmerize.motion.template import Template
+
+_BLOCK = 8  # binned px that move together
+
+
+@njit(**FAST)
+def _correlate(binned, tables, known, pads, moves, block, out):  # type: ignore[no-untyped-def]  # pragma: no cover
+    """Out (n,): correlation of binned frames (n, z, y, x) with smoothed tables (2, 2, ...)."""
+    n_frames, depth, height, width = binned.shape
+    _, _, n_z, n_y, n_x = tables.shape
+    for t in range(n_frames):
+        number = 0.0
+        sum_a = 0.0
+        sum_b = 0.0
+        sum_aa = 0.0
+        sum_bb = 0.0
+        sum_ab = 0.0
+        for z in range(depth):
+            for top in range(0, height, block):
+                for left in range(0, width, block):
+                    move = moves[t, z, top // block, left // block]
+                    plane = z + pads[0] - int(math.floor(move[0] + 0.5))
+                    if plane < 0 or plane >= n_z:
+                        continue
+                    step_y = int(math.floor(2 * move[1] + 0.5))
+                    step_x = int(math.floor(2 * move[2] + 0.5))
+                    p = step_y % 2
+                    q = step_x % 2
+                    to_y = pads[1] - step_y // 2
+                    to_x = pads[2] - step_x // 2
+                    count = np.float32(0)
+                    a = np.float32(0)
+                    b = np.float32(0)
+                    aa = np.float32(0)
+                    bb = np.float32(0)
+                    ab = np.float32(0)
+                    for i in range(top, min(top + block, height)):
+                        at = to_y + 2 * i
+                        if at < 0 or at >= n_y:
+                            continue
+                        for j in range(left, min(left + block, width)):
+                            to = to_x + 2 * j
+                            if to < 0 or to >= n_x:
+                                continue
+                            share = known[plane, at, to]
+                            value = binned[t, z, i, j] * share
+                            other = tables[p, q, plane, at, to] * share
+                            count += share
+                            a += value
+                            b += other
+                            aa += value * value
+                            bb += other * other
+                            ab += value * other
+                    number += count
+                    sum_a += a
+                    sum_b += b
+                    sum_aa += aa
+                    sum_bb += bb
+                    sum_ab += ab
+        if number < 1:
+            out[t] = 0
+            continue
+        spread_a = sum_aa - sum_a * sum_a / number
+        spread_b = sum_bb - sum_b * sum_b / number
+        both = sum_ab - sum_a * sum_b / number
+        scale = math.sqrt(max(spread_a, 0.0) * max(spread_b, 0.0))
+        out[t] = both / scale if scale > 0 else 0.0
+
+
+class Correlator:
+    """Correlates frames with a template.
+
+    Parameters
+    ----------
+    template : Template
+        With at least two sub-pixel phases.
+    """
+
+    def __init__(self, template: Template) -> None:
+        step = template.settings.phases // 2
+        tables = template.tables[0, ::step, ::step, 0]
+        smooth = tables.copy()
+        smooth[..., :-1, :] += tables[..., 1:, :]
+        smooth *= np.float32(0.5)
+        wide = smooth.copy()
+        wide[..., :-1] += smooth[..., 1:]
+        self._tables = np.ascontiguousarray(wide * np.float32(0.5))
+        self._known = (template.weights > 0).astype(np.float32)
+        self._pads = template.settings.pads
+
+    def places(self, binned_shape: tuple[int, ...]) -> tuple[NDArray[np.float64], ...]:
+        """Return where :meth:`correlate` wants displacements: (z, y, x), unbinned px."""
+        depth, height, width = binned_shape[-3:]
+        return (
+            np.arange(depth, dtype=float),
+            2.0 * np.arange(0, height, _BLOCK) + _BLOCK - 0.5,
+            2.0 * np.arange(0, width, _BLOCK) + _BLOCK - 0.5,
+        )
+
+    def correlate(
+        self, binned: NDArray[np.float32], moves: NDArray[np.floating] | None = None
+    ) -> NDArray[np.float64]:
+        """Return the correlation (n,) of binned frames (n, z, y, x) with the template.
+
+        Parameters
+        ----------
+        binned : numpy.ndarray
+            Local contrast binned 2 x 2.
+        moves : numpy.ndarray, optional
+            Displacements, (n, 3), or (n, z, ny, nx, 3) at :meth:`places`; default none.
+        """
+        n_frames = len(binned)
+        z, y, x = self.places(binned.shape)
+        if moves is None:
+            moves = np.zeros((n_frames, 3))
+        if moves.ndim == 2:
+            moves = moves[:, None, None, None]
+        full = np.broadcast_to(moves, (n_frames, z.size, y.size, x.size, 3))
+        out = np.empty(n_frames)
+        _correlate(
+            binned,
+            self._tables,
+            self._known,
+            self._pads,
+            np.ascontiguousarray(full, np.float32),
+            _BLOCK,
+            out,
+        )
+        return out

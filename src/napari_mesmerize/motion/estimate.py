@@ -1,0 +1,92 @@
+"""The pass over all frames that finds their displacements."""
+
+from dataclasses import dataclass, fields
+from typing import Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_mesmerize.motion.align import Guide, coarse_of, start_displacements
+from napari_mesmerize.motion.contrast import Gain, local_contrast
+from napari_mesmerize.motion.correlation import Correlator
+from napari_mesmerize.motion.leastsquares import fit_rigid
+from napari_mesmerize.motion.template import Template
+
+
+@dataclass(frozen=True, eq=False)
+class Estimates:
+    """What the pass over the frames found; arrays have one row a frame.
+
+    Attributes
+    ----------
+    displacements : numpy.ndarray
+        Shape (n, 3), (z, y, x) px: how far the scene moved.
+    at_edge : numpy.ndarray
+        The coarse shift lay at the edge of the search range.
+    lost : numpy.ndarray
+        Fewer than half of the pixels were finite, or all were the same.
+    before, after : numpy.ndarray
+        Correlation with the template, as recorded and moved back.
+    coefficients, vectors : numpy.ndarray
+        Shape (n, M): a field's first coefficients, and what the frames say about them;
+        M = 0 without fields.
+    """
+
+    displacements: NDArray[np.float64]
+    at_edge: NDArray[np.bool_]
+    lost: NDArray[np.bool_]
+    before: NDArray[np.float64]
+    after: NDArray[np.float64]
+    coefficients: NDArray[np.float32]
+    vectors: NDArray[np.float32]
+
+    @classmethod
+    def join(cls, parts: list[Self]) -> Self:
+        """Return the estimates of consecutive frames as one."""
+        return cls(
+            **{
+                item.name: np.concatenate([getattr(part, item.name) for part in parts])
+                for item in fields(cls)
+            }
+        )
+
+
+class RigidEstimator:
+    """Finds one displacement a frame.
+
+    Parameters
+    ----------
+    template : Template
+        What frames are aligned to.
+    gain : Gain
+        Intensity scale of the recording.
+    guide : Guide
+        The region to compare.
+    """
+
+    def __init__(self, template: Template, gain: Gain, guide: Guide) -> None:
+        self.template = template
+        self.gain = gain
+        self._coarse = coarse_of(template.binned, template.settings, guide)
+        self._correlator = Correlator(template)
+
+    def __call__(
+        self, volumes: NDArray[np.float32], usable: NDArray[np.bool_]
+    ) -> Estimates:
+        """Estimate a unit of frames (n, z, y, x), finite."""
+        settings = self.template.settings
+        frames, binned = local_contrast(volumes, settings.filter_sigma, self.gain)
+        start, at_edge = start_displacements(binned, self._coarse)
+        found = fit_rigid(self.template, frames, start, settings.rigid_steps)
+        flat = binned.reshape(len(binned), -1)
+        lost = ~usable | (flat.max(axis=1) == flat.min(axis=1))
+        none = np.empty((len(frames), 0), np.float32)
+        return Estimates(
+            displacements=found,
+            at_edge=at_edge & ~lost,
+            lost=lost,
+            before=self._correlator.correlate(binned),
+            after=self._correlator.correlate(binned, found),
+            coefficients=none,
+            vectors=none,
+        )

@@ -1,0 +1,105 @@
+"""How well a recording was corrected: mean images, crispness, outliers."""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_mesmerize.motion.apply import shift_volumes
+from napari_mesmerize.motion.field import FieldMotion
+from napari_mesmerize.motion.source import Schedule, Source
+from napari_mesmerize.motion.warp import inverse_moves, warp_volumes
+
+_UNLIKE = 6.0  # robust standard deviations below the median correlation
+_UNLIKE_SHARE = 0.6  # of the median correlation
+
+Image = NDArray[np.float32]
+
+
+def mean_images(
+    source: Source,
+    chosen: NDArray[np.intp],
+    displacements: NDArray[np.float64],
+    motion: FieldMotion | None,
+    schedule: Schedule,
+) -> tuple[Image, Image]:
+    """Return the mean of some frames as recorded and moved back, (z, y, x).
+
+    Parameters
+    ----------
+    source : Source
+        The recording.
+    chosen : numpy.ndarray
+        Indices of the frames.
+    displacements : numpy.ndarray
+        Shape (n_frames, 3), of all frames.
+    motion : FieldMotion or None
+        Fields of all frames, where there are any.
+    schedule : Schedule
+        Workers.
+    """
+
+    def work(place: slice) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        frames = chosen[place]
+        volumes, _ = source.read(frames)
+        if motion is None:
+            moved = shift_volumes(volumes, displacements[frames], "cubic")
+        else:
+            some = FieldMotion(motion.coefficients[frames], motion.grid)
+            moved = warp_volumes(volumes, inverse_moves(some), "cubic")
+        return volumes.sum(axis=0, dtype=float), moved.sum(axis=0, dtype=float)
+
+    parts = schedule.map_units(work, len(chosen))
+    _, height, width = source.volume_shape
+    before, after = (
+        (sum(sums) / len(chosen)).astype(np.float32)[:, :height, :width]
+        for sums in zip(*parts, strict=True)
+    )
+    return before, after
+
+
+def crispness(image: NDArray[np.floating], border: tuple[int, int, int, int]) -> float:
+    """Return the norm of the gradient along y and x, without the border.
+
+    Parameters
+    ----------
+    image : numpy.ndarray
+        Shape (z, y, x).
+    border : tuple of int
+        (top, bottom, left, right), px.
+    """
+    top, bottom, left, right = border
+    inner = image[:, top : image.shape[1] - bottom, left : image.shape[2] - right]
+    total = 0.0
+    for axis in (1, 2):
+        if inner.shape[axis] > 1:
+            total += float((np.gradient(inner.astype(float), axis=axis) ** 2).sum())
+    return float(np.sqrt(total))
+
+
+def fill_lost(
+    values: NDArray[np.float64], lost: NDArray[np.bool_]
+) -> NDArray[np.float64]:
+    """Return rows (n, k) with lost ones interpolated in time from their neighbours."""
+    if not lost.any():
+        return values
+    known = np.flatnonzero(~lost)
+    if not known.size:
+        return np.zeros_like(values)
+    out = values.copy()
+    for column in range(values.shape[1]):
+        out[lost, column] = np.interp(
+            np.flatnonzero(lost), known, values[known, column]
+        )
+    return out
+
+
+def find_outliers(
+    correlation: NDArray[np.float64], lost: NDArray[np.bool_]
+) -> NDArray[np.bool_]:
+    """Tell which frames do not look like the template, or are lost."""
+    kept = correlation[~lost]
+    if not kept.size:
+        return np.ones(len(lost), bool)
+    median = float(np.median(kept))
+    spread = 1.4826 * float(np.median(np.abs(kept - median)))
+    low = min(median - _UNLIKE * spread, _UNLIKE_SHARE * median)
+    return lost | (correlation < low)

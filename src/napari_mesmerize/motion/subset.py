@@ -1,0 +1,114 @@
+"""The frames that make the template: chosen, prepared, and kept where memory allows."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_mesmerize.errors import ParameterError
+from napari_mesmerize.motion.contrast import Gain, estimate_gain, local_contrast
+from napari_mesmerize.motion.params import Settings
+from napari_mesmerize.motion.source import Schedule, Source
+
+_GAIN_FRAMES = 20
+
+T = TypeVar("T")
+Frames = NDArray[np.float32]
+
+
+@dataclass
+class Subset:
+    """Frames spread over a recording, as local contrast.
+
+    Attributes
+    ----------
+    source : Source
+        Where they are read.
+    chosen : numpy.ndarray
+        Their indices, ascending; only usable frames.
+    gain : Gain
+        Intensity scale of the recording.
+    settings : Settings
+        Width of the filter.
+    schedule : Schedule
+        Workers and memory: the frames are kept if they fill less than half of it,
+        otherwise read again each time.
+    """
+
+    source: Source
+    chosen: NDArray[np.intp]
+    gain: Gain
+    settings: Settings
+    schedule: Schedule
+    _kept: dict[int, tuple[Frames, Frames]] = field(default_factory=dict)
+
+    def __len__(self) -> int:
+        return len(self.chosen)
+
+    def map(self, function: Callable[[Frames, Frames, slice], T]) -> list[T]:
+        """Return ``function(frames, binned, place)`` for consecutive units of frames.
+
+        ``place`` is where the unit lies among the chosen frames.
+        """
+        volume = int(np.prod(self.source.padded_shape))
+        keep = 5 * volume * len(self) <= self.schedule.max_memory // 2
+
+        def work(place: slice) -> T:
+            unit = self._kept.get(place.start)
+            if unit is None:
+                volumes, _ = self.source.read(self.chosen[place])
+                unit = local_contrast(volumes, self.settings.filter_sigma, self.gain)
+                if keep:
+                    self._kept[place.start] = unit
+            return function(*unit, place)
+
+        return self.schedule.map_units(work, len(self))
+
+
+def choose_frames(n_frames: int, n_wanted: int) -> NDArray[np.intp]:
+    """Return ``n_wanted`` frames, or all there are, evenly spread."""
+    wanted = np.linspace(0, n_frames - 1, min(n_wanted, n_frames))
+    return np.unique(wanted.astype(np.intp))
+
+
+def usable_frames(
+    source: Source, chosen: NDArray[np.intp], schedule: Schedule
+) -> NDArray[np.bool_]:
+    """Tell which frames have pixels that are finite and not all the same."""
+
+    def check(place: slice) -> NDArray[np.bool_]:
+        volumes, usable = source.read(chosen[place])
+        flat = volumes.reshape(len(volumes), -1)
+        varied: NDArray[np.bool_] = usable & (flat.max(axis=1) > flat.min(axis=1))
+        return varied
+
+    return np.concatenate(schedule.map_units(check, len(chosen)))
+
+
+def make_subset(source: Source, settings: Settings, schedule: Schedule) -> Subset:
+    """Choose the frames that make the template and estimate the intensity scale.
+
+    Raises
+    ------
+    ParameterError
+        If fewer than two frames have any structure.
+    """
+    chosen = choose_frames(source.n_frames, settings.template_frames)
+    chosen = chosen[usable_frames(source, chosen, schedule)]
+    if len(chosen) < 2:
+        raise ParameterError(
+            f"Only {len(chosen)} of the frames looked at have finite pixels that are not "
+            "all the same; motion correction needs at least 2 such frames. Check that "
+            "the right channel was opened."
+        )
+    some = chosen[choose_frames(len(chosen), _GAIN_FRAMES)]
+    volumes, _ = source.read(some)
+    gain = estimate_gain(volumes, settings.filter_sigma)
+    if gain is None:
+        raise ParameterError(
+            "The frames looked at have no structure: every pixel has the same value. "
+            "There is nothing to align; check that the right channel was opened."
+        )
+    return Subset(source, chosen, gain, settings, schedule)

@@ -1,0 +1,202 @@
+"""The template: its image, weights, phase tables and information, ready for fitting."""
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import fft
+from scipy.interpolate import CubicSpline
+from scipy.ndimage import gaussian_filter, minimum_filter
+
+from napari_mesmerize.motion.canvas import CanvasSums
+from napari_mesmerize.motion.contrast import binned_shape
+from napari_mesmerize.motion.interpolate import noise_kept
+from napari_mesmerize.motion.params import Settings
+
+Image = NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class Template:
+    """A template on its canvas, (z, y, x), and all that fitting frames to it needs.
+
+    Attributes
+    ----------
+    image : numpy.ndarray
+        Local contrast on the canvas.
+    weights : numpy.ndarray
+        One over the variance of a frame's pixel there; 0 where the template is unknown.
+    tables : numpy.ndarray
+        Shape (P_z, P, P, 3 or 4, z, y, x): image and its slopes along y, x (and z),
+        shifted by sub-pixel phases.
+    information : numpy.ndarray
+        Shape (2 pad_z + 1, blocks_z, blocks_y, blocks_x, 3, 3): for each whole shift
+        along z, the sum over a block of weight times slope times slope.
+    settings : Settings
+        Settings it was made with.
+    """
+
+    image: Image
+    weights: Image
+    tables: Image
+    information: NDArray[np.float64]
+    settings: Settings
+
+    @cached_property
+    def root_weights(self) -> Image:
+        """Square root of the weights."""
+        return np.sqrt(self.weights)
+
+    @cached_property
+    def inside(self) -> tuple[slice, slice, slice]:
+        """The part of the canvas under an unmoved frame."""
+        z, y, x = (
+            slice(pad, pad + size)
+            for pad, size in zip(
+                self.settings.pads, self.settings.frame_shape, strict=True
+            )
+        )
+        return z, y, x
+
+    @cached_property
+    def binned(self) -> Image:
+        """The part under an unmoved frame, binned 2 x 2, (z, y, x)."""
+        return bin_canvas(self.image[self.inside])
+
+    @cached_property
+    def binned_weights(self) -> Image:
+        """Weights of :attr:`binned`, where both it and its pixels are known."""
+        return bin_canvas(self.weights[self.inside])
+
+
+def bin_canvas(volume: Image) -> Image:
+    """Return the mean of 2 x 2 pixels of planes; a last odd one counts twice."""
+    height, width = volume.shape[-2:]
+    small = binned_shape(height, width)
+    pad = [(0, 0)] * (volume.ndim - 2) + [
+        (0, 2 * small[0] - height),
+        (0, 2 * small[1] - width),
+    ]
+    whole = np.pad(volume, pad, mode="edge")
+    rows = whole[..., ::2, :] + whole[..., 1::2, :]
+    return (0.25 * (rows[..., ::2] + rows[..., 1::2])).astype(np.float32)
+
+
+def mean_and_weights(sums: CanvasSums, settings: Settings) -> tuple[Image, Image]:
+    """Return the mean image on the canvas and the weights (1 / variance) of its pixels.
+
+    The variance is that of the aligned frames: it holds photon noise, but also active
+    cells, which so count less.
+    """
+    count = np.maximum(sums.count, 1)
+    seen = sums.count > settings.least_coverage * sums.n_frames
+    image = np.where(seen, sums.total / count, 0).astype(np.float32)
+    variance = np.where(seen, sums.squares / count - image * image, 0)
+    if not seen.any():
+        return image, np.zeros_like(image)
+    # the smallest is taken from what the template explains not at all
+    typical = float(np.median(variance[seen]))
+    if typical <= 0:
+        typical = float(variance[seen].mean()) or 1e-12 * (
+            float(np.square(image[seen]).mean()) or 1.0
+        )
+    spread = gaussian_filter(np.where(seen, variance, typical), (0, 1.0, 1.0))
+    valid = minimum_filter(seen.astype(np.uint8), (1, 5, 5))
+    lowered = noise_kept("cubic", settings.n_axes)
+    weights = valid * sums.count / (sums.count + 2.0)
+    weights = weights * lowered / np.maximum(spread, 0.25 * typical)
+    return image, weights.astype(np.float32)
+
+
+def make_template(image: Image, weights: Image, settings: Settings) -> Template:
+    """Prepare an image and its weights on the canvas (z, y, x) for fitting."""
+    tables = phase_tables(image, settings)
+    return Template(
+        image=image,
+        weights=weights,
+        tables=tables,
+        information=block_information(tables, weights, settings),
+        settings=settings,
+    )
+
+
+def phase_tables(image: Image, settings: Settings) -> Image:
+    """Return image and slopes shifted by (p / P) px along each axis.
+
+    Returns
+    -------
+    numpy.ndarray
+        Shape (P_z, P, P, C, z, y, x); C = 3 (image, slope y, slope x) of planes, 4 (and
+        slope z) of volumes.
+    """
+    phases, phases_z = settings.phases, settings.phases_z
+    volumetric = settings.n_axes == 3
+    freq_y = fft.fftfreq(image.shape[1])[:, None]
+    freq_x = fft.rfftfreq(image.shape[2])[None]
+    factors = [
+        np.ones((1, 1), np.complex64),
+        (2j * np.pi * freq_y).astype(np.complex64),
+        (2j * np.pi * freq_x).astype(np.complex64),
+    ]
+    out = np.empty(
+        (phases_z, phases, phases, 4 if volumetric else 3, *image.shape), np.float32
+    )
+    for pz in range(phases_z):
+        moved, slope_z = _moved_along_z(image, pz / phases_z)
+        spectrum = fft.rfft2(moved)
+        spectrum_z = fft.rfft2(slope_z) if volumetric else spectrum
+        for p in range(phases):
+            for q in range(phases):
+                turn = np.exp(-2j * np.pi * (freq_y * p + freq_x * q) / phases)
+                turn = turn.astype(np.complex64)
+                for k, factor in enumerate(factors):
+                    out[pz, p, q, k] = fft.irfft2(
+                        spectrum * (turn * factor), s=image.shape[1:]
+                    )
+                if volumetric:
+                    out[pz, p, q, 3] = fft.irfft2(spectrum_z * turn, s=image.shape[1:])
+    return out
+
+
+def _moved_along_z(image: Image, phase: float) -> tuple[Image, Image]:
+    """Return a volume moved by ``phase`` planes, and its slope along z there."""
+    if image.shape[0] == 1:
+        return image, image
+    known = np.flatnonzero(np.abs(image).max(axis=(1, 2)) > 0)
+    if known.size < 2:
+        return image, np.zeros_like(image)
+    spline = CubicSpline(known, image[known], axis=0, bc_type="natural")
+    places = np.clip(np.arange(len(image)) - phase, known[0], known[-1])
+    return spline(places).astype(np.float32), spline(places, 1).astype(np.float32)
+
+
+def block_information(
+    tables: Image, weights: Image, settings: Settings
+) -> NDArray[np.float64]:
+    """Return the information (2 pad_z + 1, bz, by, bx, 3, 3) of blocks, 1 / px^2."""
+    depth, height, width = settings.frame_shape
+    pad_z, pad_y, pad_x = settings.pads
+    border = settings.border
+    rows, columns = (
+        np.arange(max(n // size, 1)) * size
+        for n, size in zip((height, width), settings.block_size, strict=True)
+    )
+    used = np.zeros((height, width))
+    used[border : height - border, border : width - border] = 1
+    lateral = np.s_[pad_y : pad_y + height, pad_x : pad_x + width]
+    out = np.zeros((2 * pad_z + 1, depth, rows.size, columns.size, 3, 3))
+    slopes = {1: 1, 2: 2} | ({0: 3} if settings.n_axes == 3 else {})
+    for offset in range(2 * pad_z + 1):
+        planes = slice(offset, offset + depth)  # canvas planes at shift pad_z - offset
+        weight = used * weights[planes][(slice(None), *lateral)]
+        parts = {
+            axis: tables[0, 0, 0, channel, planes][(slice(None), *lateral)]
+            for axis, channel in slopes.items()
+        }
+        for a, slope_a in parts.items():
+            for b, slope_b in parts.items():
+                product = weight * slope_a * slope_b
+                blocks = np.add.reduceat(product, rows, axis=1)
+                out[offset, ..., a, b] = np.add.reduceat(blocks, columns, axis=2)
+    return out
