@@ -114,8 +114,9 @@ class JoinedFrames:
             if came != expected:
                 raise ReadError(
                     f"{name} has frames of shape {came[0]}, {came[1]}; the files "
-                    f"before it, such as {names[0]}, have {expected[0]}, {expected[1]}. Files "
-                    "of one recording must agree: take it out of the list or folder."
+                    f"before it, such as {names[0]}, have {expected[0]}, "
+                    f"{expected[1]}. Files of one recording must agree: take it out of "
+                    "the list or folder."
                 )
         self._parts = list(parts)
         self._stops = list(accumulate(int(part.shape[0]) for part in parts))

@@ -24,8 +24,8 @@ class Chain:
     """Positions of all page headers of a TIFF file.
 
     Files written frame by frame have their headers at equal distances; then the chain
-    is found by bisection and checked on a sample (who reads a page checks its header once
-    more). Others are followed header by header.
+    is found by bisection and checked on a sample (who reads a page checks its header
+    once more). Others are followed header by header.
 
     Parameters
     ----------
@@ -57,8 +57,8 @@ class Chain:
         if kind not in (42, 43) or self.size < 16:
             raise ReadError(
                 f"{path.name} is not a TIFF file: it begins with {head[:8]!r}, "
-                "expected 'II' or 'MM' and the number 42 or 43. Rename it to what it is, or "
-                "export it as TIFF again."
+                "expected 'II' or 'MM' and the number 42 or 43. Rename it to what it "
+                "is, or export it as TIFF again."
             )
         self.big = kind == 43
         self._head = struct.Struct(self.order + ("Q" if self.big else "H"))
@@ -96,7 +96,10 @@ class Chain:
             visited = self._visit(offset)
             if visited is None or offset in seen:
                 number = len(found) + sum(map(len, blocks))
-                self.broken = f"the header of page {number} should be at byte {offset} of {self.size}, but is not there"
+                self.broken = (
+                    f"the header of page {number} should be at byte {offset} of "
+                    f"{self.size}, but is not there"
+                )
                 break
             seen.add(offset)
             found.append(offset)
@@ -138,7 +141,8 @@ class Chain:
         if not len(positions):
             return np.empty(0, np.int64)
         inside = np.clip(positions, 0, self.size - n_bytes)
-        raw = self.bytes[inside[:, None] + np.arange(n_bytes)]
+        raw: NDArray[np.uint8] = self.bytes[inside[:, None] + np.arange(n_bytes)]
+        values: NDArray[np.int64]
         values = np.ascontiguousarray(raw).view(f"{self.order}u{n_bytes}")[:, 0]
         return values.astype(np.int64)
 
@@ -250,7 +254,7 @@ def data_offsets(chain: Chain) -> NDArray[np.int64]:
         found = chain.numbers((STRIP_OFFSETS,), pages)[:, 0]
         gaps = found - chain.offsets[pages]
         if found.min() > 0 and (gaps[1:] == gaps[1]).all():
-            offsets = chain.offsets + gaps[1]
+            offsets: NDArray[np.int64] = chain.offsets + gaps[1]
             offsets[0] = found[0]
             return offsets
     return chain.numbers((STRIP_OFFSETS,))[:, 0]

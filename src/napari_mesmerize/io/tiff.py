@@ -51,8 +51,8 @@ def scan(
     if chain.broken and not allow_truncated:
         raise ReadError(
             f"{path.name} is not whole: {chain.broken}; the file has {size} bytes. "
-            "Copy it again from where it was recorded, or open the frames that are there "
-            "with allow_truncated=True."
+            "Copy it again from where it was recorded, or open the frames that are "
+            "there with allow_truncated=True."
         )
     try:
         with tifffile.TiffFile(path) as tif:
@@ -222,8 +222,9 @@ def _sizes_of(
     if len(open_ones) != 1 or n_pages % rest:
         raise ParameterError(
             f"{n_pages} pages of {name} can not be laid out as "
-            f"axes='{axes or 'TZCYX'}' with n_planes={known['Z']}, n_channels={known['C']}. Say how many planes "
-            f"and channels there are, so that they divide {n_pages}."
+            f"axes='{axes or 'TZCYX'}' with n_planes={known['Z']}, "
+            f"n_channels={known['C']}. Say how many planes and channels there are, so "
+            f"that they divide {n_pages}."
         )
     sizes[open_ones[0]] = n_pages // rest
     return tuple(int(sizes[letter] or 1) for letter in letters)

@@ -119,8 +119,9 @@ class MappedPages:
             width, height, offset = found[wrong[0]]
             raise ReadError(
                 f"page {pages[wrong[0]]} is {height} x {width} pixels at byte "
-                f"{offset}, expected {y} x {x} at byte {offsets[wrong[0]]} as the pages "
-                "around it. The file is damaged, or holds pages of different sizes."
+                f"{offset}, expected {y} x {x} at byte {offsets[wrong[0]]} as the "
+                "pages around it. The file is damaged, or holds pages of different "
+                "sizes."
             )
 
     def _spatial_axes(self) -> tuple[int, int]:

@@ -168,7 +168,8 @@ class Itemizer:
         raise ReadError(
             f"{self.path.name} is cut short: {expected} pages were announced, page "
             f"{found} lies beyond its end at byte {self.chain.size}. Copy it again "
-            "from where it was recorded, or open the whole frames with allow_truncated=True."
+            "from where it was recorded, or open the whole frames with "
+            "allow_truncated=True."
         )
 
     def _whole_frames(
