@@ -1,0 +1,163 @@
+"""Background that changes in time: few modes, estimated from blocks of pixels."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.ndimage import gaussian_filter
+
+from napari_mesmerize.cnmf.loops import sum_blocks
+from napari_mesmerize.cnmf.settings import FloatArray
+
+_PIXELS_AT_ONCE = 2048
+
+
+@dataclass(frozen=True)
+class LowRank:
+    """Loadings (n_pixels, n_modes) and orthonormal modes (n_modes, n_frames)."""
+
+    loadings: FloatArray
+    modes: FloatArray
+
+
+def no_background(n_pixels: int, n_frames: int) -> LowRank:
+    """Return a background without modes."""
+    return LowRank(
+        np.zeros((n_pixels, 0), np.float32), np.zeros((0, n_frames), np.float32)
+    )
+
+
+def block_means(
+    residual: FloatArray,
+    shape: tuple[int, int],
+    block_size: float,
+    valid: NDArray[np.bool_],
+    background: LowRank,
+) -> FloatArray:
+    """Return block sums of residual plus background, scaled to unit noise.
+
+    Shape (n_blocks, n_frames); blocks are about ``block_size`` pixels wide.
+    """
+    height, width = shape
+    n_rows = max(1, round(height / block_size))
+    n_columns = max(1, round(width / block_size))
+    rows = np.arange(height) * n_rows // height
+    columns = np.arange(width) * n_columns // width
+    block_of = (rows[:, None] * n_columns + columns).ravel()
+    block_of = np.where(valid, block_of, -1).astype(np.int64)
+    n_blocks = n_rows * n_columns
+    sums = sum_blocks(residual, block_of, n_blocks)
+    if background.modes.size:
+        sums += sum_blocks(background.loadings, block_of, n_blocks) @ background.modes
+    sizes = np.bincount(block_of[valid], minlength=n_blocks)
+    full = sizes > 0
+    return np.asarray(sums[full] / np.sqrt(sizes[full])[:, None], np.float32)
+
+
+def leading_modes(
+    blocks: FloatArray, most: int, edge_factor: float, seed: int
+) -> FloatArray:
+    """Return the temporal modes of ``blocks`` that stand above noise.
+
+    A singular value counts where its square exceeds ``edge_factor`` times the largest
+    that white noise of the same shape reaches, (sqrt(n_frames) + sqrt(n_blocks))^2. Found
+    by subspace iteration with ``most`` modes and a few more.
+
+    Returns
+    -------
+    numpy.ndarray
+        Shape (n_modes, n_frames), orthonormal; the strongest first.
+    """
+    n_blocks, n_frames = blocks.shape
+    edge = edge_factor * (np.sqrt(n_frames) + np.sqrt(n_blocks)) ** 2
+    rank = min(most + 8, n_blocks, n_frames)
+    random = np.random.default_rng(seed)
+    basis = random.standard_normal((n_frames, rank)).astype(np.float32)
+    for _ in range(4):
+        left, _ = np.linalg.qr(blocks @ basis)
+        basis, _ = np.linalg.qr(blocks.T @ left)
+    small = blocks @ basis
+    values, vectors = np.linalg.eigh(small.T @ small)
+    values, vectors = values[::-1], vectors[:, ::-1]
+    n_modes = min(int((values > edge).sum()), most)
+    return np.ascontiguousarray((basis @ vectors[:, :n_modes]).T, np.float32)
+
+
+def smooth_loadings(
+    loadings: FloatArray,
+    shape: tuple[int, int],
+    sigma: float,
+    valid: NDArray[np.bool_],
+) -> FloatArray:
+    """Return loadings that vary smoothly over the image, times one gain a pixel.
+
+    A Gaussian of ``sigma`` pixels, applied twice so that curvature is kept ("twicing").
+    Smoothing keeps single cells out of the background; the gain keeps vessels and texture.
+    """
+    mask = valid.reshape(shape).astype(np.float32)
+
+    def blur(image: FloatArray) -> FloatArray:
+        return np.asarray(gaussian_filter(image, sigma, mode="constant", truncate=3))
+
+    inside = np.maximum(blur(mask), 1e-3)
+    smooth = np.empty_like(loadings)
+    for k in range(loadings.shape[1]):
+        image = np.ascontiguousarray(loadings[:, k]).reshape(shape) * mask
+        once = blur(image) / inside
+        smooth[:, k] = (2 * once - blur(once * mask) / inside).ravel()
+    gain = (loadings * smooth).sum(1) / ((smooth * smooth).sum(1) + 1e-9)
+    smooth *= np.clip(gain, 0.2, 3.0)[:, None]
+    smooth[~valid] = 0
+    return smooth
+
+
+def renew_background(
+    residual: FloatArray,
+    shape: tuple[int, int],
+    background: LowRank,
+    *,
+    valid: NDArray[np.bool_],
+    most: int,
+    block_size: float,
+    smoothing: float = 0.0,
+    edge_factor: float = 1.3,
+    seed: int = 0,
+) -> LowRank:
+    """Estimate the background anew; ``residual`` follows in place.
+
+    Parameters
+    ----------
+    residual : numpy.ndarray
+        Shape (n_pixels, n_frames): movie - components - ``background``, noise units.
+    shape : tuple of int
+        (height, width).
+    background : LowRank
+        The one that is out of ``residual`` now.
+    valid : numpy.ndarray
+        Shape (n_pixels,), bool.
+    most : int
+        Largest number of modes.
+    block_size : float
+        Pixels; smaller blocks follow finer structure.
+    smoothing : float
+        Standard deviation in pixels of the Gaussian on the loadings; 0 for plain
+        regression.
+    edge_factor : float
+        How far above the noise edge a mode must stand.
+    seed : int
+        For the start of the subspace iteration.
+    """
+    blocks = block_means(residual, shape, block_size, valid, background)
+    modes = leading_modes(blocks, most, edge_factor, seed)
+    overlap = background.modes @ modes.T
+    loadings = residual @ modes.T
+    loadings += background.loadings @ overlap
+    loadings[~valid] = 0
+    if smoothing and len(modes):
+        loadings = smooth_loadings(loadings, shape, smoothing, valid)
+    both = np.concatenate([modes, background.modes])
+    change = np.concatenate([loadings, -background.loadings], axis=1)
+    for start in range(0, len(residual), _PIXELS_AT_ONCE):
+        part = slice(start, start + _PIXELS_AT_ONCE)
+        residual[part] -= change[part] @ both
+    return LowRank(loadings, modes)

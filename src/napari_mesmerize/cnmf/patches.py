@@ -1,0 +1,120 @@
+"""Cut a field into overlapping patches, and estimate the memory that one needs."""
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+import xarray as xr
+from numpy.typing import NDArray
+
+from napari_mesmerize.cnmf.detection import decimation
+from napari_mesmerize.cnmf.loops import scatter_frames
+from napari_mesmerize.cnmf.params import Params
+from napari_mesmerize.cnmf.settings import FloatArray, Settings
+from napari_mesmerize.errors import ParameterError
+from napari_mesmerize.recording import batch_slices, image_shape
+
+LARGEST_WHOLE = 192  # pixels; wider fields are cut
+CORE = 128  # pixels, about; what patches own
+MARGIN_RADII = 3.0
+_SPARE = 60 * 2**20  # bytes: code, images, cells
+_BATCH = 48 * 2**20  # bytes of frames read at once
+
+
+@dataclass(frozen=True)
+class Patch:
+    """A rectangle of one plane; components whose centroid lies in the core are its own.
+
+    ``outer`` and ``core`` are (y0, y1, x0, x1) in the whole image; ``plane`` is 0 in
+    recordings without planes.
+    """
+
+    plane: int
+    outer: tuple[int, int, int, int]
+    core: tuple[int, int, int, int]
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Return (height, width) of the outer rectangle."""
+        y0, y1, x0, x1 = self.outer
+        return y1 - y0, x1 - x0
+
+
+def _cuts(size: int, core: int, margin: int) -> list[tuple[int, int, int, int]]:
+    """Return (outer start, outer stop, core start, core stop) along one axis."""
+    n = max(1, round(size / core))
+    edges = [size * i // n for i in range(n + 1)]
+    return [
+        (max(0, a - margin), min(size, b + margin), a, b)
+        for a, b in zip(edges[:-1], edges[1:], strict=True)
+    ]
+
+
+def plan_patches(
+    shape: tuple[int, ...], settings: Settings, params: Params
+) -> list[Patch]:
+    """Return the patches of an image of ``shape``, plane by plane.
+
+    The plan depends on shape and parameters alone: memory and workers do not change it.
+    """
+    n_planes = shape[0] if len(shape) == 3 else 1
+    height, width = shape[-2:]
+    size = params.patch_size
+    if size == 0:
+        size = CORE if max(height, width) > LARGEST_WHOLE else max(height, width)
+    margin = math.ceil(params.patch_overlap / 2) or math.ceil(
+        MARGIN_RADII * settings.radius
+    )
+    if size < 4 * settings.radius:
+        raise ParameterError(
+            f"patch_size={size} px does not hold a cell of diameter "
+            f"{2 * settings.radius:.3g} px and its surroundings; give at least "
+            f"{math.ceil(4 * settings.radius)} px, or 0 to let it be chosen."
+        )
+    return [
+        Patch(plane, (oy0, oy1, ox0, ox1), (cy0, cy1, cx0, cx1))
+        for plane in range(n_planes)
+        for oy0, oy1, cy0, cy1 in _cuts(height, size, margin)
+        for ox0, ox1, cx0, cx1 in _cuts(width, size, margin)
+    ]
+
+
+def patch_memory(patch: Patch, n_frames: int, settings: Settings) -> int:
+    """Return the bytes that one patch needs while it is worked on."""
+    pixels = math.prod(patch.shape)
+    movie = 4 * pixels * n_frames
+    filtered = movie / decimation(settings)
+    modes = 30 * max(1.0, pixels / 128**2)
+    chunk = 64 * 4 * pixels * 5
+    blocks = 4 * n_frames * (pixels / max(settings.radius, 1) ** 2)
+    loadings = 4 * 4 * pixels * modes
+    return int(movie + 2 * filtered + chunk + 3 * blocks + loadings + _SPARE)
+
+
+def read_rows(recording: xr.DataArray, patch: Patch) -> FloatArray:
+    """Read a patch as pixel-major float32, shape (n_pixels, n_frames)."""
+    y0, y1, x0, x1 = patch.outer
+    part = recording
+    if len(image_shape(recording)) == 3:
+        part = part[:, patch.plane]
+    n_frames = recording.sizes["frame"]
+    out = np.empty(((y1 - y0) * (x1 - x0), n_frames), np.float32)
+    frame_bytes = recording.dtype.itemsize * recording[0].size
+    for frames in batch_slices(n_frames, max(1, _BATCH // frame_bytes)):
+        block = np.ascontiguousarray(part[frames, y0:y1, x0:x1].to_numpy())
+        scatter_frames(block.reshape(len(block), -1), frames.start, out)
+    return out
+
+
+def usable_pixels(
+    patch: Patch, shape: tuple[int, ...], border: tuple[int, int, int, int]
+) -> NDArray[np.bool_]:
+    """Return which pixels of a patch lie inside the border; shape (n_pixels,).
+
+    ``border`` is (top, bottom, left, right) in pixels of the whole image.
+    """
+    y0, y1, x0, x1 = patch.outer
+    rows, columns = np.mgrid[y0:y1, x0:x1]
+    inside = (rows >= border[0]) & (rows < shape[-2] - border[1])
+    inside &= (columns >= border[2]) & (columns < shape[-1] - border[3])
+    return np.asarray(inside.ravel())

@@ -1,0 +1,106 @@
+"""Join components of neighbouring planes into cells of a volume."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from napari_mesmerize.cnmf.cells import Cell
+from napari_mesmerize.cnmf.settings import FloatArray
+
+LEAST_COSINE = 0.35
+LEAST_CORRELATION = 0.5
+REACH = 2  # planes each way
+
+
+@dataclass
+class Group:
+    """Components of several planes that are one cell; ``main`` is the strongest."""
+
+    main: int
+    members: dict[int, int]  # plane -> number of the component
+
+
+def _unit_traces(cells: list[Cell]) -> FloatArray:
+    traces = np.array([cell.trace for cell in cells], np.float32)
+    traces -= traces.mean(axis=1, keepdims=True)
+    traces /= np.linalg.norm(traces, axis=1)[:, None] + 1e-9
+    return traces
+
+
+def _cosine(a: Cell, b: Cell) -> float:
+    _, i, j = np.intersect1d(a.pixels, b.pixels, return_indices=True)
+    if not len(i):
+        return 0.0
+    norm = np.sqrt(float(a.weights @ a.weights) * float(b.weights @ b.weights))
+    return float(a.weights[i] @ b.weights[j]) / max(norm, 1e-12)
+
+
+def link_planes(cells: list[Cell], planes: list[int]) -> list[Group]:
+    """Group components of neighbouring planes that are alike in place and time.
+
+    The strongest component starts a group; from there the best match of the next plane
+    joins, up to two planes each way. ``cells`` have pixels in the whole plane's image.
+    """
+    if not cells:
+        return []
+    traces = _unit_traces(cells)
+    alike = traces @ traces.T
+    by_plane: dict[int, list[int]] = {}
+    for number, plane in enumerate(planes):
+        by_plane.setdefault(plane, []).append(number)
+    free = set(range(len(cells)))
+    groups = []
+    for first in np.argsort([-cell.energy for cell in cells], kind="stable"):
+        start = int(first)
+        if start not in free:
+            continue
+        free.discard(start)
+        group = Group(start, {planes[start]: start})
+        for direction in (-1, 1):
+            last = start
+            for step in range(1, REACH + 1):
+                plane = planes[start] + direction * step
+                near = [
+                    (_cosine(cells[last], cells[k]), k)
+                    for k in by_plane.get(plane, [])
+                    if k in free and alike[start, k] > LEAST_CORRELATION
+                ]
+                value, best = max(near, default=(0.0, -1))
+                if value <= LEAST_COSINE:
+                    break
+                group.members[plane] = best
+                free.discard(best)
+                last = best
+        groups.append(group)
+    return groups
+
+
+def join(group: Group, cells: list[Cell], n_pixels: int) -> tuple[Cell, float]:
+    """Return one component for a group, pixels in the whole volume.
+
+    The trace is the mean of the planes' raw traces, weighted by how well each is known.
+    """
+    main = cells[group.main]
+    reference = main.trace - main.trace.mean()
+    energy = max(float(reference @ reference), 1e-9)
+    total = np.zeros_like(main.raw)
+    strength = 0.0
+    pixels, weights = [], []
+    for plane, number in sorted(group.members.items()):
+        cell = cells[number]
+        scale = max(float((cell.raw - cell.raw.mean()) @ reference) / energy, 1e-3)
+        norm = float(cell.weights @ cell.weights) * scale**2
+        total += cell.raw * np.float32(norm / scale)
+        strength += norm
+        pixels.append(cell.pixels + plane * n_pixels)
+        weights.append(cell.weights * np.float32(scale))
+    joined = Cell(
+        np.concatenate(pixels),
+        np.concatenate(weights),
+        trace=main.trace,
+        raw=total / np.float32(max(strength, 1e-12)),
+        peak=main.peak,
+        scores=dict(main.scores),
+    )
+    joined.scores["planes"] = float(len(group.members))
+    return joined, strength

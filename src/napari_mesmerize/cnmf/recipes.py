@@ -1,0 +1,195 @@
+"""The steps of the extraction in one patch, from counts to judged components."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_mesmerize.cnmf.background import LowRank, no_background, renew_background
+from napari_mesmerize.cnmf.cells import Cell
+from napari_mesmerize.cnmf.deconvolution import deconvolve_ar1, deconvolve_kernel
+from napari_mesmerize.cnmf.evaluation import judge
+from napari_mesmerize.cnmf.growth import search
+from napari_mesmerize.cnmf.merging import prune
+from napari_mesmerize.cnmf.noise import PixelStatistics, standardise
+from napari_mesmerize.cnmf.params import Params
+from napari_mesmerize.cnmf.settings import FloatArray, Settings, transient_kernel
+from napari_mesmerize.cnmf.spatial import update_footprint
+from napari_mesmerize.cnmf.temporal import raw_trace, set_first_trace, update_trace
+
+FIRST_MODES = {False: 8, True: 12}  # of one_photon, for 128 x 128 pixels
+MODES = 30  # for 128 x 128 pixels
+MOST_CANDIDATES = 600  # of one search, for 128 x 128 pixels
+
+
+@dataclass
+class PatchResult:
+    """What was found in a patch.
+
+    Attributes
+    ----------
+    cells : list of Cell
+        Footprints on the patch, in noise units.
+    statistics : PixelStatistics
+        Mean and noise of the patch's pixels.
+    background : LowRank
+        In noise units.
+    """
+
+    cells: list[Cell]
+    statistics: PixelStatistics
+    background: LowRank
+
+
+@dataclass
+class _State:
+    """A patch while it is worked on."""
+
+    residual: FloatArray
+    shape: tuple[int, int]
+    valid: NDArray[np.bool_]
+    settings: Settings
+    params: Params
+    seed: int
+    background: LowRank
+    cells: list[Cell]
+
+    @property
+    def share(self) -> float:
+        """Area in units of 128 x 128 pixels, at least 1."""
+        return max(1.0, self.shape[0] * self.shape[1] / 128**2)
+
+    def renew_background(self, most: int, block_size: float, smoothing: float) -> None:
+        if self.params.background_modes:
+            most = self.params.background_modes
+        self.background = renew_background(
+            self.residual,
+            self.shape,
+            self.background,
+            valid=self.valid,
+            most=most,
+            block_size=block_size,
+            smoothing=smoothing,
+            seed=self.seed,
+        )
+
+    def refine(self, smoothing: float) -> None:
+        """Renew the background, then twice all traces and all footprints; prune."""
+        radius = self.settings.radius
+        self.renew_background(int(MODES * self.share), radius, smoothing)
+        for _ in range(2):
+            for cell in self.cells:
+                update_trace(cell, self.residual, self.settings)
+            for cell in self.cells:
+                update_footprint(
+                    cell, self.residual, self.shape, self.valid, self.settings
+                )
+        self.cells = prune(
+            self.cells, self.residual, self.settings, self.params.merge_threshold
+        )
+
+
+def extract_patch(
+    rows: FloatArray,
+    shape: tuple[int, int],
+    usable: NDArray[np.bool_],
+    settings: Settings,
+    params: Params,
+    *,
+    seed: int = 0,
+    given: list[Cell] | None = None,
+    check: Callable[[str], None] = lambda step: None,
+) -> PatchResult:
+    """Run all steps on one patch.
+
+    Parameters
+    ----------
+    rows : numpy.ndarray
+        Shape (n_pixels, n_frames), counts; overwritten.
+    shape : tuple of int
+        (height, width) of the patch.
+    usable : numpy.ndarray
+        Shape (n_pixels,), bool.
+    settings : Settings
+        Cell size and kinetics.
+    params : Params
+        The engine's parameters.
+    seed : int, optional
+        Of what little is random.
+    given : list of Cell, optional
+        Footprints to start from instead of a search.
+    check : callable, optional
+        Called with the name of each step before it; may raise to stop.
+    """
+    check("noise")
+    statistics = standardise(rows, usable, params.noise)
+    state = _State(
+        residual=rows,
+        shape=shape,
+        valid=statistics.valid,
+        settings=settings,
+        params=params,
+        seed=seed,
+        background=no_background(*rows.shape),
+        cells=[],
+    )
+    if statistics.valid.any():
+        _find_and_refine(state, given, check)
+    for cell in state.cells:
+        cell.raw = raw_trace(cell, state.residual)
+    judge(state.cells, state.residual, shape, statistics.valid, settings)
+    check("deconvolution")
+    for cell in state.cells:
+        deconvolve_cell(cell, settings, params)
+    return PatchResult(state.cells, statistics, state.background)
+
+
+def _find_and_refine(
+    state: _State, given: list[Cell] | None, check: Callable[[str], None]
+) -> None:
+    settings, params = state.settings, state.params
+    check("background")
+    first = int(FIRST_MODES[settings.one_photon] * np.sqrt(state.share))
+    state.renew_background(first, 4 * settings.radius, settings.radius)
+    smallest_score = params.detection_threshold
+    most = params.components_per_patch or int(MOST_CANDIDATES * state.share)
+    for attempt in range(1 if given is not None else params.searches):
+        check("detection")
+        if given is not None:
+            new = given
+        else:
+            new = search(
+                state.residual,
+                state.shape,
+                state.valid,
+                settings,
+                smallest_score,
+                most - len(state.cells),
+            )
+        for cell in new:
+            set_first_trace(cell, state.residual, state.shape, settings)
+        state.cells += new
+        for _ in range(params.refinement_rounds):
+            check("refinement")
+            state.refine(settings.radius if attempt == 0 else 0.0)
+        smallest_score = params.detection_threshold - 0.5
+    check("refinement")
+    state.refine(0.0)
+
+
+def deconvolve_cell(cell: Cell, settings: Settings, params: Params) -> None:
+    """Set spikes, the final denoised trace and the baseline."""
+    if params.deconvolution == "none":
+        cell.spikes = np.zeros_like(cell.raw)
+        cell.baseline = float(np.median(cell.raw - cell.trace))
+        return
+    if params.deconvolution == "kernel":
+        found = deconvolve_kernel(
+            cell.raw, transient_kernel(settings), settings.decay_factor
+        )
+    else:
+        found = deconvolve_ar1(cell.raw, settings.decay_factor)
+    cell.trace = found[0].astype(np.float32)
+    cell.spikes = found[1].astype(np.float32)
+    cell.baseline = found[2]

@@ -1,0 +1,175 @@
+"""Footprints: their update inside the refinement (HALS) and their clean shape."""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_mesmerize.cnmf._jit import compiled
+from napari_mesmerize.cnmf.cells import Cell
+from napari_mesmerize.cnmf.loops import IndexArray
+from napari_mesmerize.cnmf.settings import FloatArray, Settings
+
+SUPPORT_SHARE = 0.12  # of the peak
+
+
+@compiled
+def _blur(image: FloatArray) -> FloatArray:
+    """Blur with a Gaussian of 0.7 pixels, cut at two pixels, mirrored at the edge."""
+    height, width = image.shape
+    weights = np.array([0.0096, 0.2054, 0.5700, 0.2054, 0.0096], np.float32)
+    first = np.zeros_like(image)
+    for y in range(height):
+        for x in range(width):
+            total = np.float32(0)
+            for k in range(-2, 3):
+                i = y + k
+                if i < 0:
+                    i = min(-1 - i, height - 1)
+                if i >= height:
+                    i = max(2 * height - 1 - i, 0)
+                total += weights[k + 2] * image[i, x]
+            first[y, x] = total
+    out = np.zeros_like(image)
+    for y in range(height):
+        for x in range(width):
+            total = np.float32(0)
+            for k in range(-2, 3):
+                j = x + k
+                if j < 0:
+                    j = min(-1 - j, width - 1)
+                if j >= width:
+                    j = max(2 * width - 1 - j, 0)
+                total += weights[k + 2] * first[y, j]
+            out[y, x] = total
+    return out
+
+
+@compiled
+def keep_largest_piece(support: NDArray[np.bool_], image: FloatArray) -> None:
+    """Clear all of ``support`` but the connected piece with the largest sum, in place."""
+    height, width = support.shape
+    piece = np.zeros((height, width), np.int64)
+    stack = np.empty(height * width, np.int64)
+    n_pieces, best, best_mass = 0, 0, -1.0
+    for start in range(height * width):
+        if not support[start // width, start % width]:
+            continue
+        if piece[start // width, start % width] > 0:
+            continue
+        n_pieces += 1
+        stack[0], depth, mass = start, 1, 0.0
+        piece[start // width, start % width] = n_pieces
+        while depth > 0:
+            depth -= 1
+            y, x = stack[depth] // width, stack[depth] % width
+            mass += image[y, x]
+            for k in range(4):
+                i = y + (k == 0) - (k == 1)
+                j = x + (k == 2) - (k == 3)
+                if 0 <= i < height and 0 <= j < width:
+                    if support[i, j] and piece[i, j] == 0:
+                        piece[i, j] = n_pieces
+                        stack[depth] = i * width + j
+                        depth += 1
+        if mass > best_mass:
+            best, best_mass = n_pieces, mass
+    for y in range(height):
+        for x in range(width):
+            support[y, x] = support[y, x] and piece[y, x] == best
+
+
+@compiled
+def _renew(
+    residual: FloatArray,
+    width: int,
+    height: int,
+    valid: NDArray[np.bool_],
+    pixels: IndexArray,
+    weights: FloatArray,
+    trace: FloatArray,
+    largest_distance: float,
+    share: float,
+) -> tuple[IndexArray, FloatArray]:
+    """Renew a footprint; ``residual`` follows in place. Returns pixels and weights."""
+    energy = np.float32(0)
+    for t in range(trace.shape[0]):
+        energy += trace[t] * trace[t]
+    rows, columns = pixels // width, pixels % width
+    total = max(weights.sum(), np.float32(1e-9))
+    centre_y, centre_x = (
+        (rows * weights).sum() / total,
+        (columns * weights).sum() / total,
+    )
+    y0, y1 = max(0, rows.min() - 1), min(height, rows.max() + 2)
+    x0, x1 = max(0, columns.min() - 1), min(width, columns.max() + 2)
+    before = np.zeros((y1 - y0, x1 - x0), np.float32)
+    for k in range(pixels.shape[0]):
+        before[rows[k] - y0, columns[k] - x0] = weights[k]
+    after = np.zeros_like(before)
+    n_rows, n_columns = before.shape
+    for i in range(n_rows):
+        for j in range(n_columns):
+            near = before[i, j] > 0
+            near = near or (i > 0 and before[i - 1, j] > 0)
+            near = near or (i < n_rows - 1 and before[i + 1, j] > 0)
+            near = near or (j > 0 and before[i, j - 1] > 0)
+            near = near or (j < n_columns - 1 and before[i, j + 1] > 0)
+            if not near or not valid[(i + y0) * width + j + x0]:
+                continue
+            dy, dx = i + y0 - centre_y, j + x0 - centre_x
+            if dy * dy + dx * dx > largest_distance * largest_distance:
+                continue
+            row = residual[(i + y0) * width + j + x0]
+            dot = np.float32(0)
+            for t in range(trace.shape[0]):
+                dot += row[t] * trace[t]
+            after[i, j] = max(before[i, j] + dot / energy, np.float32(0))
+    blurred = _blur(after)
+    support = blurred > max(share * blurred.max(), 1 / np.sqrt(energy))
+    keep_largest_piece(support, after)
+    n = 0
+    new_pixels = np.empty(n_rows * n_columns, np.int64)
+    new_weights = np.empty(n_rows * n_columns, np.float32)
+    for i in range(n_rows):
+        for j in range(n_columns):
+            value = after[i, j] if support[i, j] else np.float32(0)
+            pixel = (i + y0) * width + j + x0
+            change = value - before[i, j]
+            if change != 0:
+                row = residual[pixel]
+                for t in range(trace.shape[0]):
+                    row[t] -= change * trace[t]
+            if value > 0:
+                new_pixels[n], new_weights[n] = pixel, value
+                n += 1
+    return new_pixels[:n].copy(), new_weights[:n].copy()
+
+
+def update_footprint(
+    cell: Cell,
+    residual: FloatArray,
+    shape: tuple[int, int],
+    valid: NDArray[np.bool_],
+    settings: Settings,
+) -> None:
+    """Renew one footprint on its support and the pixels beside it.
+
+    Negative weights become 0; what is weak after a blur, below a share of the peak or
+    one standard error, and all but the largest connected piece, is cut.
+    """
+    if not len(cell.pixels):
+        return
+    if not cell.trace.any():
+        cell.pixels, cell.weights = np.zeros(0, np.int64), np.zeros(0, np.float32)
+        return
+    reach = 1e9 if cell.free else 2.0 * settings.radius
+    cell.pixels, cell.weights = _renew(
+        residual,
+        shape[1],
+        shape[0],
+        valid,
+        cell.pixels,
+        cell.weights,
+        cell.trace,
+        reach,
+        SUPPORT_SHARE,
+    )
