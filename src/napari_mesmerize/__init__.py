@@ -7,6 +7,8 @@ importing the package stays cheap.
 import importlib
 from typing import TYPE_CHECKING, Any
 
+from napari_mesmerize.simulate import simulate
+
 if TYPE_CHECKING:
     from napari_mesmerize.cnmf import (
         Cnmf3dParams,
@@ -62,7 +64,6 @@ _HOMES = {
     "extract_components": "cnmf",
     "extract_traces": "traces",
     "list_recordings": "io",
-    "simulate": "simulate",
     "open_project": "project",
     "read_recording": "io",
 }
