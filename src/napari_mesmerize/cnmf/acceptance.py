@@ -34,12 +34,12 @@ def advice(scores: pd.DataFrame, accepted: np.ndarray) -> str:
         return ""
     if not len(scores):
         return (
-            "No component was found. Lower detection_threshold, and check cell_diameter, "
-            "decay_time_s and the frame rate: events of cells of that size and decay are "
-            "looked for."
+            "No component was found. Lower detection_threshold, and check "
+            "cell_diameter, decay_time_s and the frame rate: events of cells of that "
+            "size and decay are looked for."
         )
     best = scores.iloc[int(np.argmax(scores["quality"].to_numpy()))]
     return (
-        f"{len(scores)} components were found and none accepted. The best candidate was "
-        f"kept out because it is {best['rejected_because']}."
+        f"{len(scores)} components were found and none accepted. The best candidate "
+        f"was kept out because it is {best['rejected_because']}."
     )

@@ -60,8 +60,8 @@ def leading_modes(
     """Return the temporal modes of ``blocks`` that stand above noise.
 
     A singular value counts where its square exceeds ``edge_factor`` times the largest
-    that white noise of the same shape reaches, (sqrt(n_frames) + sqrt(n_blocks))^2. Found
-    by subspace iteration with ``most`` modes and a few more.
+    that white noise of the same shape reaches, (sqrt(n_frames) + sqrt(n_blocks))^2.
+    Found by subspace iteration with ``most`` modes and a few more.
 
     Returns
     -------
@@ -92,18 +92,20 @@ def smooth_loadings(
     """Return loadings that vary smoothly over the image, times one gain a pixel.
 
     A Gaussian of ``sigma`` pixels, applied twice so that curvature is kept ("twicing").
-    Smoothing keeps single cells out of the background; the gain keeps vessels and texture.
+    Smoothing keeps single cells out of the background; the gain keeps vessels and
+    texture.
     """
     mask = valid.reshape(shape).astype(np.float32)
 
     def blur(image: FloatArray) -> FloatArray:
-        return np.asarray(gaussian_filter(image, sigma, mode="constant", truncate=3))
+        out = gaussian_filter(image, sigma, mode="constant", truncate=3)
+        return np.asarray(out, np.float32)
 
-    inside = np.maximum(blur(mask), 1e-3)
+    inside = np.maximum(blur(mask), np.float32(1e-3))
     smooth = np.empty_like(loadings)
     for k in range(loadings.shape[1]):
-        image = np.ascontiguousarray(loadings[:, k]).reshape(shape) * mask
-        once = blur(image) / inside
+        image = loadings[:, k].reshape(shape) * mask
+        once = np.asarray(blur(image) / inside, np.float32)
         smooth[:, k] = (2 * once - blur(once * mask) / inside).ravel()
     gain = (loadings * smooth).sum(1) / ((smooth * smooth).sum(1) + 1e-9)
     smooth *= np.clip(gain, 0.2, 3.0)[:, None]

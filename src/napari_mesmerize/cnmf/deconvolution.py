@@ -74,8 +74,8 @@ def deconvolve_nonnegative(
 ) -> Trace:
     """Find spikes >= 0 whose convolution with ``kernel`` fits the trace.
 
-    Minimises half the squared misfit plus ``penalty`` times the summed spikes, by cyclic
-    coordinate descent.
+    Minimises half the squared misfit plus ``penalty`` times the summed spikes, by
+    cyclic coordinate descent.
     """
     n_frames, length = trace.shape[0], kernel.shape[0]
     rest, spikes = trace.copy(), np.zeros(n_frames)

@@ -62,15 +62,15 @@ def extract_components(
     Parameters
     ----------
     recording : xarray.DataArray
-        Dims ``("frame", "y", "x")`` or ``("frame", "z", "y", "x")``, with its frame rate;
-        best after motion correction. One patch a worker is in memory at a time.
+        Dims ``("frame", "y", "x")`` or ``("frame", "z", "y", "x")``, with its frame
+        rate; best after motion correction. One patch a worker is in memory at a time.
     params : CnmfParams, CnmfeParams or Cnmf3dParams, optional
         Which engine and how; default ``CnmfParams()``, for volumes ``Cnmf3dParams()``.
     max_memory : int, optional
         Bytes; default a quarter of what is free. Does not change the result.
     workers : int, optional
-        Patches worked on at the same time; default as many as there are cores and memory
-        for. Does not change the result.
+        Patches worked on at the same time; default as many as there are cores and
+        memory for. Does not change the result.
     progress : Progress, optional
         Wraps the loop over steps; it may raise ``Cancelled``.
     seed : int, optional
@@ -171,8 +171,8 @@ def settings_for(recording: xr.DataArray, params: Params) -> Settings:
     if seconds < 4 * params.decay_time_s:
         raise ParameterError(
             f"The recording lasts {seconds:.3g} s, less than four times "
-            f"decay_time_s={params.decay_time_s:g} s; cells can not be told from noise. "
-            "Use a longer recording, or check frame_rate and decay_time_s."
+            f"decay_time_s={params.decay_time_s:g} s; cells can not be told from "
+            "noise. Use a longer recording, or check frame_rate and decay_time_s."
         )
     return Settings(
         frame_rate=frame_rate,
@@ -189,9 +189,10 @@ def _diameter(recording: xr.DataArray, params: Params) -> float:
         size = recording.attrs.get("pixel_size_um")
         if size is None:
             raise ParameterError(
-                f"cell_diameter_um={params.cell_diameter_um:g} needs the pixel size, and "
-                "the recording does not say it; set recording.attrs['pixel_size_um'] to "
-                "(y, x) in um, or give cell_diameter in pixels."
+                f"cell_diameter_um={params.cell_diameter_um:g} needs the pixel size, "
+                "and the recording does not say it; set "
+                "recording.attrs['pixel_size_um'] to (y, x) in um, or give "
+                "cell_diameter in pixels."
             )
         return params.cell_diameter_um / float(np.sqrt(size[0] * size[1]))
     if params.cell_diameter:

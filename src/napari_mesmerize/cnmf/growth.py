@@ -144,7 +144,7 @@ def _subtract(
     active = np.where(trace < _lower_spread(trace), 0, trace).astype(np.float32)
     active = np.maximum(active, 0)
     subtract_window(movie.filtered, window[0], window[2], footprint, active)
-    image = fftconvolve(footprint, movie.filter_image, mode="full")
+    image = np.asarray(fftconvolve(footprint, movie.filter_image, mode="full"))
     half = movie.filter_image.shape[0] // 2
     y, x = window[0] - half, window[2] - half
     ya, xa = max(0, y), max(0, x)

@@ -70,8 +70,8 @@ def fit_noise_variance(
 ) -> NDArray[np.float64]:
     """Return the variance that pixels of each mean usually have.
 
-    Shot noise grows with the mean: ``gain * mean + constant``, fitted by reweighted least
-    squares; pixels far above the line (active cells) drop out.
+    Shot noise grows with the mean: ``gain * mean + constant``, fitted by reweighted
+    least squares; pixels far above the line (active cells) drop out.
     """
     terms = np.stack([mean, np.ones_like(mean)], 1)
     weights = 1 / np.maximum(variance, 1e-9)

@@ -22,8 +22,8 @@ class _Shared(BaseModel, frozen=True, extra="forbid"):
         float,
         Field(
             ge=0,
-            description="Diameter of a cell, in pixels; 0 estimates it from the recording. "
-            "Rather too large than too small. (gSig is half of it)",
+            description="Diameter of a cell, in pixels; 0 estimates it from the "
+            "recording. Rather too large than too small. (gSig is half of it)",
             json_schema_extra=_also("gSig", "px"),
         ),
     ] = 0.0
@@ -55,8 +55,9 @@ class _Shared(BaseModel, frozen=True, extra="forbid"):
     method_init: Annotated[
         Literal["events", "greedy_roi", "corr_pnr"],
         Field(
-            description="How first components are found: events in space-time; brightest "
-            "activity first (greedy_roi); peaks of correlation x PNR (corr_pnr)",
+            description="How first components are found: events in space-time; "
+            "brightest activity first (greedy_roi); peaks of correlation x PNR "
+            "(corr_pnr)",
             json_schema_extra=_also("method_init"),
         ),
     ] = "events"
@@ -83,7 +84,8 @@ class _Shared(BaseModel, frozen=True, extra="forbid"):
         Field(
             ge=0,
             le=1,
-            description="corr_pnr: smallest correlation with neighbouring pixels of a seed",
+            description="corr_pnr: smallest correlation with neighbouring pixels of a "
+            "seed",
             json_schema_extra=_also("min_corr"),
         ),
     ] = 0.7
@@ -100,8 +102,8 @@ class _Shared(BaseModel, frozen=True, extra="forbid"):
         Field(
             ge=1,
             le=5,
-            description="How often components are looked for; after the first time in what "
-            "is left (refit)",
+            description="How often components are looked for; after the first time in "
+            "what is left (refit)",
             json_schema_extra=_also("refit"),
         ),
     ] = 2
@@ -110,15 +112,15 @@ class _Shared(BaseModel, frozen=True, extra="forbid"):
         Field(
             ge=1,
             le=10,
-            description="Rounds of background and footprint and trace updates after each "
-            "search",
+            description="Rounds of background and footprint and trace updates after "
+            "each search",
         ),
     ] = 2
     background: Annotated[
         Literal["lowrank", "ring"],
         Field(
-            description="Model of the background: few images that change in time, or each "
-            "pixel from a ring around it (CNMF-E)",
+            description="Model of the background: few images that change in time, or "
+            "each pixel from a ring around it (CNMF-E)",
             json_schema_extra=_also("center_psf"),
         ),
     ] = "lowrank"
@@ -141,8 +143,8 @@ class _Shared(BaseModel, frozen=True, extra="forbid"):
     deconvolution: Annotated[
         Literal["kernel", "ar1", "ar2", "none"],
         Field(
-            description="How spikes are found: rise-and-decay kernel, OASIS AR(1) or AR(2) "
-            "(p = 1, 2), or not at all (p = 0)",
+            description="How spikes are found: rise-and-decay kernel, OASIS AR(1) or "
+            "AR(2) (p = 1, 2), or not at all (p = 0)",
             json_schema_extra=_also("p"),
         ),
     ] = "kernel"
@@ -151,14 +153,16 @@ class _Shared(BaseModel, frozen=True, extra="forbid"):
         Field(
             ge=0,
             le=1,
-            description="Overlapping components whose traces correlate above this are one",
+            description="Overlapping components whose traces correlate above this are "
+            "one",
             json_schema_extra=_also("merge_thr"),
         ),
     ] = 0.8
     noise: Annotated[
         Literal["fitted", "pixel"],
         Field(
-            description="Noise of a pixel: what pixels as bright usually have, or its own",
+            description="Noise of a pixel: what pixels as bright usually have, or its "
+            "own",
             json_schema_extra=_also("noise_method"),
         ),
     ] = "fitted"
@@ -182,8 +186,8 @@ class _Shared(BaseModel, frozen=True, extra="forbid"):
         int,
         Field(
             ge=0,
-            description="Pixels at each edge that are left out, besides those the motion "
-            "correction filled",
+            description="Pixels at each edge that are left out, besides those the "
+            "motion correction filled",
             json_schema_extra=_also("border_pix", "px"),
         ),
     ] = 0
@@ -200,8 +204,8 @@ class _Shared(BaseModel, frozen=True, extra="forbid"):
 class CnmfParams(_Shared, frozen=True, extra="forbid"):
     """Constrained non-negative matrix factorisation for two-photon recordings.
 
-    Finds cells, their traces and a background in (frame, y, x). The names in brackets are
-    those of CaImAn.
+    Finds cells, their traces and a background in (frame, y, x). The names in brackets
+    are those of CaImAn.
     """
 
     min_shape: Annotated[
@@ -209,8 +213,8 @@ class CnmfParams(_Shared, frozen=True, extra="forbid"):
         Field(
             ge=-1,
             le=1,
-            description="Accepted components look like a cell: correlation of the average "
-            "image of their events with a disk is at least this",
+            description="Accepted components look like a cell: correlation of the "
+            "average image of their events with a disk is at least this",
             json_schema_extra=_also("r_values_min"),
         ),
     ] = 0.55
@@ -219,8 +223,8 @@ class CnmfParams(_Shared, frozen=True, extra="forbid"):
 class CnmfeParams(_Shared, frozen=True, extra="forbid"):
     """CNMF-E for one-photon recordings (miniscopes), with strong scattered light.
 
-    As CNMF, with a background of more modes and a stricter acceptance. The classical ring
-    background and corr_pnr initialisation can be selected.
+    As CNMF, with a background of more modes and a stricter acceptance. The classical
+    ring background and corr_pnr initialisation can be selected.
     """
 
     min_shape: Annotated[
@@ -228,8 +232,8 @@ class CnmfeParams(_Shared, frozen=True, extra="forbid"):
         Field(
             ge=-1,
             le=1,
-            description="Accepted components look like a cell: correlation of the average "
-            "image of their events with a disk is at least this",
+            description="Accepted components look like a cell: correlation of the "
+            "average image of their events with a disk is at least this",
             json_schema_extra=_also("r_values_min"),
         ),
     ] = 0.65
@@ -243,8 +247,8 @@ class Cnmf3dParams(_Shared, frozen=True, extra="forbid"):
         Field(
             ge=-1,
             le=1,
-            description="Accepted components look like a cell: correlation of the average "
-            "image of their events with a disk is at least this",
+            description="Accepted components look like a cell: correlation of the "
+            "average image of their events with a disk is at least this",
             json_schema_extra=_also("r_values_min"),
         ),
     ] = 0.55

@@ -1,5 +1,6 @@
 """Cut a field into overlapping patches, and estimate the memory that one needs."""
 
+import itertools
 import math
 from dataclasses import dataclass
 
@@ -46,7 +47,7 @@ def _cuts(size: int, core: int, margin: int) -> list[tuple[int, int, int, int]]:
     edges = [size * i // n for i in range(n + 1)]
     return [
         (max(0, a - margin), min(size, b + margin), a, b)
-        for a, b in zip(edges[:-1], edges[1:], strict=True)
+        for a, b in itertools.pairwise(edges)
     ]
 
 

@@ -32,7 +32,7 @@ def _cosine(a: Cell, b: Cell) -> float:
     if not len(i):
         return 0.0
     norm = np.sqrt(float(a.weights @ a.weights) * float(b.weights @ b.weights))
-    return float(a.weights[i] @ b.weights[j]) / max(norm, 1e-12)
+    return float(a.weights[i] @ b.weights[j]) / max(float(norm), 1e-12)
 
 
 def link_planes(cells: list[Cell], planes: list[int]) -> list[Group]:

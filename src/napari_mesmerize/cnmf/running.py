@@ -39,9 +39,9 @@ def run_patches(
 ) -> list[Result]:
     """Call ``work(number, step)`` for each patch, in ``workers`` threads.
 
-    ``step`` must be called before each step of the work; the progress counts these. When
-    the progress raises :class:`~napari_mesmerize.errors.Cancelled`, or a patch fails, the
-    others stop before their next step, and the error is raised.
+    ``step`` must be called before each step of the work; the progress counts these.
+    When the progress raises :class:`~napari_mesmerize.errors.Cancelled`, or a patch
+    fails, the others stop before their next step, and the error is raised.
     """
     ticks: queue.Queue[str | None] = queue.Queue()
     stop = threading.Event()

@@ -44,7 +44,7 @@ def read_seeds(
 def _matrix(seeds: Any, shape: tuple[int, ...]) -> sparse.csc_array:
     if isinstance(seeds, Components):
         return sparse.csc_array(seeds.footprints)
-    if sparse.issparse(seeds):
+    if isinstance(seeds, sparse.sparray | sparse.spmatrix):
         return sparse.csc_array(seeds)
     masks = np.asarray(seeds)
     if masks.shape == shape and masks.dtype.kind in "iu":
@@ -56,14 +56,15 @@ def _matrix(seeds: Any, shape: tuple[int, ...]) -> sparse.csc_array:
         return sparse.csc_array((ones, (pixels, columns)), shape=(labels.size, n))
     if masks.ndim == len(shape):
         masks = masks[None]
+    axes = ", ".join(str(size) for size in shape)
     if masks.ndim != len(shape) + 1 or masks.shape[1:] != shape:
         raise ParameterError(
             f"Seeds have shape {np.asarray(seeds).shape}, but this recording's images "
-            f"have shape {shape}; give masks of shape (n, {', '.join(map(str, shape))}), "
-            "an integer label image, or components."
+            f"have shape {shape}; give masks of shape (n, {axes}), an integer label "
+            "image, or components."
         )
     flat = masks.reshape(len(masks), -1).astype(np.float32)
-    return sparse.csc_array(sparse.csr_array(flat).T)
+    return sparse.csc_array(np.ascontiguousarray(flat.T))
 
 
 def cells_of_patch(

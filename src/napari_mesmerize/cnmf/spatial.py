@@ -45,7 +45,7 @@ def _blur(image: FloatArray) -> FloatArray:
 
 @compiled
 def keep_largest_piece(support: NDArray[np.bool_], image: FloatArray) -> None:
-    """Clear all of ``support`` but the connected piece with the largest sum, in place."""
+    """Clear all of ``support`` but the piece with the largest sum, in place."""
     height, width = support.shape
     piece = np.zeros((height, width), np.int64)
     stack = np.empty(height * width, np.int64)
@@ -65,11 +65,12 @@ def keep_largest_piece(support: NDArray[np.bool_], image: FloatArray) -> None:
             for k in range(4):
                 i = y + (k == 0) - (k == 1)
                 j = x + (k == 2) - (k == 3)
-                if 0 <= i < height and 0 <= j < width:
-                    if support[i, j] and piece[i, j] == 0:
-                        piece[i, j] = n_pieces
-                        stack[depth] = i * width + j
-                        depth += 1
+                if i < 0 or i >= height or j < 0 or j >= width:
+                    continue
+                if support[i, j] and piece[i, j] == 0:
+                    piece[i, j] = n_pieces
+                    stack[depth] = i * width + j
+                    depth += 1
         if mass > best_mass:
             best, best_mass = n_pieces, mass
     for y in range(height):

@@ -15,8 +15,8 @@ def set_first_trace(
 ) -> None:
     """Give a new component its trace and take it out of ``residual``.
 
-    The footprint minus its mean over a disk of 2.5 radii is projected, so that the local
-    background drops out.
+    The footprint minus its mean over a disk of 2.5 radii is projected, so that the
+    local background drops out.
     """
     height, width = shape
     y, x = cell.centre(width)
