@@ -13,7 +13,7 @@ from napari_mesmerize.motion.align import Guide
 from napari_mesmerize.motion.engine import (
     assess,
     corrected_frames,
-    estimate_rigid,
+    estimate_motion,
     make_result,
 )
 from napari_mesmerize.motion.params import PiecewiseParams, RigidParams, resolve
@@ -94,7 +94,7 @@ def correct_motion(
         source = Source(recording, estimate_scan_phase(source.read(some)[0]))
     guide = _guide(source, template, region)
     settings = resolve(params, image_shape(recording))
-    motion = estimate_rigid(source, settings, guide, schedule, progress)
+    motion = estimate_motion(source, settings, guide, schedule, progress, params)
     quality = assess(motion, source, schedule)
     frames = corrected_frames(source, motion, params, quality.border)
     return make_result(recording, frames, frames, quality, params, timer)

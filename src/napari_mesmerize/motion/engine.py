@@ -17,9 +17,15 @@ from napari_mesmerize.motion.corrected import (
     rigid_border,
 )
 from napari_mesmerize.motion.estimate import Estimates, RigidEstimator
-from napari_mesmerize.motion.field import FieldMotion
+from napari_mesmerize.motion.field import FieldMotion, Grid, limit_deviation
+from napari_mesmerize.motion.fieldfit import (
+    FieldEstimator,
+    FieldFit,
+    align_subset_fields,
+    make_prior,
+)
 from napari_mesmerize.motion.leastsquares import rigid_information
-from napari_mesmerize.motion.params import RigidParams, Settings
+from napari_mesmerize.motion.params import PiecewiseParams, RigidParams, Settings
 from napari_mesmerize.motion.quality import (
     crispness,
     fill_lost,
@@ -30,6 +36,7 @@ from napari_mesmerize.motion.result import MotionQuality, MotionResult
 from napari_mesmerize.motion.source import Schedule, Source
 from napari_mesmerize.motion.subset import Subset, make_subset
 from napari_mesmerize.motion.template import Template
+from napari_mesmerize.motion.temporal import Modes, filter_in_time, learn_prior
 from napari_mesmerize.progress import Progress
 from napari_mesmerize.recording import lazy_recording
 
@@ -59,25 +66,78 @@ class Motion:
     subset: Subset
 
 
-def estimate_rigid(
+def estimate_motion(
     source: Source,
     settings: Settings,
     guide: Guide,
     schedule: Schedule,
     progress: Progress,
+    params: RigidParams,
 ) -> Motion:
-    """Estimate one displacement a frame; starts again if the search range was too small."""
+    """Estimate the motion; starts again if the search range was too small."""
     subset = make_subset(source, settings, schedule)
     while True:
-        subset, _, template = align_subset(subset, guide)
-        estimator = RigidEstimator(template, subset.gain, guide)
+        subset, displacements, template = align_subset(subset, guide)
+        estimator: RigidEstimator
+        if isinstance(params, PiecewiseParams):
+            fit = _fit_fields(subset, displacements, template, guide, params)
+            estimator = FieldEstimator(fit, subset.gain, guide)
+        else:
+            estimator = RigidEstimator(template, subset.gain, guide)
         estimates = estimate_all(source, estimator, schedule, progress)
         wider = subset.settings.wider()
         if not (settings.grow and too_small(estimates.at_edge)) or wider is None:
             break
         subset = replace(subset, settings=wider)
-    found = fill_lost(estimates.displacements, estimates.lost)
+    if isinstance(estimator, FieldEstimator):
+        field = _joint_field(estimates, estimator.fit, params)
+        return Motion(field.mean(), field, estimates, estimator.template, subset)
+    found = joint_shifts(estimates, estimator.template)
     return Motion(found, None, estimates, template, subset)
+
+
+def _fit_fields(
+    subset: Subset,
+    displacements: NDArray[np.float64],
+    template: Template,
+    guide: Guide,
+    params: PiecewiseParams,
+) -> FieldFit:
+    grid = Grid.make(subset.settings, automatic=params.strides == 0)
+    prior = make_prior(grid, subset)
+    template = align_subset_fields(subset, displacements, template, grid, prior, guide)
+    return FieldFit(template, grid, prior)
+
+
+def _joint_field(
+    estimates: Estimates, fit: FieldFit, params: RigidParams
+) -> FieldMotion:
+    """Filter the coefficients of all frames together."""
+    assert isinstance(params, PiecewiseParams)  # noqa: S101
+    lost = estimates.lost
+    constant = np.median(estimates.coefficients[~lost], axis=0).astype(float)
+    vectors = estimates.vectors - (constant @ fit.information).astype(np.float32)
+    vectors = fill_lost(vectors, lost)
+    modes = fit.modes
+    if params.adapt_prior:
+        prior = learn_prior(vectors[~lost], fit.information, fit.prior)
+        modes = Modes.of(fit.information, prior)
+    found = constant + filter_in_time(vectors, modes)
+    found = limit_deviation(found, fit.grid, params.max_deviation)
+    return FieldMotion(found.astype(np.float32), fit.grid, params.upsample_grid)
+
+
+def joint_shifts(estimates: Estimates, template: Template) -> NDArray[np.float64]:
+    """Filter the displacements of all frames together."""
+    settings = template.settings
+    axes = slice(3 - settings.n_axes, 3)
+    found = fill_lost(estimates.displacements, estimates.lost)[:, axes]
+    constant = np.median(found, axis=0)
+    information = rigid_information(template)[settings.pads[0]][axes, axes]
+    prior = np.diag([settings.prior_rigid_sd**2] * settings.n_axes)
+    modes = Modes.of(information, prior)
+    filtered = constant + filter_in_time((found - constant) @ information, modes)
+    return np.pad(filtered, [(0, 0), (3 - settings.n_axes, 0)])
 
 
 def estimate_all(

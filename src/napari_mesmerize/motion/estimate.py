@@ -1,6 +1,6 @@
 """The pass over all frames that finds their displacements."""
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from typing import Self
 
 import numpy as np
@@ -68,7 +68,7 @@ class RigidEstimator:
         self.template = template
         self.gain = gain
         self._coarse = coarse_of(template.binned, template.settings, guide)
-        self._correlator = Correlator(template)
+        self.correlator = Correlator(template)
 
     def __call__(
         self, volumes: NDArray[np.float32], usable: NDArray[np.bool_]
@@ -81,12 +81,23 @@ class RigidEstimator:
         flat = binned.reshape(len(binned), -1)
         lost = ~usable | (flat.max(axis=1) == flat.min(axis=1))
         none = np.empty((len(frames), 0), np.float32)
-        return Estimates(
+        first = Estimates(
             displacements=found,
             at_edge=at_edge & ~lost,
             lost=lost,
-            before=self._correlator.correlate(binned),
-            after=self._correlator.correlate(binned, found),
+            before=self.correlator.correlate(binned),
+            after=np.empty(len(frames)),
             coefficients=none,
             vectors=none,
         )
+        return self.refine(frames, binned, first)
+
+    def refine(
+        self,
+        frames: NDArray[np.float32],
+        binned: NDArray[np.float32],
+        estimates: Estimates,
+    ) -> Estimates:
+        """Finish the estimates of a unit of frames."""
+        after = self.correlator.correlate(binned, estimates.displacements)
+        return replace(estimates, after=after)

@@ -1,0 +1,189 @@
+"""Fitting displacement fields: block gradients, a spatial prior, the template's rounds."""
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_mesmerize.motion.align import Guide, add_all, finish_template
+from napari_mesmerize.motion.canvas import sum_warped
+from napari_mesmerize.motion.contrast import Gain
+from napari_mesmerize.motion.estimate import Estimates, RigidEstimator
+from napari_mesmerize.motion.field import (
+    FieldMotion,
+    Grid,
+    evaluate,
+    limit_deviation,
+    mean_displacement,
+    prior_covariance,
+    project_gradients,
+    project_information,
+)
+from napari_mesmerize.motion.leastsquares import block_gradients
+from napari_mesmerize.motion.subset import Subset
+from napari_mesmerize.motion.template import Template, mean_and_weights
+from napari_mesmerize.motion.temporal import Modes
+from napari_mesmerize.motion.warp import inverse_moves
+
+_LARGEST_STEP = 1.5  # px
+_STEPS_A_ROUND = 2
+
+Float = NDArray[np.float64]
+Frames = NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class FieldFit:
+    """Fits the coefficients of a field to frames, given a template.
+
+    Attributes
+    ----------
+    template : Template
+        What frames are compared with.
+    grid : Grid
+        The field's spline.
+    prior : numpy.ndarray
+        Covariance expected of the coefficients, (M, M).
+    """
+
+    template: Template
+    grid: Grid
+    prior: Float
+
+    @cached_property
+    def bases(self) -> tuple[Float, Float, Float]:
+        """The spline at the block centres."""
+        centres = self.grid.centres(self.template.settings.block_size)
+        return self.grid.bases(centres)
+
+    @cached_property
+    def information(self) -> Float:
+        """Information of a frame about its coefficients, (M, M)."""
+        still = self.template.information[self.template.settings.pads[0]]
+        return project_information(still, self.grid, self.bases)
+
+    @cached_property
+    def modes(self) -> Modes:
+        """Information and prior, diagonalised."""
+        return Modes.of(self.information, self.prior)
+
+    @cached_property
+    def posterior(self) -> Float:
+        """Covariance of a frame's coefficients, (M, M)."""
+        return self.modes.posterior()
+
+    def vectors(self, frames: Frames, coefficients: Float, *, mute: bool) -> Float:
+        """Return information times estimate, (n, M): all that frames say of the field.
+
+        ``mute`` weighs down blocks that do not fit; before the frames are aligned that
+        would silence the blocks that still have to move.
+        """
+        moves = evaluate(coefficients, self.grid, self.bases)
+        gradients = block_gradients(self.template, frames, moves, mute_blocks=mute)
+        projected = project_gradients(gradients, self.grid, self.bases)
+        return coefficients @ self.information + projected
+
+    def fit(
+        self, frames: Frames, coefficients: Float, n_steps: int, *, mute: bool
+    ) -> Float:
+        """Step towards the most probable coefficients (n, M), frame by frame."""
+        for k in range(n_steps):
+            last = mute and k == n_steps - 1
+            vectors = self.vectors(frames, coefficients, mute=last)
+            step = vectors @ self.posterior - coefficients
+            largest = np.abs(step).max(axis=1, keepdims=True)
+            step *= np.minimum(1, _LARGEST_STEP / np.maximum(largest, 1e-9))
+            coefficients = limit_deviation(
+                coefficients + step, self.grid, self.template.settings.max_deviation
+            )
+        return coefficients
+
+
+def field_template(
+    subset: Subset, coefficients: Float, grid: Grid, guide: Guide
+) -> Template:
+    """Return the template of the subset, each frame resampled through its field."""
+    settings = subset.settings
+
+    def work(frames: Frames, _: Frames, place: slice):  # type: ignore[no-untyped-def]
+        motion = FieldMotion(coefficients[place].astype(np.float32), grid)
+        moves = inverse_moves(motion, settings.pads)
+        return sum_warped(frames, moves, settings.pads, settings.border)
+
+    image, weights = mean_and_weights(add_all(subset.map(work)), settings)
+    return finish_template(image, weights, subset, guide)
+
+
+def align_subset_fields(
+    subset: Subset,
+    displacements: Float,
+    template: Template,
+    grid: Grid,
+    prior: Float,
+    guide: Guide,
+) -> Template:
+    """Rounds of fields and template on the subset; returns the template."""
+    coefficients = grid.constant(displacements)
+    for _ in range(subset.settings.rounds):
+        fit = FieldFit(template, grid, prior)
+        _ = fit.posterior  # before threads share it
+        parts = subset.map(
+            lambda frames, _, place: fit.fit(  # noqa: B023
+                frames,
+                coefficients[place],  # noqa: B023
+                _STEPS_A_ROUND,
+                mute=False,
+            )
+        )
+        coefficients = np.concatenate(parts)
+        if guide.template is None:
+            coefficients = coefficients - np.median(coefficients, axis=0)
+        template = field_template(subset, coefficients, grid, guide)
+    return template
+
+
+class FieldEstimator(RigidEstimator):
+    """Finds one displacement and then a field a frame.
+
+    Parameters
+    ----------
+    fit : FieldFit
+        Template, grid and prior.
+    gain : Gain
+        Intensity scale of the recording.
+    guide : Guide
+        The region to compare.
+    """
+
+    def __init__(self, fit: FieldFit, gain: Gain, guide: Guide) -> None:
+        super().__init__(fit.template, gain, guide)
+        self.fit = fit
+        _ = fit.posterior, fit.bases, self.template.root_weights
+
+    def refine(
+        self, frames: Frames, binned: Frames, estimates: Estimates
+    ) -> Estimates:
+        """Add the field of each frame to its displacement."""
+        settings = self.template.settings
+        coefficients = self.fit.grid.constant(estimates.displacements)
+        coefficients = self.fit.fit(
+            frames, coefficients, settings.field_steps, mute=True
+        )
+        vectors = self.fit.vectors(frames, coefficients, mute=True)
+        bases = self.fit.grid.bases(self.correlator.places(binned.shape))
+        moves = evaluate(coefficients, self.fit.grid, bases)
+        return Estimates(
+            displacements=mean_displacement(coefficients, self.fit.grid),
+            at_edge=estimates.at_edge,
+            lost=estimates.lost,
+            before=estimates.before,
+            after=self.correlator.correlate(binned, moves),
+            coefficients=coefficients.astype(np.float32),
+            vectors=vectors.astype(np.float32),
+        )
+
+
+def make_prior(grid: Grid, subset: Subset) -> Float:
+    """Return the prior covariance of the coefficients."""
+    return prior_covariance(grid, subset.settings)
