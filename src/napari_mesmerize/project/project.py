@@ -1,0 +1,354 @@
+"""A project: samples in a folder, added, changed and read through this object."""
+
+import difflib
+import unicodedata
+from collections.abc import Mapping
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+import pandas as pd
+import xarray as xr
+from numpy.typing import ArrayLike
+
+from napari_mesmerize.components import Components
+from napari_mesmerize.errors import ProjectError
+from napari_mesmerize.progress import Progress, silent
+from napari_mesmerize.project import backups, changes, recovery
+from napari_mesmerize.project.backups import Backup
+from napari_mesmerize.project.config import Config
+from napari_mesmerize.project.configuration import Configuration
+from napari_mesmerize.project.journal import Journal
+from napari_mesmerize.project.names import make_sample_id
+from napari_mesmerize.project.recording_copy import check_space
+from napari_mesmerize.project.sample import Sample
+from napari_mesmerize.project.table import TableCache
+from napari_mesmerize.project.writer import check_content
+
+
+class Project:
+    """An open project folder. Make one with ``create_project`` or ``open_project``.
+
+    Several processes may have the same folder open; each sample is written by one at a
+    time. Nothing here keeps a file open.
+
+    Parameters
+    ----------
+    path : pathlib.Path
+        The project folder, absolute.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._configuration = Configuration(path)
+        self._cache = TableCache()
+        self._recovered: set[str] = set()
+        self.journal = Journal(path)
+
+    def __repr__(self) -> str:
+        return f"<Project {self.config.name!r} with {len(self)} samples at {self.path}>"
+
+    def __len__(self) -> int:
+        return len(self.samples)
+
+    def __contains__(self, sample_id: object) -> bool:
+        return isinstance(sample_id, str) and sample_id in self.samples
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """End the session: its journal is put away if all edits are saved."""
+        self.journal.close()
+
+    # ------------------------------------------------------------- configuration
+
+    @property
+    def config(self) -> Config:
+        """The configuration as it is on disk now."""
+        return self._configuration.read()
+
+    @property
+    def name(self) -> str:
+        """The project's name."""
+        return self.config.name
+
+    @property
+    def roi_tags(self) -> tuple[str, ...]:
+        """Tag columns of every ROI table."""
+        return self.config.roi_tags
+
+    @property
+    def stimulus_types(self) -> tuple[str, ...]:
+        """Stimulus types that epochs may have."""
+        return self.config.stimulus_types
+
+    def add_roi_tag(self, name: str) -> None:
+        """Add a tag column to every ROI table; ROIs without a value are untagged."""
+        self._configuration.change(lambda config: config.with_roi_tags([name]))
+
+    def add_stimulus_type(self, name: str) -> None:
+        """Add a stimulus type."""
+        self._configuration.change(lambda config: config.with_stimulus_types([name]))
+
+    def add_custom_column(
+        self, name: str, dtype: Any = "str", default: Any = None
+    ) -> None:
+        """Add a column that every sample has a value of.
+
+        Parameters
+        ----------
+        name : str
+            Name of the column.
+        dtype : str or type
+            ``str``, ``int``, ``float`` or ``bool``; can not be changed later.
+        default : object, optional
+            Value of the samples that are there already; default "", 0, NaN or false.
+        """
+        column = {name: {"dtype": dtype, "default": default}}
+        self._configuration.change(lambda config: config.with_custom_columns(column))
+
+    def set_visible_columns(self, names: tuple[str, ...] | list[str]) -> None:
+        """Choose the columns that a browser of the project shows; none means all."""
+        update = {"visible_columns": tuple(map(str, names))}
+        self._configuration.change(lambda config: config.model_copy(update=update))
+
+    # ------------------------------------------------------------------- reading
+
+    @property
+    def samples(self) -> list[str]:
+        """Ids of all samples, sorted."""
+        return list(changes.sample_folders(self.path))
+
+    def sample_id(self, animal_id: str, trial_id: str) -> str:
+        """Return the id that a sample of this animal and trial has, checked."""
+        return make_sample_id(animal_id, trial_id)
+
+    def sample(self, sample_id: str) -> Sample:
+        """Return a sample.
+
+        Raises
+        ------
+        ProjectError
+            If there is none of that id; the text names the nearest.
+        """
+        folders = changes.sample_folders(self.path)
+        wanted = unicodedata.normalize("NFC", str(sample_id))
+        if wanted not in folders:
+            near = difflib.get_close_matches(wanted, folders, n=1)
+            hint = f"did you mean {near[0]}?" if near else _list(list(folders))
+            raise ProjectError(
+                f"The project {self.path} has no sample {sample_id!r}; {hint}"
+            )
+        return Sample(self.path, folders[wanted], self._read_config)
+
+    def table(self, *, outlines: bool = False) -> pd.DataFrame:
+        """Return one row per ROI of all samples, with the sample's columns.
+
+        Parameters
+        ----------
+        outlines : bool, optional
+            Include the column ``outline``, which is most of the data.
+
+        Returns
+        -------
+        pandas.DataFrame
+            Index ``roi_id``; columns ``sample_id``, ``animal_id``, ``trial_id``,
+            ``date``, ``comments``, ``frame_rate``, ``n_frames``, the custom columns,
+            then those of the ROI tables. Only files that changed are read again.
+        """
+        return self._cache.roi_table(self._all(), self.config, outlines=outlines)
+
+    def sample_table(self) -> pd.DataFrame:
+        """Return one row per sample: ids, date, comments, rate and custom columns."""
+        return self._cache.sample_table(self._all(), self.config)
+
+    # ------------------------------------------------------------------- writing
+
+    def add_sample(
+        self,
+        animal_id: str,
+        trial_id: str,
+        *,
+        recording: xr.DataArray | None = None,
+        components: Components | None = None,
+        rois: pd.DataFrame | None = None,
+        epochs: pd.DataFrame | None = None,
+        projections: Mapping[str, ArrayLike] | None = None,
+        comments: str = "",
+        custom: Mapping[str, Any] | None = None,
+        copy_recording: bool = False,
+        overwrite: bool = False,
+        max_memory: int | None = None,
+        progress: Progress = silent,
+    ) -> Sample:
+        """Add a sample: written whole, or not at all.
+
+        Parameters
+        ----------
+        animal_id, trial_id : str
+            They name the sample for good: ``<animal_id>-_-<trial_id>``.
+        recording : xarray.DataArray, optional
+            The recording that components were extracted from; its facts are kept.
+        components : Components, optional
+            Footprints, traces and scores.
+        rois : pandas.DataFrame, optional
+            The ROI table; default that of the components.
+        epochs : pandas.DataFrame, optional
+            Stimulus epochs, of the project's stimulus types.
+        projections : mapping, optional
+            Images by name: mean, max, ...
+        comments : str, optional
+            Free text.
+        custom : mapping, optional
+            Values of the project's custom columns; the others take their defaults.
+        copy_recording : bool, optional
+            Keep the pixels in the project; otherwise the sample points to the source.
+        overwrite : bool, optional
+            Replace a sample of that id; the old one moves to ``backups/``.
+        max_memory : int, optional
+            Bytes for copying the recording.
+        progress : Progress, optional
+            Wraps the copying of the recording.
+
+        Returns
+        -------
+        Sample
+            As it now lies in the project.
+
+        Raises
+        ------
+        ParameterError
+            If an id, a value or a part does not fit.
+        ProjectError
+            If the sample exists, is being written by somebody else, or can not be
+            written. What was there before is unchanged.
+        """
+        sample_id = make_sample_id(animal_id, trial_id)
+        changes.refuse_existing(self.path, sample_id, overwrite=overwrite)
+        content = check_content(
+            self.config,
+            animal_id,
+            trial_id,
+            recording=recording,
+            components=components,
+            rois=rois,
+            epochs=epochs,
+            projections=projections,
+            comments=comments,
+            custom=custom,
+            copy_recording=copy_recording,
+        )
+        if copy_recording and recording is not None:
+            check_space(self.path, recording)
+        changes.add(
+            self.path,
+            content,
+            overwrite=overwrite,
+            max_memory=max_memory,
+            progress=progress,
+        )
+        self.journal.mark_saved(sample_id)
+        return self.sample(sample_id)
+
+    def update_rois(self, sample_id: str, rois: pd.DataFrame) -> Sample:
+        """Save a curated ROI table; the old one is kept in ``backups/``.
+
+        Raises
+        ------
+        ParameterError
+            If the table does not fit the project.
+        ProjectError
+            If it can not be written; the old table is unchanged then.
+        """
+        changes.replace_rois(self.path, self.sample(sample_id), rois, self.config)
+        self.journal.mark_saved(sample_id)
+        if sample_id in self._recovered:
+            recovery.settle(self.path, self.journal.path, sample_id)
+            self._recovered.discard(sample_id)
+        return self.sample(sample_id)
+
+    def update_epochs(self, sample_id: str, epochs: pd.DataFrame) -> Sample:
+        """Save other stimulus epochs; the old ones are kept in ``backups/``."""
+        changes.replace_epochs(self.path, self.sample(sample_id), epochs, self.config)
+        return self.sample(sample_id)
+
+    def update_sample(
+        self,
+        sample_id: str,
+        *,
+        comments: str | None = None,
+        custom: Mapping[str, Any] | None = None,
+    ) -> Sample:
+        """Save other comments, or values of some custom columns."""
+        changes.replace_document(
+            self.path, self.sample(sample_id), comments, custom, self.config
+        )
+        return self.sample(sample_id)
+
+    def remove_sample(self, sample_id: str) -> Path:
+        """Move a sample to ``backups/`` and return where it lies now."""
+        return changes.remove(self.path, self.sample(sample_id))
+
+    # ------------------------------------------------- backups and crash recovery
+
+    def backups(self, sample_id: str | None = None) -> list[Backup]:
+        """Return what was kept when it was replaced or removed, newest first."""
+        what = "" if sample_id is None else f"samples/{sample_id}"
+        return backups.list_backups(self.path, what)
+
+    def restore(self, backup: Backup | str | Path) -> None:
+        """Put a backup back in its place; what is there now is kept as a backup too.
+
+        Parameters
+        ----------
+        backup : Backup, str or pathlib.Path
+            One of :meth:`backups`, or its path.
+        """
+        if not isinstance(backup, Backup):
+            backup = backups.find_backup(self.path, backup)
+        recovery.restore(self.path, backup)
+
+    def unsaved_edits(self) -> list[str]:
+        """Return the samples with edits that a crashed session did not save."""
+        return recovery.unsaved_edits(self.path, self.journal.path)
+
+    def recover_rois(self, sample_id: str) -> pd.DataFrame:
+        """Return a sample's ROI table with the edits of crashed sessions made to it.
+
+        Nothing is changed on disk: look at the table, then save it with
+        :meth:`update_rois`, or drop the edits with :meth:`forget_unsaved_edits`.
+        """
+        rois = recovery.recovered_rois(
+            self.path, self.journal.path, self.sample(sample_id)
+        )
+        self._recovered.add(sample_id)
+        return rois
+
+    def forget_unsaved_edits(self) -> None:
+        """Move the journals of crashed sessions to ``backups/``."""
+        recovery.forget(self.path, self.journal.path)
+
+    def _read_config(self) -> Config:
+        return self.config
+
+    def _all(self) -> dict[str, Sample]:
+        return {
+            sample_id: Sample(self.path, name, self._read_config)
+            for sample_id, name in changes.sample_folders(self.path).items()
+        }
+
+
+def _list(names: list[str]) -> str:
+    if not names:
+        return "it has none yet."
+    more = f" and {len(names) - 5} more" if len(names) > 5 else ""
+    return f"it has {', '.join(names[:5])}{more}."

@@ -1,0 +1,92 @@
+"""Bring back: backups into their place, edits of crashed sessions into ROI tables."""
+
+import shutil
+from pathlib import Path
+
+import pandas as pd
+
+from napari_mesmerize.errors import ProjectError
+from napari_mesmerize.project import backups, commit, journal
+from napari_mesmerize.project.backups import Backup
+from napari_mesmerize.project.files import remove_tree, write_file, writing
+from napari_mesmerize.project.locks import locked
+from napari_mesmerize.project.sample import Sample
+
+
+def restore(project: Path, backup: Backup) -> None:
+    """Put a backup back in its place; what is there is kept as another backup.
+
+    Raises
+    ------
+    ProjectError
+        If the backup is of something that is not restored alone.
+    """
+    parts = backup.what.split("/")
+    if parts[0] == "samples" and len(parts) == 2:
+        _restore_sample(project, backup, parts[1])
+        return
+    place = project / backup.what
+    single = parts == ["mesmerize.json"] or (parts[0] == "samples" and len(parts) == 3)
+    if not single or not place.parent.is_dir():
+        raise ProjectError(
+            f"{backup.what} can not be restored from {backup.path}: its folder "
+            f"{place.parent} is not there, or it is no part of a sample. Copy it by "
+            "hand."
+        )
+    folder = place.parent
+    lock = folder / f".{place.name}.lock"
+    if len(parts) == 3:
+        lock = commit.lock_path(project / "samples", parts[1])
+    with writing(backup.what, place), locked(lock, backup.what, wait_s=10):
+        if place.exists():
+            backups.keep_copy(project, place, "a backup was restored")
+        content = backup.path.read_bytes()
+        write_file(place, lambda file: file.write(content))
+
+
+def _restore_sample(project: Path, backup: Backup, name: str) -> None:
+    samples = project / "samples"
+    what = f"Sample {name}"
+    with writing(what, samples), locked(commit.lock_path(samples, name), what):
+        commit.clear(project, name)
+        folder = commit.temporary_folder(samples, name)
+        try:
+            shutil.copytree(backup.path, folder)
+            commit.commit(project, folder, name, "a backup was restored")
+        finally:
+            remove_tree(folder)
+
+
+def unsaved_edits(project: Path, own: Path) -> list[str]:
+    """Return the ids of samples with edits that crashed sessions did not save."""
+    found: set[str] = set()
+    for path in journal.abandoned(project, own):
+        found.update(journal.read_unsaved(path))
+    return sorted(found)
+
+
+def recovered_rois(project: Path, own: Path, sample: Sample) -> pd.DataFrame:
+    """Return a sample's ROI table with the edits of crashed sessions made to it."""
+    rois = sample.rois
+    for path in journal.abandoned(project, own):
+        rois = journal.apply_edits(
+            rois, journal.read_unsaved(path).get(sample.sample_id, [])
+        )
+    return rois
+
+
+def settle(project: Path, own: Path, sample_id: str) -> None:
+    """Note in crashed sessions' journals that a sample's edits are saved now."""
+    for path in journal.abandoned(project, own):
+        unsaved = journal.read_unsaved(path)
+        if sample_id in unsaved:
+            journal.append_saved(path, sample_id)
+        if set(unsaved) <= {sample_id}:
+            journal.retire(project, path, "crashed session, edits recovered")
+
+
+def forget(project: Path, own: Path) -> None:
+    """Move the journals of crashed sessions to ``backups/``."""
+    with writing("The journal", project / "journal"):
+        for path in journal.abandoned(project, own):
+            journal.retire(project, path, "crashed session, edits not wanted")
