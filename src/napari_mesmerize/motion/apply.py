@@ -10,7 +10,8 @@ from scipy import fft
 from napari_mesmerize.motion.interpolate import weight_table
 from napari_mesmerize.motion.jit import FAST
 
-_MIRROR = 8  # px repeated at the border before a Fourier shift
+_GAP = 12  # px that continue a plane before a Fourier shift
+_FOURIER_PIXELS = 2**18  # transformed at a time, so that they stay in the cache
 _STILL = 1e-6  # px
 
 
@@ -88,15 +89,19 @@ class _Axis:
 
     @classmethod
     def of(cls, size: int, *, real: bool) -> "_Axis":
-        return cls(size, int(fft.next_fast_len(size + 2 * _MIRROR, real=real)))
+        return cls(size, int(fft.next_fast_len(size + _GAP, real=real)))
 
-    def indices(self) -> tuple[NDArray[np.intp], NDArray[np.intp], NDArray[np.float32]]:
-        """Two mirrored continuations of the gap, and the weight that blends them."""
+    def continuation(self) -> tuple[NDArray[np.intp], NDArray[np.float32]]:
+        """Return two mirror images of the gap, (2, gap), and the first one's weight."""
         gap = np.arange(self.length - self.size)
-        rising = np.clip(self.size - 1 - gap, 0, None)
-        falling = np.clip(gap[::-1], None, self.size - 1)
+        places = np.stack(
+            [
+                np.clip(self.size - 1 - gap, 0, None),
+                np.clip(gap[::-1], None, self.size - 1),
+            ]
+        )
         weight = 0.5 + 0.5 * np.cos(np.pi * (gap + 0.5) / max(gap.size, 1))
-        return rising, falling, weight.astype(np.float32)
+        return places, weight.astype(np.float32)
 
 
 def shift_by_fourier(
@@ -125,29 +130,69 @@ def shift_by_fourier(
     return out
 
 
+@njit(**FAST)
+def _continue_planes(planes, rows, row_weights, columns, column_weights, out):  # type: ignore[no-untyped-def]  # pragma: no cover
+    """Copy planes and close the gap at both ends by two blended mirror images."""
+    n_planes, height, width = planes.shape
+    wide = out.shape[2]
+    for t in range(n_planes):
+        for i in range(height):
+            for j in range(width):
+                out[t, i, j] = planes[t, i, j]
+            for j in range(wide - width):
+                weight = column_weights[j]
+                out[t, i, width + j] = (
+                    weight * planes[t, i, columns[0, j]]
+                    + (1 - weight) * planes[t, i, columns[1, j]]
+                )
+        for i in range(row_weights.size):
+            weight = row_weights[i]
+            rest = np.float32(1) - weight
+            first = out[t, rows[0, i]]
+            second = out[t, rows[1, i]]
+            target = out[t, height + i]
+            for j in range(wide):
+                target[j] = weight * first[j] + rest * second[j]
+
+
+@njit(**FAST)
+def _turn(spectrum, turn_y, turn_x):  # type: ignore[no-untyped-def]  # pragma: no cover
+    """Multiply spectra (n, y, x), in place, by phases (n, y) and (n, x)."""
+    n_planes, height, width = spectrum.shape
+    for t in range(n_planes):
+        for i in range(height):
+            phase = turn_y[t, i]
+            for j in range(width):
+                spectrum[t, i, j] *= phase * turn_x[t, j]
+
+
 def _fourier_planes(
     planes: NDArray[np.float32], rest: NDArray[np.float32]
 ) -> NDArray[np.float32]:
+    """Resample planes (n, y, x) at their pixels plus ``rest`` (n, 2), some at a time."""
     n_planes, height, width = planes.shape
     rows, columns = _Axis.of(height, real=False), _Axis.of(width, real=True)
-    wide = np.empty((n_planes, rows.length, columns.length), np.float32)
-    wide[:, :height, :width] = planes
-    rising, falling, weight = columns.indices()
-    wide[:, :height, width:] = (
-        weight * planes[:, :, rising] + (1 - weight) * planes[:, :, falling]
-    )
-    rising, falling, weight = rows.indices()
-    weight = weight[:, None]
-    wide[:, height:] = weight * wide[:, rising] + (1 - weight) * wide[:, falling]
-    spectrum = fft.rfft2(wide, workers=1, overwrite_x=True)
-    two_pi = np.float32(2 * np.pi)
-    freq_y = fft.fftfreq(rows.length).astype(np.float32)
-    freq_x = fft.rfftfreq(columns.length).astype(np.float32)
-    spectrum *= np.exp(1j * (two_pi * rest[:, :1] * freq_y))[:, :, None]
-    spectrum *= np.exp(1j * (two_pi * rest[:, 1:] * freq_x))[:, None, :]
+    at_rows, row_weights = rows.continuation()
+    at_columns, column_weights = columns.continuation()
     shape = (rows.length, columns.length)
-    moved = fft.irfft2(spectrum, s=shape, workers=1, overwrite_x=True)
-    out: NDArray[np.float32] = np.ascontiguousarray(moved[:, :height, :width])
+    two_pi = np.float32(2 * np.pi)
+    freq_y = two_pi * fft.fftfreq(rows.length).astype(np.float32)
+    freq_x = two_pi * fft.rfftfreq(columns.length).astype(np.float32)
+    turn_y = np.exp(1j * (rest[:, :1] * freq_y))
+    turn_x = np.exp(1j * (rest[:, 1:] * freq_x))
+    out = np.empty(planes.shape, np.float32)
+    step = max(1, _FOURIER_PIXELS // (shape[0] * shape[1]))
+    wide = np.empty((min(step, n_planes), *shape), np.float32)
+    for start in range(0, n_planes, step):
+        part = slice(start, min(start + step, n_planes))
+        some = wide[: part.stop - part.start]
+        _continue_planes(
+            planes[part], at_rows, row_weights, at_columns, column_weights, some
+        )
+        spectrum = fft.rfft2(some, workers=1)
+        _turn(spectrum, turn_y[part], turn_x[part])
+        moved = fft.irfft2(spectrum, s=shape, workers=1, overwrite_x=True)
+        out[part] = moved[:, :height, :width]
     return out
 
 

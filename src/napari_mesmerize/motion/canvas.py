@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from napari_mesmerize.motion.interpolate import weight_table
 from napari_mesmerize.motion.jit import FAST
+from napari_mesmerize.motion.segments import sample_line
 
 FIELD_SPACING = 16  # px between the places at which a field is inverted
 
@@ -62,8 +63,11 @@ def _blend_planes(volume, z, taps, out):  # type: ignore[no-untyped-def]  # prag
 
 
 @njit(**FAST)
-def _add_shifted(frames, moves, pads, border, taps, total, count, squares):  # type: ignore[no-untyped-def]  # pragma: no cover
-    """Add frames moved back by their displacement (n, 3) to canvas sums, in place."""
+def _add_shifted(frames, moves, pads, border, taps, total, squares, corners):  # type: ignore[no-untyped-def]  # pragma: no cover
+    """Add frames moved back by their displacement (n, 3) to canvas sums, in place.
+
+    corners (z, y + 1, x + 1) becomes the mixed difference of how often a pixel was seen.
+    """
     n_frames, depth, height, width = frames.shape
     n_z, n_y, n_x = total.shape
     row = np.empty(width, np.float32)
@@ -73,9 +77,19 @@ def _add_shifted(frames, moves, pads, border, taps, total, count, squares):  # t
         whole_x = int(math.floor(moves[t, 2]))
         phase_y = int((moves[t, 1] - whole_y) * 64 + 0.5)
         phase_x = int((moves[t, 2] - whole_x) * 64 + 0.5)
-        to_frame = whole_x - pads[2] - 1  # canvas column -> first tap's frame column
-        first = max(0, border - to_frame)
-        last = min(n_x, width - border - 3 - to_frame)
+        a = taps[phase_x, 0]
+        b = taps[phase_x, 1]
+        c = taps[phase_x, 2]
+        d = taps[phase_x, 3]
+        # canvas pixel (i, j) takes frame pixels (i + to_y .. + 3, j + to_x .. + 3)
+        to_y = whole_y - pads[1] - 1
+        to_x = whole_x - pads[2] - 1
+        top = max(0, border - to_y)
+        bottom = min(n_y, height - border - 3 - to_y)
+        left = max(0, border - to_x)
+        right = min(n_x, width - border - 3 - to_x)
+        if top >= bottom or left >= right:
+            continue
         for k in range(n_z):
             source = frames[t, 0]
             if depth > 1:
@@ -84,60 +98,71 @@ def _add_shifted(frames, moves, pads, border, taps, total, count, squares):  # t
                     continue
                 _blend_planes(frames[t], z, taps, plane)
                 source = plane
-            for i in range(n_y):
-                top = i - pads[1] + whole_y - 1
-                if top < border or top + 3 >= height - border:
-                    continue
-                above = source[top]
-                here = source[top + 1]
-                below = source[top + 2]
-                last_row = source[top + 3]
+            corners[k, top, left] += 1
+            corners[k, bottom, left] -= 1
+            corners[k, top, right] -= 1
+            corners[k, bottom, right] += 1
+            for i in range(top, bottom):
+                first = source[i + to_y]
+                second = source[i + to_y + 1]
+                third = source[i + to_y + 2]
+                fourth = source[i + to_y + 3]
                 for j in range(width):
                     row[j] = (
-                        taps[phase_y, 0] * above[j]
-                        + taps[phase_y, 1] * here[j]
-                        + taps[phase_y, 2] * below[j]
-                        + taps[phase_y, 3] * last_row[j]
+                        taps[phase_y, 0] * first[j]
+                        + taps[phase_y, 1] * second[j]
+                        + taps[phase_y, 2] * third[j]
+                        + taps[phase_y, 3] * fourth[j]
                     )
-                for j in range(first, last):
-                    at = j + to_frame
-                    value = (
-                        taps[phase_x, 0] * row[at]
-                        + taps[phase_x, 1] * row[at + 1]
-                        + taps[phase_x, 2] * row[at + 2]
-                        + taps[phase_x, 3] * row[at + 3]
-                    )
-                    total[k, i, j] += value
-                    count[k, i, j] += 1
-                    squares[k, i, j] += value * value
+                line = total[k, i, left:right]
+                line_squares = squares[k, i, left:right]
+                part = row[left + to_x : right + to_x + 3]
+                for j in range(right - left):
+                    value = a * part[j] + b * part[j + 1] + c * part[j + 2]
+                    value += d * part[j + 3]
+                    line[j] += value
+                    line_squares[j] += value * value
 
 
 @njit(**FAST)
-def _add_warped(frames, moves, spacing, pads, border, taps, total, count, squares):  # type: ignore[no-untyped-def]  # pragma: no cover
+def _add_warped(frames, moves, spacing, pads, border, total, count, squares):  # type: ignore[no-untyped-def]  # pragma: no cover
     """Add frames to canvas sums, in place: canvas pixel u takes frame pixel u + e(u).
 
     moves (n, z, ny, nx, 3) is e at canvas pixels every ``spacing``; linear between.
     """
     n_frames, depth, height, width = frames.shape
     n_z, n_y, n_x = total.shape
+    line = np.empty(spacing, np.float32)
+    other = np.empty(spacing, np.float32)
+    low = border + 1
+    high_y = height - border - 3
+    high_x = width - border - 3
     for t in range(n_frames):
         for k in range(n_z):
             for i in range(n_y):
                 a = i // spacing
                 part = np.float32((i - a * spacing) / spacing)
                 rest = np.float32(1) - part
+                upper = moves[t, k, a]
+                lower = moves[t, k, a + 1]
                 for start in range(0, n_x, spacing):
                     b = start // spacing
-                    upper = moves[t, k, a]
-                    lower = moves[t, k, a + 1]
-                    left_y = rest * upper[b, 1] + part * lower[b, 1]
-                    left_x = rest * upper[b, 2] + part * lower[b, 2]
+                    n = min(spacing, n_x - start)
+                    y = np.float32(rest * upper[b, 1] + part * lower[b, 1])
+                    x = np.float32(rest * upper[b, 2] + part * lower[b, 2])
                     slope_y = rest * upper[b + 1, 1] + part * lower[b + 1, 1]
                     slope_x = rest * upper[b + 1, 2] + part * lower[b + 1, 2]
-                    slope_y = (slope_y - left_y) / spacing
-                    slope_x = (slope_x - left_x) / spacing
+                    slope_y = np.float32((slope_y - y) / spacing)
+                    slope_x = np.float32((slope_x - x) / spacing)
+                    y = np.float32(y + (i - pads[1]))
+                    x = np.float32(x + (start - pads[2]))
+                    end_y = y + (n - 1) * slope_y
+                    end_x = x + (n - 1) * (1 + slope_x)
+                    if max(y, end_y) < low or min(y, end_y) >= high_y + 1:
+                        continue
+                    if end_x < low or x >= high_x + 1:
+                        continue
                     plane = 0
-                    next_plane = 0
                     part_z = np.float32(0)
                     if depth > 1:
                         z = k - pads[0] + rest * upper[b, 0] + part * lower[b, 0]
@@ -145,48 +170,39 @@ def _add_warped(frames, moves, spacing, pads, border, taps, total, count, square
                             continue
                         z = min(max(z, 0), depth - 1)
                         plane = min(int(z), depth - 2)
-                        next_plane = plane + 1
                         part_z = np.float32(z - plane)
-                    for j in range(start, min(start + spacing, n_x)):
-                        y = left_y + (j - start) * slope_y + (i - pads[1])
-                        x = left_x + (j - start) * slope_x + (j - pads[2])
-                        whole_y = int(math.floor(y))
-                        whole_x = int(math.floor(x))
+                    sample_line(frames[t, plane], y, x, slope_y, slope_x, n, line)
+                    if part_z > 0:
+                        below = frames[t, plane + 1]
+                        sample_line(below, y, x, slope_y, slope_x, n, other)
+                        for j in range(n):
+                            line[j] += part_z * (other[j] - line[j])
+                    sums = total[k, i, start : start + n]
+                    counts = count[k, i, start : start + n]
+                    powers = squares[k, i, start : start + n]
+                    if (
+                        min(y, end_y) >= low
+                        and max(y, end_y) < high_y + 1
+                        and x >= low
+                        and end_x < high_x + 1
+                    ):
+                        for j in range(n):
+                            sums[j] += line[j]
+                            counts[j] += 1
+                            powers[j] += line[j] * line[j]
+                        continue
+                    for j in range(n):
+                        at_y = y + j * slope_y
+                        at_x = x + j + j * slope_x
                         if (
-                            whole_y - 1 < border
-                            or whole_y + 2 >= height - border
-                            or whole_x - 1 < border
-                            or whole_x + 2 >= width - border
+                            at_y >= low
+                            and at_y < high_y + 1
+                            and at_x >= low
+                            and at_x < high_x + 1
                         ):
-                            continue
-                        phase_y = int((y - whole_y) * 64 + 0.5)
-                        phase_x = int((x - whole_x) * 64 + 0.5)
-                        w0 = taps[phase_x, 0]
-                        w1 = taps[phase_x, 1]
-                        w2 = taps[phase_x, 2]
-                        w3 = taps[phase_x, 3]
-                        value = np.float32(0)
-                        for m in range(4):
-                            row = frames[t, plane, whole_y - 1 + m]
-                            sample = (
-                                w0 * row[whole_x - 1]
-                                + w1 * row[whole_x]
-                                + w2 * row[whole_x + 1]
-                                + w3 * row[whole_x + 2]
-                            )
-                            if part_z > 0:
-                                row = frames[t, next_plane, whole_y - 1 + m]
-                                other = (
-                                    w0 * row[whole_x - 1]
-                                    + w1 * row[whole_x]
-                                    + w2 * row[whole_x + 1]
-                                    + w3 * row[whole_x + 2]
-                                )
-                                sample += part_z * (other - sample)
-                            value += taps[phase_y, m] * sample
-                        total[k, i, j] += value
-                        count[k, i, j] += 1
-                        squares[k, i, j] += value * value
+                            sums[j] += line[j]
+                            counts[j] += 1
+                            powers[j] += line[j] * line[j]
 
 
 _TAPS = weight_table("cubic")
@@ -213,9 +229,12 @@ def sum_shifted(
     """
     sums = CanvasSums(canvas_shape(frames.shape[1:], pads), len(frames))
     moves = np.ascontiguousarray(displacements, np.float64)
+    depth, height, width = sums.shape
+    corners = np.zeros((depth, height + 1, width + 1), np.float32)
     _add_shifted(
-        frames, moves, pads, border, _TAPS, sums.total, sums.count, sums.squares
+        frames, moves, pads, border, _TAPS, sums.total, sums.squares, corners
     )
+    sums.count = corners.cumsum(axis=1).cumsum(axis=2)[:, :-1, :-1]
     return sums
 
 
@@ -244,7 +263,6 @@ def sum_warped(
         FIELD_SPACING,
         pads,
         border,
-        _TAPS,
         sums.total,
         sums.count,
         sums.squares,

@@ -1,5 +1,6 @@
 """Displacement fields on a B-spline grid, and fields of a whole recording."""
 
+import functools
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Self
@@ -15,6 +16,11 @@ _PLANES_A_CELL = 3
 _Z_LENGTH = 4.0  # planes over which the field varies
 
 Float = NDArray[np.float64]
+
+
+@functools.lru_cache(maxsize=64)
+def _basis_of(length: int, n_cells: int, places: bytes) -> Float:
+    return spline_basis(length, n_cells, np.frombuffer(places))
 
 
 def spline_basis(length: int, n_cells: int, places: NDArray[np.floating]) -> Float:
@@ -93,7 +99,7 @@ class Grid:
     ) -> tuple[Float, Float, Float]:
         """Return the basis along each axis at places (z, y, x), px."""
         z, y, x = (
-            spline_basis(size, n, at)
+            _basis_of(size, n, np.asarray(at, np.float64).tobytes())
             for size, n, at in zip(self.frame_shape, self.cells, places, strict=True)
         )
         return z, y, x

@@ -125,7 +125,7 @@ def align_subset_fields(
 ) -> Template:
     """Rounds of fields and template on the subset; returns the template."""
     coefficients = grid.constant(displacements)
-    for _ in range(subset.settings.rounds):
+    for _ in range(max(1, subset.settings.rounds - 1)):
         fit = FieldFit(template, grid, prior)
         _ = fit.posterior  # before threads share it
         parts = subset.map(

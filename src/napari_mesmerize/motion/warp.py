@@ -8,6 +8,7 @@ from napari_mesmerize.motion.canvas import FIELD_SPACING
 from napari_mesmerize.motion.field import FieldMotion
 from napari_mesmerize.motion.interpolate import weight_table
 from napari_mesmerize.motion.jit import FAST
+from napari_mesmerize.motion.segments import sample_line
 
 _FIELD_STEP = 8  # px between the places at which a spline field is evaluated
 
@@ -109,11 +110,10 @@ def inverse_moves(
 
 
 @njit(**FAST)
-def _warp(frames, moves, spacing, taps, out):  # type: ignore[no-untyped-def]  # pragma: no cover
-    """out(u) = frame(u + e(u)), nearest border; moves as :func:`inverse_moves` gives."""
+def _warp_cubic(frames, moves, spacing, out):  # type: ignore[no-untyped-def]  # pragma: no cover
+    """out(u) = frame(u + e(u)), nearest border; moves as inverse_moves() gives."""
     n_frames, depth, height, width = frames.shape
-    n_taps = taps.shape[1]
-    reach = n_taps // 2
+    other = np.empty(spacing, np.float32)
     for t in range(n_frames):
         for k in range(depth):
             for i in range(height):
@@ -124,65 +124,71 @@ def _warp(frames, moves, spacing, taps, out):  # type: ignore[no-untyped-def]  #
                 lower = moves[t, k, a + 1]
                 for start in range(0, width, spacing):
                     b = start // spacing
-                    left_y = rest * upper[b, 1] + part * lower[b, 1]
-                    left_x = rest * upper[b, 2] + part * lower[b, 2]
+                    y = rest * upper[b, 1] + part * lower[b, 1]
+                    x = rest * upper[b, 2] + part * lower[b, 2]
                     slope_y = rest * upper[b + 1, 1] + part * lower[b + 1, 1]
                     slope_x = rest * upper[b + 1, 2] + part * lower[b + 1, 2]
-                    slope_y = (slope_y - left_y) / spacing
-                    slope_x = (slope_x - left_x) / spacing
-                    plane = k
-                    next_plane = k
-                    part_z = np.float32(0)
-                    if depth > 1:
-                        z = k + rest * upper[b, 0] + part * lower[b, 0]
-                        z = min(max(z, 0), depth - 1)
-                        plane = min(int(z), depth - 2)
-                        next_plane = plane + 1
-                        part_z = np.float32(z - plane)
-                    for j in range(start, min(start + spacing, width)):
-                        y = left_y + (j - start) * slope_y + i
-                        x = left_x + (j - start) * slope_x + j
-                        y = min(max(y, 0), height - 1)
-                        x = min(max(x, 0), width - 1)
-                        whole_y = int(y)
-                        whole_x = int(x)
-                        phase_y = int((y - whole_y) * 64 + np.float32(0.5))
-                        phase_x = int((x - whole_x) * 64 + np.float32(0.5))
-                        first_y = whole_y + 1 - reach
-                        first_x = whole_x + 1 - reach
-                        inside = (
-                            first_y >= 0
-                            and first_x >= 0
-                            and first_y + n_taps <= height
-                            and first_x + n_taps <= width
-                        )
-                        value = np.float32(0)
-                        if inside and n_taps == 4 and part_z == 0:
-                            w0 = taps[phase_x, 0]
-                            w1 = taps[phase_x, 1]
-                            w2 = taps[phase_x, 2]
-                            w3 = taps[phase_x, 3]
-                            for m in range(4):
-                                row = frames[t, plane, first_y + m]
-                                value += taps[phase_y, m] * (
-                                    w0 * row[first_x]
-                                    + w1 * row[first_x + 1]
-                                    + w2 * row[first_x + 2]
-                                    + w3 * row[first_x + 3]
-                                )
-                        else:
-                            for m in range(n_taps):
-                                at = min(max(first_y + m, 0), height - 1)
-                                row = frames[t, plane, at]
-                                other = frames[t, next_plane, at]
-                                for n in range(n_taps):
-                                    to = min(max(first_x + n, 0), width - 1)
-                                    value += (
-                                        taps[phase_y, m]
-                                        * taps[phase_x, n]
-                                        * (row[to] + part_z * (other[to] - row[to]))
-                                    )
-                        out[t, k, i, j] = value
+                    slope_y = np.float32((slope_y - y) / spacing)
+                    slope_x = np.float32((slope_x - x) / spacing)
+                    y = np.float32(y + i)
+                    x = np.float32(x + start)
+                    n = min(spacing, width - start)
+                    target = out[t, k, i, start : start + n]
+                    if depth == 1:
+                        sample_line(frames[t, 0], y, x, slope_y, slope_x, n, target)
+                        continue
+                    z = k + rest * upper[b, 0] + part * lower[b, 0]
+                    z = min(max(z, 0), depth - 1)
+                    plane = min(int(z), depth - 2)
+                    part_z = np.float32(z - plane)
+                    sample_line(frames[t, plane], y, x, slope_y, slope_x, n, target)
+                    if part_z > 0:
+                        below = frames[t, plane + 1]
+                        sample_line(below, y, x, slope_y, slope_x, n, other)
+                        for j in range(n):
+                            target[j] += part_z * (other[j] - target[j])
+
+
+@njit(**FAST)
+def _warp_taps(frames, moves, spacing, taps, out):  # type: ignore[no-untyped-def]  # pragma: no cover
+    """The same by a table of weights, for any kernel."""
+    n_frames, depth, height, width = frames.shape
+    n_taps = taps.shape[1]
+    reach = n_taps // 2
+    for t in range(n_frames):
+        for k in range(depth):
+            for i in range(height):
+                a = i // spacing
+                part = np.float32((i - a * spacing) / spacing)
+                rest = np.float32(1) - part
+                for j in range(width):
+                    b = j // spacing
+                    share = np.float32((j - b * spacing) / spacing)
+                    move = (
+                        rest * (1 - share) * moves[t, k, a, b]
+                        + rest * share * moves[t, k, a, b + 1]
+                        + part * (1 - share) * moves[t, k, a + 1, b]
+                        + part * share * moves[t, k, a + 1, b + 1]
+                    )
+                    z = min(max(k + move[0], 0), depth - 1)
+                    y = min(max(i + move[1], 0), height - 1)
+                    x = min(max(j + move[2], 0), width - 1)
+                    plane = int(z)
+                    part_z = np.float32(z - plane)
+                    below = min(plane + 1, depth - 1)
+                    whole_y = int(y)
+                    whole_x = int(x)
+                    phase_y = int((y - whole_y) * 64 + 0.5)
+                    phase_x = int((x - whole_x) * 64 + 0.5)
+                    value = np.float32(0)
+                    for m in range(n_taps):
+                        at = min(max(whole_y + 1 - reach + m, 0), height - 1)
+                        for n in range(n_taps):
+                            to = min(max(whole_x + 1 - reach + n, 0), width - 1)
+                            here = frames[t, plane, at, to]
+                            here += part_z * (frames[t, below, at, to] - here)
+                            value += taps[phase_y, m] * taps[phase_x, n] * here
+                    out[t, k, i, j] = value
 
 
 def warp_volumes(
@@ -193,7 +199,10 @@ def warp_volumes(
     Pixels from beyond the border take the nearest one.
     """
     out = np.empty_like(volumes)
-    _warp(volumes, moves, FIELD_SPACING, weight_table(kernel), out)
+    if kernel == "cubic":
+        _warp_cubic(volumes, moves, FIELD_SPACING, out)
+    else:
+        _warp_taps(volumes, moves, FIELD_SPACING, weight_table(kernel), out)
     return out
 
 
