@@ -1,0 +1,1 @@
+"""Docks, readers and sample data in napari; the only package that imports Qt or napari."""

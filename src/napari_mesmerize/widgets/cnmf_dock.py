@@ -1,0 +1,206 @@
+"""CNMF, CNMF-E and CNMF 3-D: choose a recording, preview, run, get one ROI layer."""
+
+from typing import Any
+
+import numpy as np
+from qtpy.QtWidgets import QCheckBox, QComboBox, QLabel, QSpinBox
+
+from napari_mesmerize.cnmf.params import Cnmf3dParams, CnmfeParams, CnmfParams
+from napari_mesmerize.components import Components
+from napari_mesmerize.errors import MesmerizeError
+from napari_mesmerize.widgets import work
+from napari_mesmerize.widgets.form import ParamsForm
+from napari_mesmerize.widgets.job import JobBar
+from napari_mesmerize.widgets.layers import KEY, recording_of
+from napari_mesmerize.widgets.parts import Column, Hint, button, note
+from napari_mesmerize.widgets.recording_chooser import RecordingChooser
+from napari_mesmerize.widgets.roi_set import RoiSet
+from napari_mesmerize.widgets.session import get_session
+
+_BASIC = ("cell_diameter", "decay_time_s", "rise_time_s", "min_snr", "min_shape")
+ENGINES = {
+    "CNMF (two-photon)": CnmfParams,
+    "CNMF-E (one-photon)": CnmfeParams,
+    "CNMF 3-D (volumes)": Cnmf3dParams,
+}
+# time constants as published for the indicators, at body temperature where known
+INDICATORS = {
+    "GCaMP6f, jGCaMP7f": {"decay_time_s": 0.4, "rise_time_s": 0.07},
+    "GCaMP6m": {"decay_time_s": 0.8, "rise_time_s": 0.1},
+    "GCaMP6s, jGCaMP7s": {"decay_time_s": 1.5, "rise_time_s": 0.18},
+    "jGCaMP8f": {"decay_time_s": 0.2, "rise_time_s": 0.02},
+    "jGCaMP8m": {"decay_time_s": 0.25, "rise_time_s": 0.02},
+    "jGCaMP8s": {"decay_time_s": 0.5, "rise_time_s": 0.02},
+}
+
+
+class CnmfDock(Column):
+    """Find cells and their traces.
+
+    Parameters
+    ----------
+    napari_viewer : napari.viewer.Viewer
+        The viewer.
+    """
+
+    def __init__(self, napari_viewer: "napari.viewer.Viewer") -> None:  # noqa: F821
+        super().__init__()
+        self._session = get_session(napari_viewer)
+        self.hint = Hint()
+        self.chooser = RecordingChooser(self._session)
+        self.engine = QComboBox()
+        self.engine.addItems(list(ENGINES))
+        self.forms = {
+            name: ParamsForm(
+                model,
+                basic=[field for field in _BASIC if field in model.model_fields],
+                presets=INDICATORS,
+            )
+            for name, model in ENGINES.items()
+        }
+        self.seeded = QCheckBox("Start from the ROIs that are open (seeded)")
+        self.seeded.setToolTip(
+            "Refine the drawn, imported or extracted ROIs instead of searching"
+        )
+        self.job = JobBar(self._session.viewer)
+        self.preview = button("Preview", "Extract from some frames around the shown one")
+        self.preview_frames = QSpinBox()
+        self.preview_frames.setRange(50, 20000)
+        self.preview_frames.setValue(400)
+        self.preview_frames.setSuffix(" frames")
+        self.run = button("Run", "Extract from the whole recording", primary=True)
+        self.summary = note()
+        self._lay_out()
+        self.chooser.changed.connect(self._on_chosen)
+        self.engine.currentTextChanged.connect(self._on_engine)
+        self.job.running_changed.connect(self._on_running)
+        self.preview.clicked.connect(self._on_preview)
+        self.run.clicked.connect(self._on_run)
+        self._on_engine(self.engine.currentText())
+        self._on_chosen()
+
+    def _lay_out(self) -> None:
+        self.rows.addWidget(self.hint)
+        self.rows.addWidget(self.chooser)
+        self.add_row(QLabel("Method"), self.engine, stretch=1)
+        for form in self.forms.values():
+            self.rows.addWidget(form)
+        self.rows.addWidget(self.seeded)
+        self.add_row(self.preview, self.preview_frames, stretch=1)
+        self.rows.addWidget(self.run)
+        self.rows.addWidget(self.job)
+        self.rows.addWidget(self.summary)
+        self.rows.addStretch(1)
+
+    @property
+    def form(self) -> ParamsForm:
+        """The form of the chosen method."""
+        return self.forms[self.engine.currentText()]
+
+    # -------------------------------------------------------------------- runs
+    def _on_run(self) -> None:
+        self._start(self.chooser.recording, preview=False)
+
+    def _on_preview(self) -> None:
+        layer = self.chooser.layer
+        if layer is None:
+            return
+        viewer = self._session.viewer
+        frame = int(viewer.dims.current_step[viewer.dims.ndim - layer.ndim])
+        part = work.part_of(
+            self.chooser.recording, self.preview_frames.value(), around=frame
+        )
+        self._start(part, preview=True)
+
+    def _start(self, recording: Any, *, preview: bool) -> None:
+        layer = self.chooser.layer
+        if layer is None:
+            return
+        try:
+            params = self.form.value()
+        except MesmerizeError:
+            return  # the form says why
+        seeds = None
+        if self.seeded.isChecked() and self._session.roi_set is not None:
+            seeds = self._session.roi_set.components
+        self.job.start(
+            "Preview of the extraction" if preview else "Extraction",
+            work.extract,
+            recording,
+            params,
+            seeds=seeds,
+            on_result=lambda found: self._show(layer, recording, found, preview),
+        )
+
+    def _show(
+        self, layer: Any, recording: Any, found: Components, preview: bool
+    ) -> None:
+        name = f"ROIs of {layer.name}" + (" (preview)" if preview else "")
+        if len(found) == 0:
+            self.summary.setText(_advice(found))
+            return
+        project = self._session.project
+        still_open = layer in self._session.viewer.layers
+        roi_set = RoiSet(
+            found,
+            recording=recording if preview or not still_open else recording_of(layer),
+            epochs=layer.metadata.get(KEY, {}).get("epochs"),
+            name=name,
+            tag_columns=() if project is None else tuple(project.roi_tags),
+        )
+        self._session.show_rois(roi_set, like=layer if still_open else None)
+        n_accepted = int(np.sum(found.accepted))
+        text = f"{len(found)} ROIs found, {n_accepted} accepted."
+        if n_accepted == 0:
+            text += " " + _advice(found)
+        elif not preview:
+            text += " Next: tag them in the ROI manager; Traces shows their activity."
+        self.summary.setText(text)
+        roi_set.unsaved = not preview
+
+    # ------------------------------------------------------------------ events
+    def _on_chosen(self) -> None:
+        layer = self.chooser.layer
+        if layer is None:
+            self.hint.say(
+                "<b>Start here:</b> drop a recording on the canvas, or choose File › "
+                "Open Sample › napari-mesmerize."
+            )
+        else:
+            if layer.ndim == 4:
+                self.engine.setCurrentIndex(2)
+            elif self.engine.currentIndex() == 2:
+                self.engine.setCurrentIndex(0)
+            self.hint.say(self._next_step(layer))
+        self._on_running(self.job.running)
+
+    def _next_step(self, layer: Any) -> str:
+        if not self.chooser.recording.attrs.get("frame_rate"):
+            return "Give the <b>frame rate</b>: event times depend on it."
+        known = layer.metadata.get(KEY, {})
+        if not known.get("raw_layer"):
+            return (
+                "Set decay time (or a preset) to your indicator, then press <b>Run</b>. "
+                "If the recording moves, correct its motion first."
+            )
+        return "Set decay time (or a preset) to your indicator, then press <b>Run</b>."
+
+    def _on_engine(self, chosen: str) -> None:
+        for name, form in self.forms.items():
+            form.setVisible(name == chosen)
+
+    def _on_running(self, running: bool) -> None:
+        ready = self.chooser.layer is not None and not running
+        self.run.setEnabled(ready)
+        self.preview.setEnabled(ready)
+
+
+def _advice(found: Components) -> str:
+    """Say what to try where nothing was accepted."""
+    known = str(found.scores.attrs.get("advice", ""))
+    if known:
+        return known
+    return (
+        "Nothing was accepted. Check the frame rate and the cell diameter; then lower "
+        "min SNR and min shape, which keep candidates out, under the parameters."
+    )

@@ -1,0 +1,418 @@
+"""Project: create, open, add samples, save curation, open samples as layers."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from qtpy.QtCore import Qt
+from qtpy.QtWidgets import (
+    QAbstractItemView,
+    QCheckBox,
+    QFileDialog,
+    QFormLayout,
+    QHeaderView,
+    QLabel,
+    QLineEdit,
+    QPlainTextEdit,
+    QTableWidget,
+    QTableWidgetItem,
+)
+
+from napari_mesmerize.errors import MesmerizeError
+from napari_mesmerize.widgets import work
+from napari_mesmerize.widgets.job import JobBar
+from napari_mesmerize.widgets.layers import KEY, recording_of
+from napari_mesmerize.widgets.lifetime import connect_while_alive
+from napari_mesmerize.widgets.parts import Column, Hint, button, heading, note
+from napari_mesmerize.widgets.recording_chooser import RecordingChooser
+from napari_mesmerize.widgets.roi_set import RoiSet
+from napari_mesmerize.widgets.session import get_session
+
+
+class ProjectDock(Column):
+    """Work with a project folder.
+
+    Parameters
+    ----------
+    napari_viewer : napari.viewer.Viewer
+        The viewer.
+    """
+
+    def __init__(self, napari_viewer: "napari.viewer.Viewer") -> None:  # noqa: F821
+        super().__init__()
+        self._session = get_session(napari_viewer)
+        self._roi_set: Any = None
+        self.hint = Hint()
+        self.job = JobBar(self._session.viewer)
+        self._make_project()
+        self._make_samples()
+        self._make_add()
+        self._lay_out()
+        self.job.running_changed.connect(lambda _: self._enable())
+        for signal, method in (
+            (self._session.project_changed, self._on_project),
+            (self._session.roi_set_changed, self._on_roi_set),
+            (self._session.recordings_changed, self._enable),
+        ):
+            connect_while_alive(self, signal, method)
+        self._on_project()
+        self._on_roi_set()
+
+    # ------------------------------------------------------------------- parts
+    def _make_project(self) -> None:
+        self.title = note()
+        self.create = button("New project …", "Make a project in a new or empty folder")
+        self.open = button("Open project …", "Open a project folder")
+        self.create.clicked.connect(self._ask_create)
+        self.open.clicked.connect(self._ask_open)
+
+    def _make_samples(self) -> None:
+        self.samples = QTableWidget(0, 4)
+        self.samples.setHorizontalHeaderLabels(["animal", "trial", "ROIs", "date"])
+        self.samples.verticalHeader().hide()
+        self.samples.verticalHeader().setDefaultSectionSize(20)
+        self.samples.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
+        self.samples.setSelectionMode(
+            QAbstractItemView.SelectionMode.SingleSelection
+        )
+        self.samples.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
+        header = self.samples.horizontalHeader()
+        header.setSectionResizeMode(QHeaderView.ResizeMode.Stretch)
+        self.samples.setMinimumHeight(110)
+        self.samples.setToolTip("Double-click opens a sample in the viewer")
+        self.open_sample = button("Open sample", "Show recording, ROIs and traces")
+        self.samples.itemDoubleClicked.connect(lambda _: self._on_open_sample())
+        self.samples.itemSelectionChanged.connect(self._enable)
+        self.open_sample.clicked.connect(self._on_open_sample)
+
+    def _make_add(self) -> None:
+        self.chooser = RecordingChooser(self._session)
+        self.animal = QLineEdit()
+        self.animal.setPlaceholderText("such as m01; can not be changed later")
+        self.trial = QLineEdit()
+        self.trial.setPlaceholderText("such as day1; can not be changed later")
+        self.comments = QPlainTextEdit()
+        self.comments.setPlaceholderText("comments")
+        self.comments.setFixedHeight(48)
+        self.copy = QCheckBox("Copy the recording into the project")
+        self.copy.setToolTip(
+            "Without a copy the sample points to the file; steps that were computed from "
+            "it, such as motion correction, are then not kept"
+        )
+        self.copy.setChecked(True)
+        self.content = note()
+        self.add = button("Add sample", "Save recording, ROIs and epochs", primary=True)
+        self.save = button("Save curation", "Write tags and acceptance into the sample")
+        self.overwrite = button(
+            "Overwrite sample", "Replace all of the sample; the old one is kept in backups"
+        )
+        self.add.clicked.connect(lambda: self._on_add(overwrite=False))
+        self.overwrite.clicked.connect(lambda: self._on_add(overwrite=True))
+        self.save.clicked.connect(self._on_save)
+        self.chooser.changed.connect(self._on_recording)
+        self.animal.textChanged.connect(self._enable)
+        self.trial.textChanged.connect(self._enable)
+
+    def _lay_out(self) -> None:
+        self.rows.addWidget(self.hint)
+        self.rows.addWidget(self.title)
+        self.add_row(self.create, self.open)
+        self.samples_title = heading("Samples")
+        self.rows.addWidget(self.samples_title)
+        self.rows.addWidget(self.samples, 1)
+        self.add_row(self.open_sample, self.save)
+        self.add_title = heading("Add what is open as a sample")
+        self.rows.addWidget(self.add_title)
+        self.rows.addWidget(self.chooser)
+        rows = QFormLayout()
+        rows.setContentsMargins(0, 0, 0, 0)
+        rows.setVerticalSpacing(3)
+        rows.addRow("Animal id", self.animal)
+        rows.addRow("Trial id", self.trial)
+        rows.addRow(QLabel("Comments"), self.comments)
+        self.rows.addLayout(rows)
+        self.rows.addWidget(self.copy)
+        self.rows.addWidget(self.content)
+        self.add_row(self.add, self.overwrite)
+        self.rows.addWidget(self.job)
+
+    # ----------------------------------------------------------------- projects
+    def _ask_create(self) -> None:
+        path, _ = QFileDialog.getSaveFileName(
+            self, "New project: choose a folder name", str(Path.home() / "my_project")
+        )
+        if path:
+            self.create_at(path)
+
+    def _ask_open(self) -> None:
+        path = QFileDialog.getExistingDirectory(self, "Open a project folder")
+        if path:
+            self.open_at(path)
+
+    def create_at(self, path: str | Path) -> None:
+        """Make a project and work in it."""
+        from napari_mesmerize.project import create_project
+
+        roi_set = self._session.roi_set
+        tags = () if roi_set is None else roi_set.tag_columns
+        self._switch(lambda: create_project(path, roi_tags=tags))
+
+    def open_at(self, path: str | Path) -> None:
+        """Open a project and work in it."""
+        from napari_mesmerize.project import open_project
+
+        self._switch(lambda: open_project(path))
+
+    def _switch(self, make: Any) -> None:
+        try:
+            project = make()
+        except MesmerizeError as error:
+            self.job.show_error(error)
+            return
+        self.job.say("")
+        self._session.set_project(project)
+        unsaved = project.unsaved_edits()
+        if unsaved:
+            self.job.say(
+                f"A session that was not closed left curation of {', '.join(unsaved)} "
+                "unsaved; opening the sample brings it back."
+            )
+
+    # ------------------------------------------------------------------ samples
+    def selected_sample(self) -> str | None:
+        """Return the id of the selected sample."""
+        rows = self.samples.selectionModel().selectedRows()
+        if not rows:
+            return None
+        item = self.samples.item(rows[0].row(), 0)
+        return item.data(Qt.ItemDataRole.UserRole)
+
+    def refresh(self) -> None:
+        """Read the list of samples again."""
+        project = self._session.project
+        self.samples.setRowCount(0)
+        if project is None:
+            return
+        table = project.sample_table()
+        counts = project.table().groupby("sample_id").size() if len(table) else {}
+        ids = list(table["sample_id"]) if "sample_id" in table else list(table.index)
+        self.samples.setRowCount(len(ids))
+        for row, sample_id in enumerate(ids):
+            facts = table.iloc[row]
+            date = str(facts.get("date") or "")[:10]
+            texts = (facts["animal_id"], facts["trial_id"], counts.get(sample_id, 0), date)
+            for column, text in enumerate(texts):
+                item = QTableWidgetItem(str(text))
+                item.setData(Qt.ItemDataRole.UserRole, sample_id)
+                item.setToolTip(f"{sample_id}\n{facts.get('comments') or ''}".strip())
+                self.samples.setItem(row, column, item)
+
+    def _on_open_sample(self) -> None:
+        sample_id, project = self.selected_sample(), self._session.project
+        if sample_id is None or project is None:
+            return
+        self.job.start(
+            f"Opening {sample_id}",
+            work.open_sample,
+            project,
+            sample_id,
+            on_result=self._show_sample,
+        )
+
+    def _show_sample(self, opened: work.OpenedSample) -> None:
+        layer = None
+        if opened.recording is not None:
+            layer = self._session.show_recording(
+                opened.recording, limits=opened.limits, name=opened.sample_id
+            )
+            layer.metadata[KEY]["epochs"] = opened.epochs
+        elif "mean" in opened.projections:
+            self._session.viewer.add_image(
+                opened.projections["mean"], name=f"{opened.sample_id} mean"
+            )
+        components = opened.components
+        if components is None and len(opened.rois):
+            components = _components_of(opened)
+        if components is not None and len(components):
+            project = self._session.project
+            roi_set = RoiSet(
+                components,
+                opened.rois,
+                recording=opened.recording,
+                epochs=opened.epochs,
+                name=f"ROIs of {opened.sample_id}",
+                tag_columns=tuple(project.roi_tags),
+                sample_id=opened.sample_id,
+            )
+            self._session.show_rois(roi_set, like=layer)
+            if opened.sample_id in project.unsaved_edits():
+                roi_set.restore(project.recover_rois(opened.sample_id))
+        self._fill_ids(opened.sample_id)
+        if opened.problem:
+            self.job.say(opened.problem, error=opened.recording is None)
+
+    def _fill_ids(self, sample_id: str) -> None:
+        sample = self._session.project.sample(sample_id)
+        self.animal.setText(sample.animal_id)
+        self.trial.setText(sample.trial_id)
+        self.comments.setPlainText(sample.comments)
+
+    # ------------------------------------------------------------------- saving
+    def content_now(self) -> work.SampleContent:
+        """Return what would be added: the chosen recording and the ROIs on it."""
+        layer, roi_set = self.chooser.layer, self._session.roi_set
+        recording = None if layer is None else recording_of(layer)
+        epochs = self._session.epochs_of(layer)
+        if roi_set is None or len(roi_set) == 0:
+            return work.SampleContent(recording, None, None, epochs)
+        if roi_set.epochs is not None:
+            epochs = roi_set.epochs
+        return work.SampleContent(
+            recording, roi_set.curated_components(), roi_set.table.copy(), epochs
+        )
+
+    def _on_add(self, *, overwrite: bool) -> None:
+        project = self._session.project
+        if project is None:
+            return
+        animal, trial = self.animal.text().strip(), self.trial.text().strip()
+        try:
+            work.check_ids(animal, trial)
+            content = self.content_now()
+        except MesmerizeError as error:
+            self.job.show_error(error)
+            return
+        roi_set = self._session.roi_set
+        self.job.start(
+            "Overwriting the sample" if overwrite else "Adding the sample",
+            work.add_sample,
+            project,
+            animal,
+            trial,
+            content,
+            comments=self.comments.toPlainText(),
+            copy_recording=self.copy.isChecked(),
+            overwrite=overwrite,
+            on_result=lambda sample: self._on_added(sample, roi_set),
+        )
+
+    def _on_added(self, sample: Any, roi_set: Any) -> None:
+        if roi_set is not None:
+            roi_set.sample_id = sample.sample_id
+            roi_set.unsaved = False
+            roi_set.table_changed.emit()
+        self.refresh()
+        self._enable()
+        self.job.say(f"Saved as {sample.sample_id}.")
+
+    def _on_save(self) -> None:
+        roi_set, project = self._session.roi_set, self._session.project
+        if roi_set is None or project is None or roi_set.sample_id is None:
+            return
+        table, sample_id = roi_set.table.copy(), roi_set.sample_id
+
+        def save(*, progress: Any) -> Any:
+            for _ in progress([sample_id], desc=f"Saving {sample_id}", total=1):
+                for column in roi_set.tag_columns:
+                    if column not in project.roi_tags:
+                        project.add_roi_tag(column)
+                project.update_rois(sample_id, table)
+            return project.sample(sample_id)
+
+        self.job.start(
+            "Saving the curation", save, on_result=lambda s: self._on_added(s, roi_set)
+        )
+
+    # ------------------------------------------------------------------- events
+    def _on_project(self) -> None:
+        project = self._session.project
+        if project is None:
+            self.title.setText("")
+            self.hint.say(
+                "<b>Start here:</b> create a project, then add what is open as a sample."
+            )
+        else:
+            self.title.setText(f"<b>{project.name}</b><br>{project.path}")
+            self.title.setToolTip(str(project.path))
+            self.hint.say("")
+        self.refresh()
+        self._enable()
+
+    def _on_recording(self) -> None:
+        self._enable()
+
+    def _on_roi_set(self) -> None:
+        old, new = self._roi_set, self._session.roi_set
+        if old is not new:
+            if old is not None:
+                old.table_changed.disconnect(self._enable, missing_ok=True)
+                old.replaced.disconnect(self._enable, missing_ok=True)
+                old.edited.disconnect(self._on_edited, missing_ok=True)
+            if new is not None:
+                connect_while_alive(self, new.table_changed, self._enable)
+                connect_while_alive(self, new.replaced, self._enable)
+                connect_while_alive(self, new.edited, self._on_edited)
+            self._roi_set = new
+        self._enable()
+
+    def _on_edited(self, column: str, new: dict, old: dict) -> None:
+        """Put each curation step on disk before the sample is saved."""
+        project, roi_set = self._session.project, self._roi_set
+        if project is None or roi_set is None or roi_set.sample_id not in project:
+            return
+        try:
+            project.journal.record(roi_set.sample_id, column, new, old)
+        except MesmerizeError as error:
+            self.job.say(str(error), error=True)
+
+    def _enable(self, *_: Any) -> None:
+        project, roi_set = self._session.project, self._session.roi_set
+        idle = project is not None and not self.job.running
+        named = bool(self.animal.text().strip() and self.trial.text().strip())
+        exists = False
+        if project is not None and named:
+            exists = any(
+                self.samples.item(row, 0) is not None
+                and self.samples.item(row, 0).text() == self.animal.text().strip()
+                and self.samples.item(row, 1).text() == self.trial.text().strip()
+                for row in range(self.samples.rowCount())
+            )
+        something = self.chooser.layer is not None or roi_set is not None
+        self.add.setEnabled(idle and named and something and not exists)
+        self.overwrite.setEnabled(idle and named and something and exists)
+        self.open_sample.setEnabled(idle and self.selected_sample() is not None)
+        saved = roi_set is not None and roi_set.sample_id is not None
+        self.save.setEnabled(idle and saved and roi_set.unsaved)
+        self.content.setText(self._describe(roi_set))
+
+    def _describe(self, roi_set: Any) -> str:
+        if roi_set is None:
+            return "Without ROIs: only the recording would be saved."
+        n_accepted = int(np.sum(roi_set.table["accepted"]))
+        text = f"With {len(roi_set)} ROIs ({n_accepted} accepted) of '{roi_set.name}'."
+        if roi_set.unsaved and roi_set.sample_id is not None:
+            text += (
+                f"<br><b>Curation of {roi_set.sample_id} is not saved:</b> press Save "
+                "curation."
+            )
+        elif roi_set.unsaved:
+            text += " <b>Not saved yet.</b>"
+        return text
+
+
+def _components_of(opened: work.OpenedSample) -> Any:
+    """Return ROIs that were saved as outlines only."""
+    from napari_mesmerize.components import Components
+    from napari_mesmerize.roi import footprints_from_outlines
+
+    if opened.recording is None:
+        return None
+    shape = tuple(opened.recording.shape[1:])
+    return Components.build(
+        footprints_from_outlines(opened.rois["outline"], shape),
+        shape,
+        {},
+        roi_ids=list(opened.rois.index),
+        accepted=opened.rois["accepted"].to_numpy(bool),
+        frame_rate=opened.recording.attrs.get("frame_rate"),
+    )

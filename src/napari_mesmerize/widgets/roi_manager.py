@@ -1,0 +1,459 @@
+"""ROI manager: browse, filter, tag, accept and reject ROIs; draw some by hand."""
+
+import weakref
+from typing import Any
+
+import numpy as np
+from napari.layers import Shapes
+from qtpy.QtCore import QEvent, QItemSelectionModel, QObject, Qt, QTimer
+from qtpy.QtWidgets import (
+    QAbstractItemView,
+    QCheckBox,
+    QComboBox,
+    QCompleter,
+    QHeaderView,
+    QLabel,
+    QLineEdit,
+    QTableView,
+    QVBoxLayout,
+    QWidget,
+)
+
+from napari_mesmerize.widgets import work
+from napari_mesmerize.widgets.drawn_layer import DrawnLayer, empty_components
+from napari_mesmerize.widgets.job import JobBar
+from napari_mesmerize.widgets.layers import recording_of
+from napari_mesmerize.widgets.lifetime import connect_while_alive
+from napari_mesmerize.widgets.parts import DOCK_WIDTH, Hint, button, row_of
+from napari_mesmerize.widgets.roi_table_model import FILTERS, RoiTableModel
+from napari_mesmerize.widgets.session import get_session
+
+_DRAW_HINT = (
+    "Click the corners of an ROI, double-click to end it. Its trace is drawn when it is "
+    "closed. Press 6 to look around, P to draw on."
+)
+
+
+class RoiManagerDock(QWidget):
+    """Curate the ROIs that are open.
+
+    Parameters
+    ----------
+    napari_viewer : napari.viewer.Viewer
+        The viewer.
+    """
+
+    def __init__(self, napari_viewer: "napari.viewer.Viewer") -> None:  # noqa: F821
+        super().__init__()
+        self._session = get_session(napari_viewer)
+        self._roi_set: Any = None
+        self._following = False
+        self.hint = Hint()
+        self.model = RoiTableModel(self)
+        self.job = JobBar(self._session.viewer)
+        self._make_choice()
+        self._make_table()
+        self._make_tags()
+        self._make_buttons()
+        self._lay_out()
+        self._retrace = QTimer(self)
+        self._retrace.setSingleShot(True)
+        self._retrace.setInterval(150)
+        self._retrace.timeout.connect(self._extract_drawn)
+        connect_while_alive(self, self._session.roi_set_changed, self._on_roi_set)
+        connect_while_alive(self, self._session.recordings_changed, self._on_layers)
+        self._on_roi_set()
+
+    # ------------------------------------------------------------------- parts
+    def _make_choice(self) -> None:
+        self.which_set = QComboBox()
+        self.which_set.setToolTip("Which ROIs")
+        self.which_set.setSizeAdjustPolicy(
+            QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon
+        )
+        self.which_set.setMinimumContentsLength(10)
+        self.which_set.activated.connect(self._on_set_chosen)
+        self.draw = button("Draw ROIs", "Draw ROIs on the selected recording by hand")
+        self.draw.clicked.connect(self._on_draw)
+        self.filter = QLineEdit()
+        self.filter.setPlaceholderText("Filter: snr > 5, cell_type = soma")
+        self.filter.setToolTip(
+            "Conditions on columns, separated by commas; other text is looked for in "
+            "tags and kinds"
+        )
+        self.filter.setClearButtonEnabled(True)
+        self.which = QComboBox()
+        self.which.addItems(FILTERS)
+        self.filter.textChanged.connect(self._on_filter)
+        self.which.currentTextChanged.connect(self._on_filter)
+
+    def _make_table(self) -> None:
+        self.table = QTableView()
+        self.table.setModel(self.model)
+        self.table.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
+        self.table.setSelectionMode(
+            QAbstractItemView.SelectionMode.ExtendedSelection
+        )
+        self.table.setSortingEnabled(True)
+        self.table.sortByColumn(0, Qt.SortOrder.AscendingOrder)
+        self.table.verticalHeader().hide()
+        self.table.verticalHeader().setDefaultSectionSize(20)
+        header = self.table.horizontalHeader()
+        header.setSectionResizeMode(QHeaderView.ResizeMode.Interactive)
+        header.setDefaultSectionSize(64)
+        self.table.setMinimumHeight(120)
+        self.table.selectionModel().currentRowChanged.connect(self._on_row)
+        self.model.order_changed.connect(self._on_order)
+        self.model.modelReset.connect(self._fit_columns)
+
+    def _make_tags(self) -> None:
+        self.tag_column = QComboBox()
+        self.tag_column.setEditable(True)
+        self.tag_column.setInsertPolicy(QComboBox.InsertPolicy.NoInsert)
+        self.tag_column.lineEdit().setPlaceholderText("tag column")
+        self.tag_column.setToolTip("A tag column; type a new name to add one")
+        self.tag_value = QLineEdit()
+        self.tag_value.setPlaceholderText("tag, then Return")
+        self.tag_value.setToolTip(
+            "Return sets the tag of the selected ROIs; PageUp and PageDown go to the "
+            "previous and next ROI"
+        )
+        self._keys = _PageKeys(self)
+        self.tag_value.installEventFilter(self._keys)
+        self.table.installEventFilter(self._keys)
+        self.set_tag_button = button("Set", "Set this tag of the selected ROIs")
+        self.tag_value.returnPressed.connect(self._on_set_tag)
+        self.set_tag_button.clicked.connect(self._on_set_tag)
+        self.tag_column.currentTextChanged.connect(self._on_tag_column)
+
+    def _make_buttons(self) -> None:
+        self.previous = button("◀", "Previous ROI (PageUp)")
+        self.next = button("▶", "Next ROI (PageDown)")
+        self.accept = button("Accept (K)", "Keep the selected ROIs (key K)")
+        self.reject = button("Reject (J)", "Reject the selected ROIs (key J)")
+        self.undo = button("Undo", "Take the last tag, acceptance or rejection back")
+        for small in (self.previous, self.next):
+            small.setFixedWidth(34)
+        self.previous.clicked.connect(lambda: self.step(-1))
+        self.next.clicked.connect(lambda: self.step(1))
+        self.accept.clicked.connect(lambda: self._set_accepted(True))
+        self.reject.clicked.connect(lambda: self._set_accepted(False))
+        self.undo.clicked.connect(self._on_undo)
+        self.colour_by = QComboBox()
+        self.colour_by.setToolTip("What the colours of the ROIs mean")
+        self.colour_by.currentTextChanged.connect(self._on_colour)
+        self.show_rejected = QCheckBox("rejected")
+        self.show_rejected.setToolTip("Draw rejected ROIs too, dimmed")
+        self.show_rejected.setChecked(True)
+        self.show_rejected.toggled.connect(self._on_colour)
+        self.count = QLabel()
+        self.count.setWordWrap(True)
+
+    def _lay_out(self) -> None:
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(4, 4, 4, 4)
+        layout.setSpacing(5)
+        layout.addWidget(self.hint)
+        layout.addLayout(row_of(self.which_set, self.draw, stretch=0))
+        layout.addLayout(row_of(self.filter, self.which, stretch=0))
+        layout.addWidget(self.table, 1)
+        layout.addWidget(self.count)
+        layout.addLayout(
+            row_of(self.previous, self.next, self.accept, self.reject, self.undo)
+        )
+        layout.addLayout(
+            row_of(QLabel("Tag"), self.tag_column, self.tag_value, self.set_tag_button,
+                   stretch=2)
+        )  # fmt: skip
+        layout.addLayout(
+            row_of(QLabel("Colour"), self.colour_by, self.show_rejected, stretch=1)
+        )
+        layout.addWidget(self.job)
+        self.setMinimumWidth(DOCK_WIDTH)
+
+    # ------------------------------------------------------------------ actions
+    def step(self, by: int) -> None:
+        """Go to the next (1) or previous (-1) ROI of the table."""
+        if self._roi_set is not None:
+            self._roi_set.step(by, self.model.order)
+
+    def selected_positions(self) -> list[int]:
+        """Return the ROIs whose rows are selected."""
+        rows = self.table.selectionModel().selectedRows()
+        return [int(self.model.order[row.row()]) for row in rows]
+
+    def _set_accepted(self, accepted: bool) -> None:
+        if self._roi_set is not None:
+            self._roi_set.set_accepted(accepted, self.selected_positions() or None)
+
+    def _on_set_tag(self) -> None:
+        column = self.tag_column.currentText().strip()
+        if self._roi_set is None or not column:
+            self.job.say("Type the name of a tag column first, such as cell_type.")
+            return
+        if column not in self._roi_set.tag_columns:
+            if column in self._roi_set.table:
+                self.job.say(f"'{column}' is a column already and holds no tags.")
+                return
+            self._roi_set.add_tag_column(column)
+        positions = self.selected_positions() or None
+        if positions is None and self._roi_set.selected is None:
+            self.job.say("Select an ROI first: click it in the image or in the table.")
+            return
+        self._roi_set.set_tag(column, self.tag_value.text(), positions)
+        self.job.say("")
+        self._offer_tags()
+
+    def _on_undo(self) -> None:
+        if self._roi_set is not None:
+            self._roi_set.undo()
+
+    # ------------------------------------------------------------------ drawing
+    def _on_draw(self) -> None:
+        layer = self._session.active_recording_layer()
+        if layer is None:
+            self.job.say("Open a recording first: ROIs are drawn on it.")
+            return
+        viewer = self._session.viewer
+        drawn = next(
+            (
+                self._session.roi_layer_of(other)
+                for other in viewer.layers
+                if isinstance(other, Shapes)
+                and isinstance(self._session.roi_layer_of(other), DrawnLayer)
+                and self._session.roi_layer_of(other).recording_layer is layer
+            ),
+            None,
+        )
+        if drawn is None:
+            manager = weakref.ref(self)
+
+            def on_drawn(changed: DrawnLayer) -> None:
+                if manager() is not None:
+                    manager()._on_drawn(changed)
+
+            drawn = DrawnLayer(viewer, layer, on_drawn)
+            viewer.add_layer(drawn.layer)
+            self._session.add_roi_layer(drawn)
+        viewer.layers.selection.active = drawn.layer
+        drawn.layer.mode = "add_polygon"
+        self.hint.say(_DRAW_HINT)
+
+    def _on_drawn(self, drawn: DrawnLayer) -> None:
+        self._drawn = drawn
+        self._retrace.start()
+
+    def _extract_drawn(self) -> None:
+        """Compute the traces of the shapes; once more if they changed meanwhile."""
+        drawn = self._drawn
+        if self.job.running:
+            self._retrace.start()
+            return
+        if len(drawn.layer.data) == 0:
+            recording = recording_of(drawn.recording_layer)
+            drawn.set_components(empty_components(recording.shape[1:], recording))
+            return
+        self.job.start(
+            "Traces of drawn ROIs",
+            work.trace_outlines,
+            recording_of(drawn.recording_layer),
+            drawn.outlines(),
+            drawn.roi_ids(),
+            on_result=drawn.set_components,
+        )
+
+    # ------------------------------------------------------------------- events
+    def _on_roi_set(self) -> None:
+        old, new = self._roi_set, self._session.roi_set
+        if old is not new:
+            if old is not None:
+                old.table_changed.disconnect(self._on_table, missing_ok=True)
+                old.replaced.disconnect(self._on_replaced, missing_ok=True)
+                old.selection_changed.disconnect(self._on_selection, missing_ok=True)
+            if new is not None:
+                connect_while_alive(self, new.table_changed, self._on_table)
+                connect_while_alive(self, new.replaced, self._on_replaced)
+                connect_while_alive(self, new.selection_changed, self._on_selection)
+            self._roi_set = new
+        self._on_layers()
+        self._on_replaced()
+
+    def _on_layers(self) -> None:
+        sets = self._session.roi_sets()
+        names = [roi_set.name for roi_set in sets]
+        self.which_set.clear()
+        self.which_set.addItems(names)
+        if self._session.roi_set in sets:
+            self.which_set.setCurrentIndex(sets.index(self._session.roi_set))
+        self.which_set.setEnabled(bool(sets))
+        self.draw.setEnabled(bool(self._session.recording_layers()))
+        self._say_what_to_do()
+
+    def _on_set_chosen(self, index: int) -> None:
+        sets = self._session.roi_sets()
+        if 0 <= index < len(sets):
+            self._session.activate(sets[index])
+
+    def _on_replaced(self) -> None:
+        self.model.show(self._roi_set, self._colours())
+        self._offer_tags()
+        self._offer_colours()
+        self._on_selection()
+        self._count()
+        self._say_what_to_do()
+
+    def _on_table(self) -> None:
+        self.model.refresh(self._colours())
+        self._offer_colours()
+        self._offer_tags()
+        self._on_selection()
+        self._count()
+
+    def _colours(self) -> Any:
+        shown = self._session.roi_layer
+        return np.empty((0, 4), np.float32) if shown is None else shown.colours()
+
+    def _on_row(self, current: Any, previous: Any = None) -> None:
+        if self._roi_set is not None and current.isValid() and not self._following:
+            self._roi_set.select(int(self.model.order[current.row()]))
+
+    def _on_selection(self) -> None:
+        """Follow a selection that was made elsewhere."""
+        position = None if self._roi_set is None else self._roi_set.selected
+        row = self.model.row_of(position)
+        chosen = self.table.selectionModel()
+        self._following = True
+        try:
+            if row is None:
+                chosen.clearSelection()
+            elif row not in {index.row() for index in chosen.selectedRows()}:
+                flags = QItemSelectionModel.SelectionFlag
+                chosen.setCurrentIndex(
+                    self.model.index(row, 0), flags.ClearAndSelect | flags.Rows
+                )
+            if row is not None:
+                self.table.scrollTo(self.model.index(row, 0))
+        finally:
+            self._following = False
+        self._show_tag()
+
+    def _on_order(self) -> None:
+        self._session.shown = self.model.order
+        self._session.shown_changed.emit()
+        self._count()
+
+    def _on_filter(self, *_: Any) -> None:
+        self.model.set_filter(self.filter.text(), self.which.currentText())
+        self._on_selection()
+
+    def _on_tag_column(self, *_: Any) -> None:
+        self._show_tag()
+        self._complete()
+
+    def _on_colour(self, *_: Any) -> None:
+        shown = self._session.roi_layer
+        if shown is not None and self.colour_by.currentText():
+            shown.colour_like(
+                self.colour_by.currentText(),
+                show_rejected=self.show_rejected.isChecked(),
+            )
+            self.model.refresh(self._colours())
+            self._session.shown_changed.emit()
+
+    # ------------------------------------------------------------------ showing
+    def _fit_columns(self) -> None:
+        for column, width in ((0, 54), (1, 28)):
+            if column < self.model.columnCount():
+                self.table.setColumnWidth(column, width)
+
+    def _offer_tags(self) -> None:
+        names = [] if self._roi_set is None else self._roi_set.tag_columns
+        if names != [self.tag_column.itemText(i) for i in range(self.tag_column.count())]:
+            typed = self.tag_column.currentText()
+            self.tag_column.blockSignals(True)
+            self.tag_column.clear()
+            self.tag_column.addItems(names)
+            self.tag_column.setCurrentText(typed or (names[0] if names else ""))
+            self.tag_column.blockSignals(False)
+        self._complete()
+
+    def _complete(self) -> None:
+        """Offer the tags that the column has already."""
+        column = self.tag_column.currentText()
+        values: list[str] = []
+        if self._roi_set is not None and column in self._roi_set.tag_columns:
+            values = sorted({str(v) for v in self._roi_set.table[column]} - {""})
+        self.tag_value.setCompleter(QCompleter(values, self.tag_value))
+
+    def _show_tag(self) -> None:
+        column = self.tag_column.currentText()
+        position = None if self._roi_set is None else self._roi_set.selected
+        if position is not None and column in self._roi_set.tag_columns:
+            self.tag_value.setText(str(self._roi_set.table[column].iat[position]))
+            if self.tag_value.hasFocus():
+                self.tag_value.selectAll()
+
+    def _offer_colours(self) -> None:
+        names = ["ROI", "accepted"]
+        if self._roi_set is not None:
+            table = self._roi_set.table
+            scores = [
+                str(c) for c in table.columns
+                if c != "accepted" and table[c].dtype.kind in "iuf"
+            ]  # fmt: skip
+            names += [*self._roi_set.tag_columns, *scores]
+        if names != [self.colour_by.itemText(i) for i in range(self.colour_by.count())]:
+            shown = self._session.roi_layer
+            now = "ROI" if shown is None else shown.colour_by
+            self.colour_by.blockSignals(True)
+            self.colour_by.clear()
+            self.colour_by.addItems(names)
+            self.colour_by.setCurrentText(now if now in names else "ROI")
+            self.colour_by.blockSignals(False)
+
+    def _count(self) -> None:
+        if self._roi_set is None:
+            self.count.setText("")
+            return
+        table = self._roi_set.table
+        parts = [f"{len(table)} ROIs", f"{int(table['accepted'].sum())} accepted"]
+        if len(self.model.order) != len(table):
+            parts.append(f"{len(self.model.order)} shown")
+        if self._roi_set.unsaved:
+            parts.append("not saved in a project")
+        self.count.setText(" · ".join(parts))
+
+    def _say_what_to_do(self) -> None:
+        if self._roi_set is not None:
+            self.hint.say("")
+        elif self._session.recording_layers():
+            self.hint.say(
+                "No ROIs yet: extract components (Plugins › napari-mesmerize › CNMF), or "
+                "press <b>Draw ROIs</b>."
+            )
+        else:
+            self.hint.say(
+                "<b>Start here:</b> drop a recording on the canvas, or choose File › "
+                "Open Sample › napari-mesmerize."
+            )
+
+
+class _PageKeys(QObject):
+    """PageUp and PageDown step through the ROIs, also while a tag is typed."""
+
+    def __init__(self, manager: RoiManagerDock) -> None:
+        super().__init__(manager)
+        self._manager = manager
+
+    def eventFilter(self, watched: QObject, event: QEvent) -> bool:  # noqa: N802
+        """Take the page keys; in the table also K and J."""
+        if event.type() != QEvent.Type.KeyPress:
+            return False
+        key = event.key()
+        if key in (Qt.Key.Key_PageDown, Qt.Key.Key_PageUp):
+            self._manager.step(1 if key == Qt.Key.Key_PageDown else -1)
+            return True
+        if watched is self._manager.table and key in (Qt.Key.Key_K, Qt.Key.Key_J):
+            self._manager._set_accepted(key == Qt.Key.Key_K)
+            return True
+        return False

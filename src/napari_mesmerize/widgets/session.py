@@ -1,0 +1,199 @@
+"""What the docks of one viewer share: its recordings, ROIs and project."""
+
+import weakref
+from typing import Any
+
+import pandas as pd
+import xarray as xr
+from napari.layers import Image, Labels, Layer
+from psygnal import Signal
+
+from napari_mesmerize.widgets.layers import (
+    KEY,
+    is_recording,
+    layer_data_tuple,
+    recording_of,
+)
+from napari_mesmerize.widgets.picking import install_picking
+from napari_mesmerize.widgets.roi_layer import RoiLayer
+from napari_mesmerize.widgets.roi_set import RoiSet
+
+_sessions: "weakref.WeakKeyDictionary[Any, Session]" = weakref.WeakKeyDictionary()
+
+
+def get_session(viewer: Any) -> "Session":
+    """Return the session of a viewer; docks opened in any order get the same one."""
+    viewer = getattr(viewer, "__wrapped__", viewer)  # napari hands docks a proxy
+    session = _sessions.get(viewer)
+    if session is None:
+        session = Session(viewer)
+        _sessions[viewer] = session
+        session.offer_console()
+    return session
+
+
+class Session:
+    """Recordings, ROIs and the project that are open in a viewer."""
+
+    recordings_changed = Signal()
+    roi_set_changed = Signal()
+    project_changed = Signal()
+    samples_changed = Signal()
+    shown_changed = Signal()  # the filter of the ROI manager
+
+    def __init__(self, viewer: Any) -> None:
+        self._viewer = weakref.ref(viewer)  # a session never keeps a viewer alive
+        self._roi_layers: list[RoiLayer] = []
+        self._active: RoiLayer | None = None
+        self.project: Any = None
+        self.sample_id: str | None = None
+        self.shown: Any = None  # positions that the ROI manager's filter shows
+        events = viewer.layers.events
+        events.inserted.connect(self._on_layers)
+        events.removed.connect(self._on_layers)
+        events.renamed.connect(self._on_layers)
+        viewer.layers.selection.events.active.connect(self._on_active_layer)
+        install_picking(viewer, self)
+
+    @property
+    def viewer(self) -> Any:
+        """The viewer, or ``None`` after it is gone."""
+        return self._viewer()
+
+    # ------------------------------------------------------------- recordings
+    def recording_layers(self) -> list[Image]:
+        """Return the layers that hold recordings, top first."""
+        if self.viewer is None:
+            return []
+        return [layer for layer in reversed(self.viewer.layers) if is_recording(layer)]
+
+    def active_recording_layer(self) -> Image | None:
+        """Return the selected recording layer, or the topmost one."""
+        layers = self.recording_layers()
+        if self.viewer is None or not layers:
+            return None
+        active = self.viewer.layers.selection.active
+        return active if active in layers else layers[0]
+
+    def show_recording(
+        self,
+        recording: xr.DataArray,
+        *,
+        limits: tuple[float, float] | None = None,
+        **options: Any,
+    ) -> Image:
+        """Add a recording as an Image layer, under the ROIs."""
+        if limits is not None:
+            options["contrast_limits"] = limits
+        data, known, _ = layer_data_tuple(recording, **options)
+        layer = Image(data, **known)
+        layers = self.viewer.layers
+        above = [i for i, other in enumerate(layers) if not isinstance(other, Image)]
+        layers.insert(above[0] if above else len(layers), layer)
+        return layer
+
+    def epochs_of(self, layer: Image | None) -> pd.DataFrame | None:
+        """Return the stimulus epochs that belong to a recording layer."""
+        return None if layer is None else layer.metadata.get(KEY, {}).get("epochs")
+
+    # ------------------------------------------------------------------- ROIs
+    @property
+    def roi_set(self) -> RoiSet | None:
+        """The ROIs that docks show, or ``None``."""
+        return None if self._active is None else self._active.roi_set
+
+    @property
+    def roi_layer(self) -> RoiLayer | None:
+        """The active ROIs' layer, or ``None``."""
+        return self._active
+
+    def roi_sets(self) -> list[RoiSet]:
+        """Return all ROI sets whose layer is open."""
+        return [shown.roi_set for shown in self._roi_layers]
+
+    def show_rois(self, roi_set: RoiSet, *, like: Image | None = None) -> Labels:
+        """Add ROIs as a Labels layer; ROIs of the same name are replaced in place."""
+        for shown in self._roi_layers:
+            if shown.roi_set.name == roi_set.name and shown.show(roi_set):
+                self._activate(shown)
+                self.roi_set_changed.emit()
+                return shown.layer
+        shown = RoiLayer(self.viewer, roi_set, like=like)
+        self._roi_layers.append(shown)
+        self.viewer.add_layer(shown.layer)
+        self._activate(shown)
+        return shown.layer
+
+    def add_roi_layer(self, shown: RoiLayer) -> None:
+        """Take over ROIs that have a layer already (drawn ones)."""
+        if shown not in self._roi_layers:
+            self._roi_layers.append(shown)
+        self._activate(shown)
+
+    def activate(self, roi_set: RoiSet) -> None:
+        """Show these ROIs in the docks."""
+        for shown in self._roi_layers:
+            if shown.roi_set is roi_set:
+                self._activate(shown)
+
+    def roi_layer_of(self, layer: Layer | None) -> RoiLayer | None:
+        """Return what shows its ROIs in ``layer``."""
+        return next((shown for shown in self._roi_layers if shown.layer is layer), None)
+
+    def _activate(self, shown: RoiLayer | None) -> None:
+        if shown is self._active:
+            return
+        if self._active is not None:
+            self._active.hide_selection()
+        self._active = shown
+        self.shown = None
+        if shown is not None:
+            self.sample_id = shown.roi_set.sample_id
+            shown.show_selection()
+        self.roi_set_changed.emit()
+
+    # ---------------------------------------------------------------- project
+    def set_project(self, project: Any) -> None:
+        """Work in another project (``None``: in none)."""
+        self.project = project
+        self.project_changed.emit()
+
+    def offer_console(self) -> None:
+        """Put ``mesmerize`` into the namespace of napari's console."""
+        from napari_mesmerize.widgets.console import Api
+
+        update = getattr(self.viewer, "update_console", None)
+        if update is not None:
+            update({"mesmerize": Api(self)})
+
+    # ----------------------------------------------------------------- events
+    def _on_layers(self, event: Any = None) -> None:
+        viewer = self.viewer
+        if viewer is None:
+            return
+        open_layers = set(viewer.layers)
+        self._roi_layers = [s for s in self._roi_layers if s.layer in open_layers]
+        if self._active is not None and self._active not in self._roi_layers:
+            self._active.hide_selection()
+            self._activate(self._roi_layers[-1] if self._roi_layers else None)
+        self.recordings_changed.emit()
+
+    def _on_active_layer(self, event: Any = None) -> None:
+        viewer = self.viewer
+        if viewer is None:
+            return
+        shown = self.roi_layer_of(viewer.layers.selection.active)
+        if shown is not None:
+            self._activate(shown)
+        self.recordings_changed.emit()
+
+
+def recording_for(session: Session, roi_set: RoiSet) -> xr.DataArray | None:
+    """Return the recording that ROIs lie on; by shape where none was noted."""
+    if roi_set.recording is not None:
+        return roi_set.recording
+    for layer in session.recording_layers():
+        recording = recording_of(layer)
+        if tuple(recording.shape[1:]) == roi_set.components.image_shape:
+            return recording
+    return None

@@ -1,0 +1,227 @@
+"""What docks compute off the GUI thread; engines are imported when they are first used."""
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+import pandas as pd
+import xarray as xr
+from numpy.typing import NDArray
+from pydantic import BaseModel
+
+from napari_mesmerize.components import Components
+from napari_mesmerize.errors import ParameterError
+from napari_mesmerize.progress import Progress
+from napari_mesmerize.recording import default_max_memory, iter_batches
+from napari_mesmerize.widgets.layers import contrast_limits
+
+_IN_MEMORY = 2 * 2**30  # bytes up to which a corrected movie is kept in memory
+
+
+class Corrected(NamedTuple):
+    """A motion-corrected recording, ready to be shown."""
+
+    result: Any
+    recording: xr.DataArray
+    limits: tuple[float, float]
+
+
+def part_of(recording: xr.DataArray, n_frames: int, around: int) -> xr.DataArray:
+    """Return about ``n_frames`` frames around one, for a preview."""
+    total = recording.sizes["frame"]
+    n_frames = min(n_frames, total)
+    first = min(max(0, around - n_frames // 2), total - n_frames)
+    return recording[first : first + n_frames]
+
+
+def correct(
+    recording: xr.DataArray, params: BaseModel, *, progress: Progress
+) -> Corrected:
+    """Correct the motion; a movie that fits is kept in memory, so that it plays well."""
+    from napari_mesmerize.motion import correct_motion
+
+    result = correct_motion(recording, params, progress=progress)
+    kept = in_memory(result.recording, progress)
+    return Corrected(result, kept, contrast_limits(kept))
+
+
+def in_memory(recording: xr.DataArray, progress: Progress) -> xr.DataArray:
+    """Return the recording read into memory if it is small, otherwise as it is."""
+    n_bytes = recording.size * recording.dtype.itemsize
+    if n_bytes > min(_IN_MEMORY, default_max_memory() // 2):
+        return recording
+    frames = np.empty(recording.shape, recording.dtype)
+    size = max(1, recording.sizes["frame"] // 20)
+    n_batches = -(-recording.sizes["frame"] // size)
+    batches = iter_batches(recording, size)
+    for where, batch in progress(batches, desc="Applying shifts", total=n_batches):
+        frames[where] = batch
+    return recording.copy(data=frames)
+
+
+def extract(
+    recording: xr.DataArray,
+    params: BaseModel,
+    *,
+    seeds: Any = None,
+    progress: Progress,
+) -> Components:
+    """Extract components."""
+    from napari_mesmerize.cnmf import extract_components
+
+    options = {} if seeds is None else {"seeds": seeds}
+    return extract_components(recording, params, progress=progress, **options)
+
+
+def trace_outlines(
+    recording: xr.DataArray,
+    outlines: Sequence[NDArray[np.floating]],
+    roi_ids: Sequence[str],
+    *,
+    progress: Progress,
+) -> Components:
+    """Return drawn ROIs with their traces."""
+    from napari_mesmerize.history import StepTimer
+    from napari_mesmerize.roi import footprints_from_outlines
+    from napari_mesmerize.traces import dff, extract_traces
+
+    timer = StepTimer("draw_rois", {"n_rois": len(outlines)}, inputs=[recording])
+    shape = tuple(recording.shape[1:])
+    footprints = footprints_from_outlines(outlines, shape)
+    raw = extract_traces(recording, footprints, progress=progress)
+    traces = {"raw": raw}
+    rate = recording.attrs.get("frame_rate")
+    if rate:
+        traces["dff"] = dff(raw, rate)
+    return Components.build(
+        footprints,
+        shape,
+        traces,
+        roi_ids=roi_ids,
+        frame_rate=rate,
+        history=timer.extend(recording.attrs.get("history") or []),
+    )
+
+
+def project_images(
+    recording: xr.DataArray, *, progress: Progress
+) -> dict[str, NDArray[np.float32]]:
+    """Return the mean, maximum, standard deviation and correlation image."""
+    from napari_mesmerize.projections import project
+
+    return project(recording, progress=progress)
+
+
+class SampleContent(NamedTuple):
+    """What the project dock adds as a sample."""
+
+    recording: xr.DataArray | None
+    components: Components | None
+    rois: pd.DataFrame | None
+    epochs: pd.DataFrame | None
+
+
+def add_sample(
+    project: Any,
+    animal_id: str,
+    trial_id: str,
+    content: SampleContent,
+    *,
+    comments: str,
+    copy_recording: bool,
+    overwrite: bool,
+    progress: Progress,
+) -> Any:
+    """Add a sample; tag columns and stimulus types that the project lacks are added."""
+    for column in _missing_tags(project, content):
+        project.add_roi_tag(column)
+    epochs = content.epochs
+    if epochs is not None:
+        for kind in dict.fromkeys(epochs["stimulus_type"]):
+            if kind not in project.stimulus_types:
+                project.add_stimulus_type(kind)
+    images = None
+    if content.recording is not None:
+        images = project_images(content.recording, progress=progress)
+    return project.add_sample(
+        animal_id,
+        trial_id,
+        recording=content.recording,
+        components=content.components,
+        rois=content.rois,
+        epochs=epochs,
+        projections=images,
+        comments=comments,
+        copy_recording=copy_recording,
+        overwrite=overwrite,
+        progress=progress,
+    )
+
+
+def _missing_tags(project: Any, content: SampleContent) -> list[str]:
+    if content.rois is None:
+        return []
+    known = {"kind", "outline", "accepted", "rejected_because", *project.roi_tags}
+    scores = () if content.components is None else content.components.scores.columns
+    return [
+        str(column)
+        for column in content.rois.columns
+        if column not in known
+        and column not in scores
+        and not pd.api.types.is_numeric_dtype(content.rois[column])
+    ]
+
+
+class OpenedSample(NamedTuple):
+    """A sample read back, ready to be shown."""
+
+    sample_id: str
+    recording: xr.DataArray | None
+    limits: tuple[float, float] | None
+    components: Components | None
+    rois: pd.DataFrame
+    epochs: pd.DataFrame | None
+    projections: dict[str, NDArray[np.float32]]
+    problem: str
+
+
+def open_sample(project: Any, sample_id: str, *, progress: Progress) -> OpenedSample:
+    """Read a sample back; a recording that can not be found is a problem to show."""
+    from napari_mesmerize.errors import MesmerizeError
+
+    sample = project.sample(sample_id)
+    recording, limits, problem = None, None, ""
+    for _ in progress([sample_id], desc=f"Opening {sample_id}", total=1):
+        try:
+            recording = sample.open_recording()
+            limits = contrast_limits(recording)
+        except MesmerizeError as error:
+            problem = str(error)
+    epochs = sample.epochs
+    missing = () if recording is None else recording.attrs.get("missing_steps") or ()
+    if missing:
+        problem = (
+            f"This is the raw recording of '{sample_id}': the steps "
+            f"{', '.join(map(str, missing))} were not saved with the sample. Add it with "
+            "'Copy the recording into the project' to keep them."
+        )
+    return OpenedSample(
+        sample_id,
+        recording,
+        limits,
+        sample.components,
+        sample.rois,
+        epochs if epochs is not None and len(epochs) else None,
+        sample.projections,
+        problem,
+    )
+
+
+def check_ids(animal_id: str, trial_id: str) -> None:
+    """Refuse empty ids before a long run starts."""
+    for name, value in (("animal id", animal_id), ("trial id", trial_id)):
+        if not value.strip():
+            raise ParameterError(
+                f"The {name} is empty; animal and trial together name the sample for "
+                "good, for instance animal 'm01' and trial 'day1'."
+            )
