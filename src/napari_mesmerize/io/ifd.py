@@ -113,8 +113,7 @@ class Chain:
                     seen.update(found)
                     found = []
                     self.sampled = True
-                    last = self._visit(int(more[-1]))
-                    offset = last[1] if last else 0
+                    offset = int(more[-1]) + step
         return np.concatenate([*blocks, np.array(found, np.int64)])
 
     def _regular_run(self, known: list[int]) -> int:
@@ -134,7 +133,7 @@ class Chain:
             middle = (low + high) // 2
             low, high = (middle, high) if holds(middle) else (low, middle)
         sample = np.linspace(0, low, 64).astype(int)
-        return low + 2 if all(holds(int(i)) for i in sample) else 0
+        return low + 1 if all(holds(int(i)) for i in sample) else 0
 
     def _gather(self, positions: NDArray[np.int64], n_bytes: int) -> NDArray[np.int64]:
         """Return the unsigned integers of ``n_bytes`` at each position."""

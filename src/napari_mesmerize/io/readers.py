@@ -2,12 +2,30 @@
 
 import importlib
 import inspect
+import struct
+import zlib
 from pathlib import Path
 from typing import Any, NamedTuple, cast
 
-from napari_mesmerize.errors import ParameterError, ReadError
+from napari_mesmerize.errors import MesmerizeError, ParameterError, ReadError
 from napari_mesmerize.io.common import Item
 from napari_mesmerize.io.files import suffix_of
+
+# what libraries raise when a file is damaged
+DAMAGE = (
+    ArithmeticError,
+    AttributeError,
+    EOFError,
+    LookupError,
+    MemoryError,
+    NotImplementedError,
+    OSError,
+    RuntimeError,
+    TypeError,
+    ValueError,
+    struct.error,
+    zlib.error,
+)
 
 
 class Reader(NamedTuple):
@@ -48,6 +66,7 @@ READERS: dict[str, Reader] = {
     ".btf": _TIFF,
     ".tf8": _TIFF,
     ".npy": Reader("NumPy", f"{_IO}.npy"),
+    ".mesc": Reader("Femtonics MESc", f"{_IO}.mesc"),
 }
 
 SUFFIXES = tuple(READERS)
@@ -69,4 +88,17 @@ def scan_file(path: Path, options: dict[str, Any]) -> list[Item]:
             f"{path.name} has no known suffix; known are {', '.join(READERS)}. Rename "
             "it to what it is, or export it as TIFF."
         )
-    return READERS[suffix].scan(path, **options)
+    reader = READERS[suffix]
+    try:
+        return reader.scan(path, **options)
+    except ReadError as error:
+        if path.name in str(error):
+            raise
+        raise ReadError(f"{path.name}: {error}") from error
+    except MesmerizeError:
+        raise
+    except DAMAGE as error:
+        raise ReadError(
+            f"{path.name} can not be read as {reader.title}: {error or type(error)}. "
+            "It is damaged or something else; copy it again from where it was recorded."
+        ) from error

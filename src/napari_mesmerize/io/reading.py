@@ -20,7 +20,7 @@ from napari_mesmerize.io.common import (
 )
 from napari_mesmerize.io.files import JoinedFrames, PathLike, expand
 from napari_mesmerize.io.metadata import find_metadata, read_facts
-from napari_mesmerize.io.readers import READERS, scan_file
+from napari_mesmerize.io.readers import DAMAGE, READERS, scan_file
 from napari_mesmerize.recording import Frames, lazy_recording
 
 
@@ -258,7 +258,7 @@ class _Guarded:
             return self._frames[frames]
         except MesmerizeError as error:
             raise ReadError(self._explain(frames, error)) from error
-        except (OSError, ValueError, RuntimeError, MemoryError, KeyError) as error:
+        except DAMAGE as error:
             raise ReadError(self._explain(frames, error)) from error
 
     def _explain(self, frames: slice, error: Exception) -> str:

@@ -54,31 +54,18 @@ def scan(
             "Copy it again from where it was recorded, or open the frames that are "
             "there with allow_truncated=True."
         )
-    try:
-        with tifffile.TiffFile(path) as tif:
-            layouts = _layouts(tif, chain, path.name)
-            reader = Itemizer(path, chain, tif, allow_truncated)
-            items = list(
-                itertools.chain.from_iterable(
-                    reader.items(
-                        _with_axes(layout, axes, n_planes, n_channels, path.name),
-                        f"series-{i}" if len(layouts) > 1 else "",
-                        _swapped(axes),
-                    )
-                    for i, layout in enumerate(layouts)
-                )
+    with tifffile.TiffFile(path) as tif:
+        layouts = _layouts(tif, chain, path.name)
+        itemizer = Itemizer(path, chain, tif, allow_truncated)
+        return [
+            item
+            for i, layout in enumerate(layouts)
+            for item in itemizer.items(
+                _with_axes(layout, axes, n_planes, n_channels, path.name),
+                f"series-{i}" if len(layouts) > 1 else "",
+                _swapped(axes),
             )
-    except (
-        tifffile.TiffFileError,
-        ValueError,
-        TypeError,
-        KeyError,
-        IndexError,
-    ) as error:
-        if isinstance(error, ParameterError):
-            raise
-        raise ReadError(f"{path.name} can not be read as TIFF: {error}") from error
-    return items
+        ]
 
 
 def _layouts(tif: tifffile.TiffFile, chain: Chain, name: str) -> list[Layout]:

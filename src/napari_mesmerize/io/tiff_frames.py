@@ -126,7 +126,7 @@ class MappedPages:
 
     def _spatial_axes(self) -> tuple[int, int]:
         """Return which axes of a page are y and x (samples may come first)."""
-        return (1, 2) if self._sample and self._sample[0] is not Ellipsis else (0, 1)
+        return (1, 2) if self._sample and self._sample[0] != slice(None) else (0, 1)
 
 
 class DecodedPages:

@@ -3,6 +3,7 @@
 import itertools
 import math
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -40,11 +41,6 @@ class Itemizer:
     def items(self, layout: Layout, prefix: str, transpose: bool) -> Iterator[Item]:
         """Yield an item for each channel of a layout."""
         page = page_of(self.tif, self.chain, layout.first)
-        pages = layout.order
-        if pages is None:
-            pages = np.arange(layout.first, layout.first + layout.n_pages)
-        pages = pages.reshape(layout.sizes).astype(np.intp)
-        grid = _to_tzc(pages, layout.axes)
         stored = page.dtype
         shape = tuple(int(size) for size in page.shape)
         problem = _problem(page)
@@ -52,6 +48,12 @@ class Itemizer:
             yield self._unreadable(layout, prefix, shape, problem or "no pixel type")
             return
         dtype = np.dtype(stored).newbyteorder(self.tif.byteorder)
+        layout = self._bounded(layout, page, dtype)
+        pages = layout.order
+        if pages is None:
+            pages = np.arange(layout.first, layout.first + layout.n_pages)
+        pages = pages.reshape(layout.sizes).astype(np.intp)
+        grid = _to_tzc(pages, layout.axes)
         offsets = self._offsets(page, pages, dtype)
         if self.allow_truncated:
             grid = self._whole_frames(grid, offsets, dtype, shape)
@@ -89,6 +91,27 @@ class Itemizer:
                 layout.notes,
                 ask=self._question(layout, prefix, samples, shape),
             )
+
+    def _bounded(
+        self, layout: Layout, page: tifffile.TiffPage, dtype: np.dtype[Any]
+    ) -> Layout:
+        """Return the layout if the file can hold so many pages.
+
+        Raises
+        ------
+        ReadError
+            If it can not, and not just the whole frames are asked for.
+        """
+        n_possible = len(self.chain)
+        if page.is_memmappable:
+            n_bytes = math.prod(page.shape) * dtype.itemsize
+            n_possible = max(n_possible, self.chain.size // n_bytes)
+        if layout.first + layout.n_pages <= n_possible:
+            return layout
+        n_frames = (n_possible - layout.first) // math.prod(layout.sizes[1:])
+        if not self.allow_truncated or layout.axes[0] != "T" or n_frames < 1:
+            self._cut_short(layout.first + layout.n_pages, n_possible)
+        return replace(layout, sizes=(n_frames, *layout.sizes[1:]), order=None)
 
     def _question(
         self,
@@ -235,7 +258,7 @@ def _samples(page: tifffile.TiffPage) -> list[tuple[str, tuple[Any, ...]]]:
     return [
         (
             names[i] if i < len(names) else f"sample {i}",
-            (i, slice(None), slice(None)) if first else (Ellipsis, i),
+            (i, slice(None), slice(None)) if first else (slice(None), slice(None), i),
         )
         for i in range(n_samples)
     ]

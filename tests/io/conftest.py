@@ -1,0 +1,88 @@
+"""Small files of known content, made here; each fixture is a function."""
+
+import numpy as np
+import pytest
+import tifffile
+
+
+def _movie(seed=0, shape=(12, 10, 14), dtype=np.uint16):
+    """Return frames that show any flip, transpose or wrong order."""
+    rng = np.random.default_rng(seed)
+    n_frames, height, width = shape
+    yy, xx = np.mgrid[:height, :width]
+    frames = 100 * np.arange(n_frames)[:, None, None] + 10 * yy + xx
+    return (frames + rng.integers(0, 5, shape)).astype(dtype)
+
+
+def _hyperstack(seed=0, shape=(5, 3, 2, 10, 14), dtype=np.uint16):
+    """Return T, Z, C, Y, X."""
+    n = int(np.prod(shape[:3]))
+    return _movie(seed, (n, *shape[3:]), dtype).reshape(shape)
+
+
+def _ome_xml(n_frames, width, height, body="", attributes="", prefix="OME:"):
+    """Return OME-XML of a movie."""
+    space = "http://www.openmicroscopy.org/Schemas/OME/2016-06"
+    p = prefix
+    return (
+        f'<?xml version="1.0" encoding="UTF-8"?><OME xmlns="{space}" '
+        f'xmlns:OME="{space}"><{p}Image ID="Image:0" Name="rec">'
+        f"<{p}AcquisitionDate>2020-11-23T17:23:45Z</{p}AcquisitionDate>"
+        f'<{p}Pixels ID="Pixels:0" DimensionOrder="XYZCT" Type="uint16" '
+        f'SizeX="{width}" SizeY="{height}" SizeZ="1" SizeC="1" SizeT="{n_frames}" '
+        f'{attributes}><{p}Channel ID="Channel:0:0" SamplesPerPixel="1"/>'
+        f'<{p}TiffData IFD="0" PlaneCount="{n_frames}"/>{body}</{p}Pixels></{p}Image>'
+        "</OME>"
+    )
+
+
+def _write_single_header(path, frames, *, n_claimed=None):
+    """Write an ImageJ stack as Fiji does beyond 4 GB: one header for all pages."""
+    n_frames = len(frames) if n_claimed is None else n_claimed
+    tifffile.imwrite(path, frames[:1], imagej=True, metadata={"axes": "TYX"})
+    text = f"ImageJ=1.54f\nimages={n_frames}\nframes={n_frames}\nfinterval=0.04\n"
+    with tifffile.TiffFile(path, mode="r+") as tif:
+        tif.pages[0].tags[270].overwrite(text)
+        offset = tif.pages[0].dataoffsets[0]
+        big_endian = tif.byteorder == ">"
+    pixels = frames.astype(">u2" if big_endian else "<u2").tobytes()
+    content = path.read_bytes()
+    at = max(len(content), offset + len(pixels))
+    with path.open("r+b") as stream:
+        # whatever overwrite() appended lies behind the first page: move pixels away
+        stream.seek(at)
+        stream.write(pixels)
+    with tifffile.TiffFile(path, mode="r+") as tif:
+        tif.pages[0].tags[273].overwrite(at)
+
+
+def _write_frame_by_frame(path, frames, **options):
+    """Write header and pixels of each page after one another."""
+    with tifffile.TiffWriter(path, **options) as writer:
+        for frame in frames:
+            writer.write(frame, contiguous=False, metadata=None)
+
+
+@pytest.fixture(scope="session")
+def movie():
+    return _movie
+
+
+@pytest.fixture(scope="session")
+def hyperstack():
+    return _hyperstack
+
+
+@pytest.fixture(scope="session")
+def ome_xml():
+    return _ome_xml
+
+
+@pytest.fixture(scope="session")
+def write_single_header():
+    return _write_single_header
+
+
+@pytest.fixture(scope="session")
+def write_frame_by_frame():
+    return _write_frame_by_frame
