@@ -1,0 +1,121 @@
+"""Damaged, renamed and unusual files of several formats: only ReadError comes out."""
+
+import os
+import shutil
+import stat
+import warnings
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from napari_mesmerize.errors import ReadError
+from napari_mesmerize.io import list_recordings, read_recording
+
+DATA = Path(__file__).parents[1] / "data"
+FILES = [
+    DATA / "mesc" / "two_sessions.mesc",
+    DATA / "mesc" / "aod.mesc",
+]
+by_file = pytest.mark.parametrize("sample", FILES, ids=lambda path: path.name)
+FUZZ = settings(
+    max_examples=25,
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
+)
+
+
+def read_all(path):
+    """Open everything in a file and read a bit; return how many recordings opened."""
+    opened = 0
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        for info in list_recordings(path):
+            if not info.problem:
+                recording = read_recording(path, selection=info.selection)
+                recording[0].to_numpy()
+                recording[-1].to_numpy()
+                opened += 1
+    return opened
+
+
+def check_only_read_errors(path):
+    """Read; an error names the file and says more than that."""
+    said = ""
+    try:
+        read_all(path)
+    except ReadError as error:
+        said = str(error)
+    assert not said or (path.name in said and len(said) > len(path.name) + 10)
+
+
+@by_file
+@pytest.mark.parametrize("seed", range(10))
+def test_a_truncated_file_is_refused(sample, seed, tmp_path):
+    content = sample.read_bytes()
+    length = int(np.random.default_rng(seed).integers(1, len(content)))
+    path = tmp_path / sample.name
+    path.write_bytes(content[:length])
+    with pytest.raises(ReadError, match=path.name):
+        read_all(path)
+
+
+@by_file
+def test_an_empty_file_is_refused(sample, tmp_path):
+    path = tmp_path / sample.name
+    path.touch()
+    with pytest.raises(ReadError, match=rf"{path.name} is empty"):
+        list_recordings(path)
+
+
+@by_file
+@pytest.mark.parametrize("content", [b"text\n" * 100, b"II*\0" * 40, bytes(4096)])
+def test_a_file_of_another_kind_is_refused(sample, content, tmp_path):
+    path = tmp_path / sample.name
+    path.write_bytes(content)
+    with pytest.raises(ReadError, match=path.name):
+        list_recordings(path)
+
+
+@by_file
+def test_names_may_be_long_and_of_any_letters(sample, tmp_path):
+    folder = tmp_path / "Übung 脳 データ" / ("long" * 30) / ("name" * 30)
+    folder.mkdir(parents=True)
+    path = folder / f"Größe µ {'x' * 150}{sample.suffix.upper()}"
+    shutil.copy(sample, path)
+    assert read_all(path) == read_all(sample)
+
+
+@by_file
+def test_a_read_only_file_in_a_read_only_folder_opens(sample, tmp_path):
+    folder = tmp_path / "share"
+    folder.mkdir()
+    path = Path(shutil.copy(sample, folder))
+    path.chmod(stat.S_IREAD)
+    folder.chmod(stat.S_IREAD | stat.S_IEXEC)
+    try:
+        assert read_all(path) == read_all(sample)
+    finally:
+        folder.chmod(stat.S_IRWXU)
+
+
+@by_file
+def test_several_threads_open_and_read_one_file(sample):
+    with ThreadPoolExecutor(4) as pool:
+        assert len(set(pool.map(read_all, [sample] * 8))) == 1
+
+
+@by_file
+@FUZZ
+@given(data=st.data())
+def test_changed_bytes_raise_nothing_but_read_errors(sample, data, tmp_path):
+    content = bytearray(sample.read_bytes())
+    where = st.integers(0, len(content) - 1)
+    for at in data.draw(st.lists(where, min_size=1, max_size=40)):
+        content[at] = data.draw(st.sampled_from([0, 1, 0x7F, 0x80, 0xFF, 0x41]))
+    path = tmp_path / sample.name
+    path.write_bytes(content)
+    check_only_read_errors(path)
+    os.unlink(path)
