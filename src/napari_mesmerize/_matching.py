@@ -112,6 +112,7 @@ def spike_correlations(
     def binned(spikes: ArrayLike) -> Float:
         counts = np.asarray(spikes, float)
         n_frames = counts.shape[1] // width * width
-        return counts[:, :n_frames].reshape(len(counts), -1, width).sum(2)
+        bins = counts[:, :n_frames].reshape(len(counts), -1, width)
+        return np.asarray(bins.sum(2))
 
     return trace_correlations(binned(true), binned(estimated), pairs)

@@ -88,7 +88,7 @@ def _bend(
         course = gaussian_filter1d(course, 0.2 * rate, axis=1).T.reshape(n, *grid)
         field[..., axis] = gaussian_filter(course, (0, 0.6, 0.6), mode="nearest")
     field -= field.mean((1, 2), keepdims=True)
-    return np.clip(field * (std / field.std()), -3 * std, 3 * std)
+    return np.asarray(np.clip(field * (std / field.std()), -3 * std, 3 * std))
 
 
 class View:

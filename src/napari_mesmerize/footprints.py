@@ -184,7 +184,7 @@ def rois_at(
     relative = relative_weights(matrix)[entries]
     entries = entries[np.argsort(-relative, kind="stable")]
     columns = np.searchsorted(matrix.indptr, entries, side="right") - 1
-    return columns[matrix.data[entries] > 0].astype(np.int64)
+    return np.asarray(columns[matrix.data[entries] > 0], np.int64)
 
 
 def as_footprints(rois: Any, image_shape: Sequence[int]) -> Any:
@@ -229,7 +229,7 @@ def _as_matrix(rois: Any, shape: tuple[int, ...]) -> Any:
     if isinstance(rois, Components):
         return rois.footprints
     if sparse.issparse(rois):
-        return sparse.csc_array(rois)
+        return sparse.csc_array(rois)  # type: ignore[call-overload]
     if isinstance(rois, pd.DataFrame):
         return footprints_from_outlines(rois["outline"], shape)
     if not hasattr(rois, "shape"):

@@ -141,7 +141,9 @@ def json_safe(value: Any) -> Any:
         return json_safe(value.tolist())
     if isinstance(value, np.generic):
         return json_safe(value.item())
-    if isinstance(value, list | tuple | set | frozenset):
+    if isinstance(value, set | frozenset):
+        return sorted((json_safe(item) for item in value), key=str)
+    if isinstance(value, list | tuple):
         return [json_safe(item) for item in value]
     if isinstance(value, float):
         return value if np.isfinite(value) else None

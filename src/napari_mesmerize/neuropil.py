@@ -62,7 +62,7 @@ def neuropil_rings(
     matrix, shape = matrix_and_shape(footprints, image_shape)
     covered = labels_from_footprints(matrix, shape, threshold=threshold) > 0
     relative = relative_weights(matrix)
-    rings = []
+    rings: list[NDArray[np.int64]] = []
     for start, stop in zip(matrix.indptr[:-1], matrix.indptr[1:], strict=True):
         pixels = matrix.indices[start:stop][relative[start:stop] > threshold]
         ring = _ring(np.unravel_index(pixels, shape), covered, inner, width, min_pixels)

@@ -112,12 +112,16 @@ def outline_from_mask(
         )
     start = np.zeros(pixels.ndim) if origin is None else np.asarray(origin, float)
     if pixels.ndim == 2:
-        return (_trace_plane(pixels) + start).tolist()
+        return _as_lists(_trace_plane(pixels) + start)
     vertices = []
     for z in np.flatnonzero(pixels.any(axis=(1, 2))):
         plane = _trace_plane(pixels[z])
         vertices.append(np.column_stack([np.full(len(plane), z), plane]) + start)
-    return np.concatenate(vertices).tolist()
+    return _as_lists(np.concatenate(vertices))
+
+
+def _as_lists(vertices: NDArray[np.float64]) -> Outline:
+    return [[float(value) for value in vertex] for vertex in vertices]
 
 
 def _trace_plane(mask: NDArray[np.bool_]) -> NDArray[np.float64]:

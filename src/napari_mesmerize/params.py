@@ -1,4 +1,4 @@
-"""From a mapping (JSON file, command line, form) to a params model, with clear errors."""
+"""From a mapping (JSON file, command line, form) to a params model, or an error."""
 
 import difflib
 from collections.abc import Mapping
@@ -28,7 +28,7 @@ def parse_params(model: type[Model], values: Mapping[str, Any]) -> Model:
         unknown name, the nearest known one.
     """
     try:
-        return model(**values)
+        return model.model_validate(dict(values))
     except ValidationError as error:
         raise ParameterError(explain_validation(model, error)) from error
 
@@ -48,5 +48,5 @@ def explain_validation(model: type[BaseModel], error: ValidationError) -> str:
             sentences.append(f"'{name}' is no parameter of {model.__name__}; {hint}")
         else:
             came = "" if problem["type"] == "missing" else f"={problem['input']!r}"
-            sentences.append(f"{name}{came}: {problem['msg']}.")
+            sentences.append(f"{name}{came}: {problem['msg'].removeprefix('Value error, ').rstrip('.')}.")
     return " ".join(sentences)

@@ -4,7 +4,7 @@ An engine wraps its outer loop: ``for start in progress(starts, desc=..., total=
 To cancel, the callable's iterator raises :class:`~napari_mesmerize.errors.Cancelled`.
 """
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sized
 from typing import Protocol, TypeVar
 
 T = TypeVar("T")
@@ -42,7 +42,7 @@ def reporting(callback: Callable[[str, int, int], None]) -> Progress:
         iterable: Iterable[T], *, desc: str = "", total: int | None = None
     ) -> Iterator[T]:
         if total is None:
-            total = len(iterable) if hasattr(iterable, "__len__") else 0
+            total = len(iterable) if isinstance(iterable, Sized) else 0
         callback(desc, 0, total)
         for done, item in enumerate(iterable, start=1):
             yield item

@@ -230,4 +230,5 @@ def _dot(a: Float, b: Float) -> Float:
 
 def _divide(total: Float, n: Float) -> Float:
     """Return ``total / n``, NaN where ``n`` is 0."""
-    return np.divide(total, n, out=np.full(n.shape, np.nan), where=n > 0)
+    nothing = np.full(n.shape, np.nan)
+    return np.asarray(np.divide(total, n, out=nothing, where=n > 0))

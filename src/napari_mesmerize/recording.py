@@ -2,17 +2,35 @@
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, Protocol, cast
+from typing import Any
 
 import numpy as np
 import psutil
 import xarray as xr
 from numpy.typing import ArrayLike, NDArray
-from xarray.backends import BackendArray
 from xarray.core import indexing
 
+from napari_mesmerize._lazy import Adapter, Frames, LayerArray
 from napari_mesmerize.errors import ParameterError
 from napari_mesmerize.history import json_safe
+
+__all__ = [
+    "FACTS",
+    "PLANE_DIMS",
+    "VOLUME_DIMS",
+    "Frames",
+    "LayerArray",
+    "as_recording",
+    "batch_slices",
+    "check_recording",
+    "default_max_memory",
+    "frame_times",
+    "frames_that_fit",
+    "image_shape",
+    "iter_batches",
+    "lazy_recording",
+    "require_frame_rate",
+]
 
 PLANE_DIMS = ("frame", "y", "x")
 VOLUME_DIMS = ("frame", "z", "y", "x")
@@ -28,21 +46,7 @@ FACTS = (
 )
 
 
-class Frames(Protocol):
-    """What a reader provides: frames that are read when indexed.
-
-    ``shape`` is (n_frames, height, width) or (n_frames, n_planes, height, width).
-    ``frames[start:stop:step]`` (step > 0) returns those frames as an array, a view where
-    that is free. Indexing must be safe from several threads at once.
-    """
-
-    @property
-    def shape(self) -> tuple[int, ...]: ...  # noqa: D102
-
-    @property
-    def dtype(self) -> np.dtype[Any]: ...  # noqa: D102
-
-    def __getitem__(self, frames: slice, /) -> NDArray[Any]: ...
+_LENGTHS = ("pixel_size_um", "z_step_um")
 
 
 def lazy_recording(
@@ -89,8 +93,8 @@ def lazy_recording(
     Returns
     -------
     xarray.DataArray
-        Dims ``("frame", "y", "x")`` or ``("frame", "z", "y", "x")``. Slicing stays lazy;
-        ``.to_numpy()`` reads. What is unknown is ``None`` in ``attrs``.
+        Dims ``("frame", "y", "x")`` or ``("frame", "z", "y", "x")``. Slicing stays
+        lazy; ``.to_numpy()`` reads. What is unknown is ``None`` in ``attrs``.
 
     Raises
     ------
@@ -100,39 +104,67 @@ def lazy_recording(
     ndim = len(frames.shape)
     if ndim not in (3, 4):
         raise ParameterError(
-            f"A recording has axes (frame, y, x) or (frame, z, y, x); these frames have "
+            "A recording has axes (frame, y, x) or (frame, z, y, x); these frames have "
             f"shape {tuple(frames.shape)}. Name the axes of the file, for instance "
             "axes='TYX'."
         )
-    if frame_rate is not None and not (math.isfinite(frame_rate) and frame_rate > 0):
-        raise ParameterError(
-            f"frame_rate={frame_rate} is no rate; give frames a second above 0, or "
-            "leave it out where it is unknown."
-        )
     dims = PLANE_DIMS if ndim == 3 else VOLUME_DIMS
-    variable = xr.Variable(dims, indexing.LazilyIndexedArray(_Adapter(frames)))
+    variable = xr.Variable(dims, indexing.LazilyIndexedArray(Adapter(frames)))
     recording = xr.DataArray(variable, name=name)
-    if time_s is not None:
-        times = np.asarray(time_s, dtype=np.float64)
-        if times.shape != (frames.shape[0],):
+    recording.attrs = _check_facts(
+        {
+            "frame_rate": frame_rate,
+            "pixel_size_um": pixel_size_um,
+            "z_step_um": z_step_um,
+            "date": date,
+            "origin": origin,
+            "source": source,
+            "meta": meta,
+            "history": history,
+        }
+    )
+    return recording if time_s is None else _with_times(recording, time_s)
+
+
+def _check_facts(facts: Mapping[str, Any]) -> dict[str, Any]:
+    """Return facts in the form that ``attrs`` hold."""
+    rate, size, step = (facts.get(n) for n in ("frame_rate", *_LENGTHS))
+    for name, values in {
+        "frame_rate": () if rate is None else (rate,),
+        "pixel_size_um": () if size is None else tuple(np.atleast_1d(size)),
+        "z_step_um": () if step is None else (step,),
+    }.items():
+        if not all(math.isfinite(value) and value > 0 for value in values):
             raise ParameterError(
-                f"time_s has shape {times.shape}, but there are {frames.shape[0]} "
-                "frames; give one time stamp a frame."
+                f"{name}={facts[name]} is out of range; give a number above 0, or "
+                "leave it out where it is unknown."
             )
-        recording = recording.assign_coords(time_s=("frame", times))
-    recording.attrs = {
-        "frame_rate": None if frame_rate is None else float(frame_rate),
-        "pixel_size_um": None
-        if pixel_size_um is None
-        else tuple(float(size) for size in pixel_size_um),
-        "z_step_um": None if z_step_um is None else float(z_step_um),
-        "date": date,
-        "origin": origin,
-        "source": json_safe(source) if source is not None else None,
-        "meta": json_safe(meta) if meta is not None else {},
-        "history": [dict(step) for step in history],
+    if size is not None and len(np.atleast_1d(size)) != 2:
+        raise ParameterError(
+            f"pixel_size_um={size}; expected two numbers (y, x), micrometres."
+        )
+    source, meta = facts.get("source"), facts.get("meta")
+    return {
+        "frame_rate": None if rate is None else float(rate),
+        "pixel_size_um": None if size is None else tuple(float(s) for s in size),
+        "z_step_um": None if step is None else float(step),
+        "date": facts.get("date"),
+        "origin": facts.get("origin"),
+        "source": None if source is None else json_safe(source),
+        "meta": {} if meta is None else json_safe(meta),
+        "history": [dict(entry) for entry in facts.get("history") or ()],
     }
-    return recording
+
+
+def _with_times(recording: xr.DataArray, time_s: ArrayLike) -> xr.DataArray:
+    times = np.asarray(time_s, dtype=np.float64)
+    n_frames = recording.sizes["frame"]
+    if times.shape != (n_frames,):
+        raise ParameterError(
+            f"time_s has shape {times.shape}, but there are {n_frames} frames; give "
+            "one time stamp a frame."
+        )
+    return recording.assign_coords(time_s=("frame", times))
 
 
 def as_recording(
@@ -143,25 +175,42 @@ def as_recording(
     Parameters
     ----------
     array : xarray.DataArray or array_like
-        A recording is returned as it is, with the facts given here replaced; an array of
-        shape (n_frames, height, width) or (n_frames, n_planes, height, width) is wrapped
-        without a copy. A memory map stays one.
+        A recording is returned as it is, with the facts given here replaced; an array
+        of shape (n_frames, height, width) or (n_frames, n_planes, height, width) is
+        wrapped without a copy. A memory map stays one.
     frame_rate : float, optional
         Frames a second.
     **facts
         Further facts, as in :func:`lazy_recording`.
+
+    Raises
+    ------
+    ParameterError
+        If the array has other axes (a colour movie), or a fact is unknown or makes no
+        sense.
     """
+    unknown = sorted(set(facts) - {*FACTS, "name", "time_s"})
+    if unknown:
+        raise ParameterError(
+            f"{', '.join(unknown)}: no such fact of a recording; known are "
+            f"{', '.join((*FACTS, 'name', 'time_s'))}."
+        )
+    if frame_rate is not None:
+        facts["frame_rate"] = frame_rate
     if isinstance(array, xr.DataArray):
-        recording = check_recording(array).copy(deep=False)
-        recording.attrs = {**dict.fromkeys(FACTS), "meta": {}, "history": []}
-        recording.attrs |= array.attrs
-        recording.attrs |= facts
-        if frame_rate is not None:
-            recording.attrs["frame_rate"] = float(frame_rate)
-        return recording
+        recording = check_recording(array, min_frames=0).copy(deep=False)
+        recording.name = facts.pop("name", array.name)
+        times = facts.pop("time_s", None)
+        recording.attrs = {**array.attrs, **_check_facts({**array.attrs, **facts})}
+        return recording if times is None else _with_times(recording, times)
     if not hasattr(array, "shape") or not hasattr(array, "dtype"):
         array = np.asarray(array)
-    return lazy_recording(array, frame_rate=frame_rate, **facts)
+    if len(array.shape) == 4 and array.shape[-1] in (3, 4) and array.dtype == np.uint8:
+        raise ParameterError(
+            f"An array of shape {tuple(array.shape)} and dtype uint8 looks like a "
+            "colour movie; give one channel, such as array[..., 1]."
+        )
+    return lazy_recording(array, **facts)
 
 
 def check_recording(recording: xr.DataArray, *, min_frames: int = 1) -> xr.DataArray:
@@ -170,8 +219,8 @@ def check_recording(recording: xr.DataArray, *, min_frames: int = 1) -> xr.DataA
     Raises
     ------
     ParameterError
-        If the dims are others, if there are fewer than ``min_frames`` frames, if an axis
-        is empty or if pixels are no real numbers (RGB, complex).
+        If the dims are others, if there are fewer than ``min_frames`` frames, if an
+        axis is empty or if pixels are no real numbers (RGB, complex).
     """
     dims = tuple(str(dim) for dim in recording.dims)
     if dims not in (PLANE_DIMS, VOLUME_DIMS):
@@ -184,7 +233,8 @@ def check_recording(recording: xr.DataArray, *, min_frames: int = 1) -> xr.DataA
             f"Pixels have dtype {recording.dtype}; expected integers or real numbers."
         )
     n_frames = recording.sizes["frame"]
-    if n_frames < min_frames or 0 in recording.shape:
+    empty = 0 in recording.shape[1:] or (n_frames == 0 and min_frames > 0)
+    if n_frames < min_frames or empty:
         raise ParameterError(
             f"The recording has {n_frames} frames of shape {image_shape(recording)}; "
             f"this needs at least {min_frames} frame(s) that are not empty."
@@ -193,7 +243,7 @@ def check_recording(recording: xr.DataArray, *, min_frames: int = 1) -> xr.DataA
 
 
 def image_shape(recording: xr.DataArray) -> tuple[int, ...]:
-    """Return (height, width), or (n_planes, height, width) of a volumetric recording."""
+    """Return (height, width), or (n_planes, height, width) of volumes."""
     return tuple(int(size) for size in recording.shape[1:])
 
 
@@ -237,7 +287,11 @@ def default_max_memory() -> int:
 
 
 def frames_that_fit(
-    recording: xr.DataArray, *, max_memory: int | None = None, copies: float = 4.0
+    recording: xr.DataArray,
+    *,
+    max_memory: int | None = None,
+    copies: float = 4.0,
+    step_bytes: int | None = None,
 ) -> int:
     """Return how many float32 frames fit into ``max_memory`` bytes, at least 1.
 
@@ -249,11 +303,17 @@ def frames_that_fit(
         Bytes; default a quarter of what is free.
     copies : float, optional
         How many float32 copies of a batch the computation holds at once.
+    step_bytes : int, optional
+        A batch has no more bytes (float32) than this, however much memory there is, so
+        that progress moves and a cancel is heeded.
     """
     if max_memory is None:
         max_memory = default_max_memory()
     frame_bytes = 4 * math.prod(image_shape(recording))
-    return max(1, int(max_memory / (copies * frame_bytes)))
+    fitting = int(max_memory / (copies * frame_bytes))
+    if step_bytes is not None:
+        fitting = min(fitting, step_bytes // frame_bytes)
+    return max(1, fitting)
 
 
 def iter_batches(
@@ -269,120 +329,9 @@ def iter_batches(
 
 def batch_slices(n_frames: int, batch_size: int) -> list[slice]:
     """Return the slices that cut ``n_frames`` frames into batches."""
+    if batch_size < 1:
+        raise ParameterError(f"batch_size={batch_size}; use 1 frame or more.")
     return [
         slice(start, min(start + batch_size, n_frames))
         for start in range(0, n_frames, batch_size)
     ]
-
-
-class LayerArray:
-    """A recording as napari wants layer data: read when indexed, without xarray's cost.
-
-    Parameters
-    ----------
-    recording : xarray.DataArray
-        The recording to show; kept as ``recording``.
-    """
-
-    def __init__(self, recording: xr.DataArray) -> None:
-        self.recording = recording
-        self.shape = tuple(recording.shape)
-        self.dtype = recording.dtype
-        self.ndim = recording.ndim
-        self.size = math.prod(self.shape)
-        self._frames = _whole_frames(recording)
-
-    def __len__(self) -> int:
-        return self.shape[0]
-
-    def __getitem__(self, key: Any) -> NDArray[Any]:
-        if self._frames is None:
-            return cast(NDArray[Any], self.recording.variable[key].to_numpy())
-        return _read(self._frames, key, self.ndim)
-
-    def __array__(self, dtype: Any = None, copy: bool | None = None) -> NDArray[Any]:
-        return np.asarray(self.recording.to_numpy(), dtype=dtype)
-
-
-def _whole_frames(recording: xr.DataArray) -> Frames | None:
-    """Return the reader's frames if ``recording`` shows all of them, as they are."""
-    data = recording.variable._data
-    if isinstance(data, np.ndarray):
-        return data
-    if isinstance(data, indexing.LazilyIndexedArray):
-        adapter = data.array
-        untouched = data.shape == adapter.shape and all(
-            isinstance(part, slice) and part.indices(size) == (0, size, 1)
-            for part, size in zip(data.key.tuple, adapter.shape, strict=True)
-        )
-        if untouched and isinstance(adapter, _Adapter):
-            return adapter.frames
-    return None
-
-
-class _Adapter(BackendArray):
-    """What xarray's lazy indexing needs, around a reader's frames."""
-
-    def __init__(self, frames: Frames) -> None:
-        self.frames = frames
-        self.shape = tuple(int(size) for size in frames.shape)
-        self.dtype = np.dtype(frames.dtype)
-
-    def __getitem__(self, key: indexing.ExplicitIndexer) -> Any:
-        return indexing.explicit_indexing_adapter(
-            key, self.shape, indexing.IndexingSupport.OUTER, self._read
-        )
-
-    def _read(self, key: tuple[Any, ...]) -> NDArray[Any]:
-        return _read(self.frames, key, len(self.shape))
-
-
-def _read(frames: Frames, key: Any, ndim: int) -> NDArray[Any]:
-    """Read ``frames[key]``; each part of the key is an int, a slice or a 1-D array."""
-    parts = _full_key(key, ndim)
-    block = _read_frames(frames, parts[0])
-    offset = 0 if isinstance(parts[0], int | np.integer) else 1
-    for axis in reversed(range(ndim - 1)):
-        part = parts[axis + 1]
-        if not (isinstance(part, slice) and part == slice(None)):
-            block = block[(slice(None),) * (axis + offset) + (part,)]
-    return block
-
-
-def _full_key(key: Any, ndim: int) -> list[Any]:
-    parts = list(key) if isinstance(key, tuple) else [key]
-    if any(part is Ellipsis for part in parts):
-        at = next(i for i, part in enumerate(parts) if part is Ellipsis)
-        parts[at : at + 1] = [slice(None)] * (ndim - len(parts) + 1)
-    return parts + [slice(None)] * (ndim - len(parts))
-
-
-def _read_frames(frames: Frames, which: Any) -> NDArray[Any]:
-    n_frames = int(frames.shape[0])
-    if isinstance(which, int | np.integer):
-        if not -n_frames <= which < n_frames:
-            raise IndexError(f"frame {which} of {n_frames}")
-        at = int(which) % n_frames
-        return np.asarray(frames[at : at + 1])[0]
-    if isinstance(which, slice):
-        start, stop, step = which.indices(n_frames)
-        n_wanted = len(range(start, stop, step))
-        if n_wanted == 0:
-            return np.empty((0, *frames.shape[1:]), frames.dtype)
-        last = start + (n_wanted - 1) * step
-        if step > 0:
-            return np.asarray(frames[start : last + 1 : step])
-        return np.asarray(frames[last : start + 1 : -step])[::-1]
-    wanted = np.asarray(which)
-    if wanted.dtype == bool:
-        wanted = np.flatnonzero(wanted)
-    wanted = np.where(wanted < 0, wanted + n_frames, wanted)
-    if wanted.size and not 0 <= wanted.min() <= wanted.max() < n_frames:
-        raise IndexError(f"frames {wanted.min()} to {wanted.max()} of {n_frames}")
-    out = np.empty((len(wanted), *frames.shape[1:]), frames.dtype)
-    runs = np.split(np.arange(len(wanted)), np.flatnonzero(np.diff(wanted) != 1) + 1)
-    for run in runs:
-        if run.size:
-            first = int(wanted[run[0]])
-            out[run[0] : run[-1] + 1] = frames[first : first + run.size]
-    return out

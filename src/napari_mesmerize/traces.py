@@ -280,4 +280,4 @@ def _mean(table: NDArray[np.float64]) -> NDArray[np.float64]:
     out = np.full((len(table), 1), np.nan)
     total = np.where(finite, table, 0).sum(1, keepdims=True)
     n = finite.sum(1, keepdims=True)
-    return np.divide(total, n, out=out, where=n > 0)
+    return np.asarray(np.divide(total, n, out=out, where=n > 0))
