@@ -1,7 +1,6 @@
 """From frames to a template and one displacement a frame."""
 
 from dataclasses import dataclass, replace
-from functools import reduce
 
 import numpy as np
 from numpy.typing import NDArray
@@ -99,22 +98,11 @@ def subset_displacements(
 def rigid_sums(subset: Subset, displacements: Float) -> CanvasSums:
     """Sum the subset on the canvas, each frame moved back."""
     settings = subset.settings
-    parts = subset.map(
-        lambda frames, _, place: sum_shifted(
-            frames, displacements[place], settings.pads, settings.border
+    return subset.accumulate(
+        lambda frames, place, sums: sum_shifted(
+            frames, displacements[place], sums, settings.pads, settings.border
         )
     )
-    return add_all(parts)
-
-
-def add_all(parts: list[CanvasSums]) -> CanvasSums:
-    """Return the sum of canvas sums, in their order."""
-
-    def join(total: CanvasSums, part: CanvasSums) -> CanvasSums:
-        total.add(part)
-        return total
-
-    return reduce(join, parts)
 
 
 def rigid_template(subset: Subset, displacements: Float, guide: Guide) -> Template:

@@ -22,7 +22,7 @@ class CanvasSums:
 
     Attributes
     ----------
-    total, count, squares : numpy.ndarray
+    total, squares : numpy.ndarray
         Shape of the canvas (z, y, x).
     n_frames : int
         Frames added so far.
@@ -31,18 +31,29 @@ class CanvasSums:
     shape: tuple[int, ...]
     n_frames: int = 0
     total: Image = field(init=False)
-    count: Image = field(init=False)
     squares: Image = field(init=False)
+    _count: Image = field(init=False)
+    _corners: Image = field(init=False)
 
     def __post_init__(self) -> None:
-        self.total, self.count, self.squares = (
+        depth, height, width = self.shape
+        self.total, self.squares, self._count = (
             np.zeros(self.shape, np.float32) for _ in range(3)
         )
+        self._corners = np.zeros((depth, height + 1, width + 1), np.float32)
+
+    @property
+    def count(self) -> Image:
+        """How many frames each pixel was seen in."""
+        seen = self._corners.cumsum(axis=1).cumsum(axis=2)
+        total: Image = self._count + seen[:, :-1, :-1]
+        return total
 
     def add(self, other: "CanvasSums") -> None:
         """Add the sums of other frames."""
         self.total += other.total
-        self.count += other.count
+        self._count += other._count
+        self._corners += other._corners
         self.squares += other.squares
         self.n_frames += other.n_frames
 
@@ -211,10 +222,11 @@ _TAPS = weight_table("cubic")
 def sum_shifted(
     frames: NDArray[np.float32],
     displacements: NDArray[np.float64],
+    sums: CanvasSums,
     pads: tuple[int, int, int],
     border: int,
-) -> CanvasSums:
-    """Sum frames on the canvas, each moved back by its displacement.
+) -> None:
+    """Add frames to canvas sums, each moved back by its displacement.
 
     Parameters
     ----------
@@ -222,29 +234,27 @@ def sum_shifted(
         Shape (n_frames, n_planes, height, width).
     displacements : numpy.ndarray
         Shape (n_frames, 3), (z, y, x) px.
+    sums : CanvasSums
+        Changed in place.
     pads : tuple of int
         Width of the canvas around the frame, (z, y, x).
     border : int
         Pixels ignored at each side of a frame.
     """
-    sums = CanvasSums(canvas_shape(frames.shape[1:], pads), len(frames))
     moves = np.ascontiguousarray(displacements, np.float64)
-    depth, height, width = sums.shape
-    corners = np.zeros((depth, height + 1, width + 1), np.float32)
-    _add_shifted(
-        frames, moves, pads, border, _TAPS, sums.total, sums.squares, corners
-    )
-    sums.count = corners.cumsum(axis=1).cumsum(axis=2)[:, :-1, :-1]
-    return sums
+    total, squares, corners = sums.total, sums.squares, sums._corners
+    _add_shifted(frames, moves, pads, border, _TAPS, total, squares, corners)
+    sums.n_frames += len(frames)
 
 
 def sum_warped(
     frames: NDArray[np.float32],
     moves: NDArray[np.float32],
+    sums: CanvasSums,
     pads: tuple[int, int, int],
     border: int,
-) -> CanvasSums:
-    """Sum frames on the canvas, each resampled through its inverse field.
+) -> None:
+    """Add frames to canvas sums, each resampled through its inverse field.
 
     Parameters
     ----------
@@ -253,21 +263,14 @@ def sum_warped(
     moves : numpy.ndarray
         Shape (n_frames, canvas planes, ny, nx, 3): which frame pixel, relative to its
         own place, a canvas pixel takes; every ``FIELD_SPACING`` px.
-    pads, border
+    sums, pads, border
         As in :func:`sum_shifted`.
     """
-    sums = CanvasSums(canvas_shape(frames.shape[1:], pads), len(frames))
+    total, squares, count = sums.total, sums.squares, sums._count
     _add_warped(
-        frames,
-        moves,
-        FIELD_SPACING,
-        pads,
-        border,
-        sums.total,
-        sums.count,
-        sums.squares,
+        frames, moves, FIELD_SPACING, pads, border, total, count, squares
     )
-    return sums
+    sums.n_frames += len(frames)
 
 
 def canvas_shape(

@@ -14,6 +14,8 @@ from napari_mesmerize.motion.params import Settings
 _MOST_CELLS = 20  # of the automatic grid along an axis
 _PLANES_A_CELL = 3
 _Z_LENGTH = 4.0  # planes over which the field varies
+_Z_SD = 0.1  # planes: how much z differs within a volume
+_Z_RIGID_SD = 0.4  # planes: how much all of a volume moves along z
 
 Float = NDArray[np.float64]
 
@@ -165,7 +167,7 @@ def prior_covariance(grid: Grid, settings: Settings) -> Float:
     """Return what is expected of the coefficients (M, M), px^2.
 
     A Gaussian process: a smooth field and one shift of the whole frame, the same and
-    independent for each component; along z a third of it.
+    independent for each component; along z, in planes, much less.
     """
     places = np.stack(
         [axis.ravel() for axis in np.meshgrid(*grid.knots, indexing="ij")], axis=1
@@ -173,11 +175,14 @@ def prior_covariance(grid: Grid, settings: Settings) -> Float:
     places = places / [_Z_LENGTH, settings.prior_length, settings.prior_length]
     squared = ((places[:, None] - places) ** 2).sum(axis=-1)
     smooth = np.exp(-0.5 * squared) + 1e-4 * np.eye(len(places))
-    one = settings.prior_sd**2 * smooth + settings.prior_rigid_sd**2
-    scale = np.ones(grid.n_components)
-    if grid.n_components == 3:
-        scale[0] = 1 / 9
-    return np.kron(np.diag(scale), one)
+    lateral = settings.prior_sd**2 * smooth + settings.prior_rigid_sd**2
+    if grid.n_components == 2:
+        return np.kron(np.eye(2), lateral)
+    size = len(places)
+    out = np.zeros((grid.size, grid.size))
+    out[:size, :size] = _Z_SD**2 * smooth + _Z_RIGID_SD**2
+    out[size:, size:] = np.kron(np.eye(2), lateral)
+    return out
 
 
 @dataclass(frozen=True, eq=False)

@@ -6,8 +6,8 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_mesmerize.motion.align import Guide, add_all, finish_template
-from napari_mesmerize.motion.canvas import sum_warped
+from napari_mesmerize.motion.align import Guide, finish_template
+from napari_mesmerize.motion.canvas import CanvasSums, sum_warped
 from napari_mesmerize.motion.contrast import Gain
 from napari_mesmerize.motion.estimate import Estimates, RigidEstimator
 from napari_mesmerize.motion.field import (
@@ -106,12 +106,12 @@ def field_template(
     """Return the template of the subset, each frame resampled through its field."""
     settings = subset.settings
 
-    def work(frames: Frames, _: Frames, place: slice):  # type: ignore[no-untyped-def]
+    def add(frames: Frames, place: slice, sums: CanvasSums) -> None:
         motion = FieldMotion(coefficients[place].astype(np.float32), grid)
         moves = inverse_moves(motion, settings.pads)
-        return sum_warped(frames, moves, settings.pads, settings.border)
+        sum_warped(frames, moves, sums, settings.pads, settings.border)
 
-    image, weights = mean_and_weights(add_all(subset.map(work)), settings)
+    image, weights = mean_and_weights(subset.accumulate(add), settings)
     return finish_template(image, weights, subset, guide)
 
 

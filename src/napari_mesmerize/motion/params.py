@@ -65,11 +65,12 @@ class RigidParams(BaseModel, frozen=True, extra="forbid"):
     template_frames: Annotated[
         int,
         Field(
-            ge=10,
-            description="Frames, spread over the recording, that make the template",
+            ge=0,
+            description="Frames, spread over the recording, that make the template; "
+            "0: 300, of volumes 150",
             json_schema_extra={"unit": "frames", "also": "num_frames_split"},
         ),
-    ] = 300
+    ] = 0
     cell_diameter: Annotated[
         float,
         Field(
@@ -272,7 +273,7 @@ def resolve(params: RigidParams, image_shape: tuple[int, ...]) -> Settings:
         rigid_steps=2 if depth == 1 else 3,
         block_size=(16, padded[1]),
         rounds=params.iterations,
-        template_frames=params.template_frames,
+        template_frames=params.template_frames or (300 if depth == 1 else 150),
         grow=params.grow_max_shift,
     )
     if piecewise:

@@ -21,6 +21,7 @@ _COPIES = 6  # float32 copies of a unit that a thread holds
 _LONGEST_BATCH = 512  # frames
 
 T = TypeVar("T")
+I = TypeVar("I")
 
 
 @njit(nogil=True, cache=True)
@@ -168,16 +169,21 @@ class Schedule:
         size = self.batch_size
         return [slice(k, min(k + size, n_frames)) for k in range(start, n_frames, size)]
 
+    def units(self, n_frames: int) -> list[slice]:
+        """Return the slices that cut ``n_frames`` frames into units."""
+        starts = range(0, n_frames, self.unit)
+        return [slice(k, min(k + self.unit, n_frames)) for k in starts]
+
+    def map(self, function: Callable[[I], T], items: Sequence[I]) -> list[T]:
+        """Return ``function(item)`` for all items, in their order, on all workers."""
+        if self.workers == 1 or len(items) == 1:
+            return [function(item) for item in items]
+        with ThreadPoolExecutor(min(self.workers, len(items))) as pool:
+            return list(pool.map(function, items))
+
     def map_units(self, function: Callable[[slice], T], n_frames: int) -> list[T]:
         """Return ``function(unit)`` for the consecutive units of ``n_frames`` frames."""
-        units = [
-            slice(k, min(k + self.unit, n_frames))
-            for k in range(0, n_frames, self.unit)
-        ]
-        if self.workers == 1 or len(units) == 1:
-            return [function(unit) for unit in units]
-        with ThreadPoolExecutor(min(self.workers, len(units))) as pool:
-            return list(pool.map(function, units))
+        return self.map(function, self.units(n_frames))
 
     def prefetched(
         self, read: Callable[[slice], T], batches: Sequence[slice]

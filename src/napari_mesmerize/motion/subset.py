@@ -8,11 +8,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_mesmerize.errors import ParameterError
+from napari_mesmerize.motion.canvas import CanvasSums, canvas_shape
 from napari_mesmerize.motion.contrast import Gain, estimate_gain, local_contrast
 from napari_mesmerize.motion.params import Settings
 from napari_mesmerize.motion.source import Schedule, Source
 
 _GAIN_FRAMES = 20
+_GROUPS = 4  # of units, summed one after the other
 
 T = TypeVar("T")
 Frames = NDArray[np.float32]
@@ -52,19 +54,42 @@ class Subset:
 
         ``place`` is where the unit lies among the chosen frames.
         """
-        volume = int(np.prod(self.source.padded_shape))
-        keep = 5 * volume * len(self) <= self.schedule.max_memory // 2
+        return self.schedule.map_units(
+            lambda place: function(*self._unit(place), place), len(self)
+        )
 
-        def work(place: slice) -> T:
-            unit = self._kept.get(place.start)
-            if unit is None:
-                volumes, _ = self.source.read(self.chosen[place])
-                unit = local_contrast(volumes, self.settings.filter_sigma, self.gain)
-                if keep:
-                    self._kept[place.start] = unit
-            return function(*unit, place)
+    def accumulate(
+        self, add: Callable[[Frames, slice, CanvasSums], None]
+    ) -> CanvasSums:
+        """Return canvas sums that ``add(frames, place, sums)`` made of all units.
 
-        return self.schedule.map_units(work, len(self))
+        The units are summed in a fixed number of groups, so that the number of workers
+        does not change the rounding.
+        """
+        units = self.schedule.units(len(self))
+        shape = canvas_shape(self.settings.frame_shape, self.settings.pads)
+
+        def work(group: list[slice]) -> CanvasSums:
+            sums = CanvasSums(shape)
+            for place in group:
+                add(self._unit(place)[0], place, sums)
+            return sums
+
+        groups = [units[k::_GROUPS] for k in range(min(_GROUPS, len(units)))]
+        first, *others = self.schedule.map(work, groups)
+        for sums in others:
+            first.add(sums)
+        return first
+
+    def _unit(self, place: slice) -> tuple[Frames, Frames]:
+        unit = self._kept.get(place.start)
+        if unit is None:
+            volumes, _ = self.source.read(self.chosen[place])
+            unit = local_contrast(volumes, self.settings.filter_sigma, self.gain)
+            volume = int(np.prod(self.source.padded_shape))
+            if 5 * volume * len(self) <= self.schedule.max_memory // 2:
+                self._kept[place.start] = unit
+        return unit
 
 
 def choose_frames(n_frames: int, n_wanted: int) -> NDArray[np.intp]:
