@@ -150,7 +150,7 @@ def _save_and_reopen(
     sample = add_to_project(
         project,
         "simulated",
-        str(simulation.recording.name or "recording"),
+        str(simulation.truth.params["preset"]),
         processed,
         rois=rois,
         epochs=demo_epochs(float(times[-1])),
@@ -191,7 +191,8 @@ def draw_summary(
     assert processed.motion is not None
     assert sample.components is not None
     figure = Figure(figsize=(12, 9), layout="constrained")
-    images, middle, bottom = figure.subfigures(3, 1, height_ratios=(4, 4, 1.7))
+    rows: Any = figure.subfigures(3, 1, height_ratios=(4, 4, 1.7))
+    images, middle, bottom = rows
     left, centre, right = images.subplots(1, 3)
     before, after = processed.projections["mean_raw"], processed.projections["mean"]
     low, high = np.nanpercentile(after, (1, 99.7))
@@ -208,10 +209,12 @@ def draw_summary(
     right.set_title(f"{len(shown)} components on the correlation image")
     _draw_traces(middle.subplots(), sample, shown)
     times = frame_times(simulation.recording)
+    true_shifts = -simulation.truth.shifts.astype(np.float64)
+    true_shifts += np.median(processed.motion.shifts - true_shifts, axis=0)
     plot_shifts(
         processed.motion.shifts,
         times_s=times,
-        true_shifts=-simulation.truth.shifts,
+        true_shifts=true_shifts,
         ax=bottom.subplots(),
     ).set_title("Estimated shifts (colours) over the true ones (grey)", fontsize=10)
     return figure

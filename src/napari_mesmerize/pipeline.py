@@ -21,7 +21,9 @@ from napari_mesmerize.resources import Usage, measure
 from napari_mesmerize.roi import roi_table_from_components
 
 MOTION_PARAMS = {"rigid": motion.RigidParams, "piecewise": motion.PiecewiseParams}
-EXTRACTION_PARAMS = {
+EXTRACTION_PARAMS: dict[
+    str, type[cnmf.CnmfParams] | type[cnmf.CnmfeParams] | type[cnmf.Cnmf3dParams]
+] = {
     "cnmf": cnmf.CnmfParams,
     "cnmfe": cnmf.CnmfeParams,
     "cnmf3d": cnmf.Cnmf3dParams,

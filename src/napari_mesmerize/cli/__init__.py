@@ -3,8 +3,8 @@
 import sys
 import traceback
 from collections.abc import Sequence
+from typing import Any
 
-import click
 import typer
 
 from napari_mesmerize.cli.output import print_error, print_json
@@ -29,28 +29,31 @@ def main(arguments: Sequence[str] | None = None) -> int:
         code = typer.main.get_command(app).main(
             words, prog_name="napari-mesmerize", standalone_mode=False
         )
-    except click.ClickException as error:
-        error.show()
-        return _fail(error, error.format_message(), words, error.exit_code, shown=True)
-    except (click.Abort, KeyboardInterrupt):
+    except (typer.Abort, KeyboardInterrupt):
         print_error("Interrupted; what was not finished was removed.")
         return EXIT_INTERRUPTED
     except MesmerizeError as error:
         return _fail(error, str(error), words, EXIT_FAILED, debug=debug)
     except MemoryError as error:
-        text = (
-            "Memory ran out. Close other programs, or give a smaller --max-memory."
-        )
+        text = "Memory ran out. Close other programs, or give a smaller --max-memory."
         return _fail(error, text, words, EXIT_FAILED, debug=debug)
     except OSError as error:
         return _fail(error, f"{error}.", words, EXIT_FAILED, debug=debug)
     except Exception as error:  # noqa: BLE001 - the last place before the user
+        if isinstance(code := getattr(error, "exit_code", None), int):
+            return _usage(error, words, code)
         text = (
             f"{type(error).__name__}: {error}. This is a fault of napari-mesmerize; "
             "run the command again with --debug and report what it prints."
         )
         return _fail(error, text, words, EXIT_FAILED, debug=debug)
     return code if isinstance(code, int) else 0
+
+
+def _usage(error: Any, words: Sequence[str], code: int) -> int:
+    """Report what typer (or the click inside it) says of the words on the line."""
+    hint = "napari-mesmerize --help lists the commands, COMMAND --help their options."
+    return _fail(error, f"{error.format_message()} {hint}", words, code)
 
 
 def _fail(
@@ -60,12 +63,10 @@ def _fail(
     code: int,
     *,
     debug: bool = False,
-    shown: bool = False,
 ) -> int:
     if debug:
         traceback.print_exception(error)
-    if not shown:
-        print_error(text)
+    print_error(text)
     if "--json" in words:
         print_json({"error": text, "type": type(error).__name__})
     return code

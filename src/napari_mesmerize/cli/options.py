@@ -61,12 +61,11 @@ def _field_options(
                 )
                 if part
             )
-            kind = _option_type(info.annotation)
+            kind: Any = _option_type(info.annotation)
             flag = f"--{name.replace('_', '-')}"
             flag = f"{flag}/--no-{name.replace('_', '-')}" if kind is bool else flag
-            annotation = Annotated[
-                kind | None, typer.Option(flag, help=text, show_default=False)
-            ]
+            option = typer.Option(flag, help=text, show_default=False)
+            annotation: Any = Annotated[kind | None, option]
             options[name] = inspect.Parameter(
                 name,
                 inspect.Parameter.KEYWORD_ONLY,

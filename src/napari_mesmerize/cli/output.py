@@ -58,7 +58,7 @@ def print_error(text: str) -> None:
 
 @contextmanager
 def progress_bars() -> Iterator[Progress]:
-    """Show the steps of a computation as bars on standard error, if it is a terminal."""
+    """Show a computation's steps as bars on standard error, if it is a terminal."""
     console = Console(stderr=True)
     columns = (
         TextColumn("{task.description}"),

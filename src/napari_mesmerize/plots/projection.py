@@ -57,8 +57,8 @@ def plot_projection(
         finite = shown[np.isfinite(shown)]
         low, high = np.percentile(finite, percentiles) if finite.size else (0.0, 1.0)
         limits = float(low), float(high)
-    options = {"cmap": "gray", "vmin": limits[0], "vmax": limits[1]} | kwargs
-    ax.imshow(shown, interpolation="nearest", **options)
+    options: dict[str, Any] = {"cmap": "gray", "vmin": limits[0], "vmax": limits[1]}
+    ax.imshow(shown, interpolation="nearest", **(options | kwargs))
     ax.set(xticks=[], yticks=[], title=title)
     if pixel_size_um is not None:
         _scale_bar(ax, shown.shape, pixel_size_um[1])

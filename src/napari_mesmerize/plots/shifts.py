@@ -49,7 +49,8 @@ def plot_shifts(
         ax.plot(times, np.asarray(true_shifts), color="0.75", linewidth=2.5)
     names = ("z", "y", "x")[-values.shape[1] :]
     for axis, name in enumerate(names):
-        ax.plot(times, values[:, axis], **({"linewidth": 0.8, "label": name} | kwargs))
+        style: dict[str, Any] = {"linewidth": 0.8, "label": name}
+        ax.plot(times, values[:, axis], **(style | kwargs))
     ax.set(
         xlabel="frame" if times_s is None else "time (s)",
         ylabel="shift (pixels to add)",

@@ -73,9 +73,13 @@ def plot_traces(
     options = {"linewidths": 0.8, "colors": list(colors) if colors else "black"}
     ax.add_collection(LineCollection(lines, **(options | kwargs)))
     if epochs is not None:
-        for epoch in epochs.itertuples():
+        for epoch in epochs.to_dict("records"):
             ax.axvspan(
-                epoch.start_s, epoch.stop_s, color=epoch.colour, alpha=0.25, lw=0
+                epoch["start_s"],
+                epoch["stop_s"],
+                color=epoch["colour"],
+                alpha=0.25,
+                lw=0,
             )
     if n_frames:
         ax.set_xlim(times[0], max(times[-1], times[0] + 1e-9))

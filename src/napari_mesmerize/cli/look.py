@@ -1,0 +1,137 @@
+"""The commands that only look: info, project, doctor."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from napari_mesmerize.cli.app import File, Json, Selection, app, project_app
+from napari_mesmerize.cli.output import (
+    print_json,
+    print_table,
+    seconds,
+    size,
+)
+from napari_mesmerize.doctor import examine
+from napari_mesmerize.io import list_recordings
+from napari_mesmerize.project import open_project
+
+
+@app.command()
+def info(
+    file: File,
+    selection: Selection = "",
+    as_json: Json = False,
+) -> None:
+    """Say what a file holds, without reading pixels."""
+    found = list_recordings(file)
+    if selection:
+        found = [one for one in found if one.selection == selection]
+    facts = [one.to_dict() for one in found]
+    if as_json:
+        print_json({"path": str(file), "recordings": facts})
+        return
+    rows = []
+    for fact in facts:
+        dims = " x ".join(
+            f"{n} {d}" for d, n in zip(fact["dims"], fact["shape"], strict=True)
+        )
+        rate, duration = fact.get("frame_rate"), fact.get("duration_s")
+        rows.append(
+            (
+                fact.get("selection") or "-",
+                fact.get("name") or "-",
+                dims,
+                fact["dtype"],
+                f"{rate:.4g} Hz" if rate else "unknown",
+                seconds(duration) if duration else "unknown",
+                fact.get("problem") or size(fact["n_bytes"]),
+            )
+        )
+    columns = ("selection", "name", "dims", "pixels", "frame rate", "duration", "size")
+    print_table(str(file), columns, rows)
+
+
+@project_app.command("ls")
+def project_ls(
+    folder: Annotated[Path, typer.Argument(help="Project folder.")],
+    as_json: Json = False,
+) -> None:
+    """List the samples of a project."""
+    opened = open_project(folder)
+    rows = []
+    for sample_id in opened.samples:
+        sample = opened.sample(sample_id)
+        rows.append(
+            {
+                "sample_id": sample_id,
+                "n_rois": len(sample.rois),
+                "n_accepted": int(sample.rois["accepted"].sum())
+                if len(sample.rois)
+                else 0,
+                "n_epochs": len(sample.epochs),
+                "comments": sample.comments,
+            }
+        )
+    if as_json:
+        print_json({"project": str(folder), "samples": rows})
+        return
+    columns = ("sample_id", "n_rois", "n_accepted", "n_epochs", "comments")
+    print_table(str(folder), columns, [[row[c] for c in columns] for row in rows])
+
+
+@project_app.command("show")
+def project_show(
+    folder: Annotated[Path, typer.Argument(help="Project folder.")],
+    sample_id: Annotated[str, typer.Argument(help="Sample id, as 'project ls' shows.")],
+    as_json: Json = False,
+) -> None:
+    """Show the facts, ROIs and history of a sample."""
+    sample = open_project(folder).sample(sample_id)
+    rois = sample.rois
+    report = {
+        "sample_id": sample.sample_id,
+        "facts": sample.facts,
+        "comments": sample.comments,
+        "n_rois": len(rois),
+        "roi_columns": [str(name) for name in rois.columns],
+        "n_accepted": int(rois["accepted"].sum()) if len(rois) else 0,
+        "epochs": sample.epochs.to_dict("records"),
+        "history": sample.history,
+    }
+    if as_json:
+        print_json(report)
+        return
+    facts = [(k, v) for k, v in sample.facts.items() if k not in ("meta", "history")]
+    print_table(
+        sample_id,
+        ("what", "value"),
+        [
+            *facts,
+            ("ROIs", len(rois)),
+            ("accepted", report["n_accepted"]),
+            ("comments", sample.comments),
+        ],
+    )
+    steps = [
+        (s["operation"], s["started"], seconds(s["duration_s"])) for s in sample.history
+    ]
+    print_table("History", ("operation", "started", "took"), steps)
+
+
+@app.command()
+def doctor(
+    folder: Annotated[Path, typer.Argument(help="Disk to look at.")] = Path("."),
+    graphics: Annotated[bool, typer.Option(help="Also try OpenGL.")] = True,
+    as_json: Json = False,
+) -> None:
+    """Say what works, what is missing, and the line that installs it."""
+    checks = examine(folder, graphics=graphics)
+    if as_json:
+        print_json({"checks": [vars(check) for check in checks]})
+        return
+    print_table(
+        "napari-mesmerize doctor",
+        ("what", "status", "found", "what to do"),
+        [(check.name, check.status, check.found, check.remedy) for check in checks],
+    )
