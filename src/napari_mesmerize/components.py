@@ -1,5 +1,6 @@
 """Components: footprints, traces by kind, scores and background of what was found."""
 
+import math
 import shutil
 import uuid
 from collections.abc import Mapping, Sequence
@@ -9,15 +10,29 @@ from typing import Any, Self
 
 import numpy as np
 import pandas as pd
-import zarr
 from numpy.typing import ArrayLike, NDArray
 from scipy import sparse
 
+from napari_mesmerize._components_zarr import FORMAT, FORMAT_VERSION, read, write
 from napari_mesmerize.errors import ParameterError, ReadError, WriteError
-from napari_mesmerize.history import json_safe
 
-FORMAT = "napari-mesmerize components"
-FORMAT_VERSION = 1
+__all__ = [
+    "FORMAT",
+    "FORMAT_VERSION",
+    "TRACE_KINDS",
+    "Background",
+    "Components",
+    "new_roi_ids",
+]
+
+_DAMAGE = (  # what zarr and its codecs raise
+    LookupError,
+    ValueError,
+    TypeError,
+    AttributeError,
+    OSError,
+    RuntimeError,
+)
 TRACE_KINDS = ("raw", "denoised", "residual", "dff", "spikes", "neuropil")
 
 
@@ -58,8 +73,8 @@ class Components:
         Shape (n_rois, n_frames), float32, by kind: ``raw``, ``denoised``, ``residual``,
         ``dff``, ``spikes``, ``neuropil``.
     scores : pandas.DataFrame
-        One row per component in the footprints' order: quality scores, and a text column
-        ``rejected_because`` where an evaluation wrote one.
+        One row per component in the footprints' order: quality scores, and a text
+        column ``rejected_because`` where an evaluation wrote one.
     accepted : numpy.ndarray
         Shape (n_rois,), bool.
     roi_ids : tuple of str
@@ -105,53 +120,35 @@ class Components:
         ParameterError
             If shapes disagree; the text says which.
         """
-        matrix = sparse.csc_array(footprints, dtype=np.float32)
-        matrix.sort_indices()
-        n_pixels, n_rois = matrix.shape
         shape = tuple(int(size) for size in image_shape)
-        if n_pixels != int(np.prod(shape)):
-            raise ParameterError(
-                f"Footprints have {n_pixels} pixels, but an image of shape {shape} has "
-                f"{int(np.prod(shape))}; pixels are counted in C (row-major) order."
-            )
-        ids = tuple(roi_ids) if roi_ids is not None else new_roi_ids(n_rois)
-        if scores is None:
-            scores = pd.DataFrame(index=range(n_rois))
-        if accepted is None:
-            accepted = np.ones(n_rois, bool)
-        accepted = np.asarray(accepted, bool)
-        table = {kind: np.asarray(t, np.float32) for kind, t in traces.items()}
-        n_frames = {t.shape[-1] for t in table.values()}
-        for name, length in {
-            "roi_ids": len(ids),
-            "scores": len(scores),
-            "accepted": len(accepted),
-            **{f"traces['{kind}']": len(t) for kind, t in table.items()},
-        }.items():
+        matrix = _check_footprints(footprints, shape)
+        n_rois = int(matrix.shape[1])
+        ids = new_roi_ids(n_rois) if roi_ids is None else tuple(map(str, roi_ids))
+        keep = np.ones(n_rois, bool) if accepted is None else np.asarray(accepted, bool)
+        for name, length in {"roi_ids": len(ids), "accepted": keep.size}.items():
             if length != n_rois:
                 raise ParameterError(
                     f"{name} has {length} rows, but there are {n_rois} footprints."
                 )
-        if len(n_frames) > 1 or any(t.ndim != 2 for t in table.values()):
-            shapes = {kind: t.shape for kind, t in table.items()}
-            raise ParameterError(
-                f"Traces must all have shape (n_rois, n_frames); these have {shapes}."
-            )
         if len(set(ids)) != n_rois:
             raise ParameterError(
                 f"roi_ids must differ; {n_rois - len(set(ids))} repeat."
             )
-        scores = scores.copy()
-        scores.index = pd.Index(ids, name="roi_id", dtype=object)
+        if frame_rate is not None and not (
+            math.isfinite(frame_rate) and frame_rate > 0
+        ):
+            raise ParameterError(f"frame_rate={frame_rate}; expected Hz above 0.")
+        checked = _check_traces(traces, n_rois)
+        n_frames = next((t.shape[1] for t in checked.values()), None)
         return cls(
             footprints=matrix,
             image_shape=shape,
-            traces=table,
-            scores=scores,
-            accepted=accepted,
+            traces=checked,
+            scores=_check_scores(scores, ids),
+            accepted=keep,
             roi_ids=ids,
-            background=background,
-            frame_rate=frame_rate,
+            background=_check_background(background, matrix.shape[0], n_frames),
+            frame_rate=None if frame_rate is None else float(frame_rate),
             history=[dict(step) for step in history],
         )
 
@@ -170,9 +167,22 @@ class Components:
         ----------
         which : array_like
             Shape (n_rois,) bool, or positions.
+
+        Raises
+        ------
+        ParameterError
+            If the mask has another length or a position is out of range.
         """
-        index = np.asarray(which)
+        index, n = np.asarray(which), len(self)
+        if index.dtype == bool and index.shape != (n,):
+            raise ParameterError(
+                f"The mask has shape {index.shape}; there are {n} components."
+            )
         index = np.flatnonzero(index) if index.dtype == bool else index.astype(int)
+        if index.ndim != 1 or ((index < -n) | (index >= n)).any():
+            raise ParameterError(
+                f"Positions must be a list of numbers from 0 to {n - 1}."
+            )
         return replace(
             self,
             footprints=sparse.csc_array(self.footprints[:, index]),
@@ -200,9 +210,14 @@ class Components:
             raise WriteError(
                 f"{path} exists; choose another name or say overwrite=True."
             )
+        if not path.parent.is_dir():
+            raise WriteError(
+                f"The folder {path.parent} does not exist; make it first or choose "
+                "another."
+            )
         parts = path.with_name(f".{path.name}.{uuid.uuid4().hex[:8]}.tmp")
         try:
-            _write(self, parts)
+            write(self, parts)
             if path.exists():
                 _swap(parts, path)
             else:
@@ -226,10 +241,10 @@ class Components:
         """
         path = Path(path)
         try:
-            return _read(cls, path)
-        except (KeyError, ValueError, OSError) as error:
-            if isinstance(error, ReadError):
-                raise
+            return cls.build(**_with_background(read(path)))
+        except ReadError:
+            raise
+        except _DAMAGE as error:
             raise ReadError(
                 f"{path} can not be read as components: {error}. Expected a Zarr "
                 "folder written by Components.save."
@@ -250,105 +265,92 @@ def _swap(parts: Path, path: Path) -> None:
     except OSError:
         aside.rename(path)
         raise
-    shutil.rmtree(aside, ignore_errors=True)
+    if aside.is_dir():
+        shutil.rmtree(aside, ignore_errors=True)
+    else:
+        aside.unlink()
 
 
-def _write(components: Components, path: Path) -> None:
-    matrix = components.footprints
-    root = zarr.create_group(path)
-    root.attrs.update(
-        format=FORMAT,
-        format_version=FORMAT_VERSION,
-        image_shape=list(components.image_shape),
-        frame_rate=components.frame_rate,
-        roi_ids=list(components.roi_ids),
-        history=json_safe(components.history),
-        scores=[
-            {"name": str(name), "dtype": _score_dtype(column)}
-            for name, column in components.scores.items()
-        ],
-    )
-    group = root.create_group("footprints")
-    for name in ("data", "indices", "indptr"):
-        _put(group, name, getattr(matrix, name))
-    _put(root, "accepted", components.accepted)
-    group = root.create_group("traces")
-    for kind, traces in components.traces.items():
-        _put(group, kind, traces)
-    group = root.create_group("scores")
-    for name, column in components.scores.items():
-        if _score_dtype(column) == "str":
-            group.attrs[str(name)] = ["" if pd.isna(v) else str(v) for v in column]
-        else:
-            _put(group, str(name), column.to_numpy())
-    if components.background is not None:
-        group = root.create_group("background")
-        for name in ("spatial", "temporal", "static"):
-            _put(group, name, getattr(components.background, name))
+def _with_background(stored: dict[str, Any]) -> dict[str, Any]:
+    background = stored["background"]
+    return stored | {"background": background and Background(**background)}
 
 
-def _score_dtype(column: "pd.Series[Any]") -> str:
-    return "array" if column.dtype.kind in "buif" else "str"
-
-
-def _put(group: zarr.Group, name: str, array: NDArray[Any]) -> None:
-    chunks = tuple(max(1, size) for size in array.shape)
-    if array.nbytes > 2**26:
-        chunks = (max(1, 2**26 * len(array) // array.nbytes), *chunks[1:])
-    group.create_array(name, data=np.ascontiguousarray(array), chunks=chunks)
-
-
-def _get(group: zarr.Group, name: str) -> NDArray[Any]:
-    return np.asarray(group[name][...])  # type: ignore[index]
-
-
-def _read(cls: type[Any], path: Path) -> Any:
-    if not path.is_dir():
-        raise ReadError(
-            f"{path} is no folder; expected one written by Components.save."
+def _check_footprints(
+    footprints: Any, image_shape: tuple[int, ...]
+) -> "sparse.csc_array[Any]":
+    """Return footprints as a float32 matrix, pixels sorted, the input untouched."""
+    matrix = sparse.csc_array(footprints, dtype=np.float32)
+    if not matrix.has_canonical_format:
+        matrix = matrix.copy()
+        matrix.sum_duplicates()
+    n_pixels = math.prod(image_shape)
+    if len(image_shape) not in (2, 3) or matrix.shape[0] != n_pixels:
+        raise ParameterError(
+            f"Footprints have {matrix.shape[0]} pixels, but an image of shape "
+            f"{image_shape} has {n_pixels}; pixels are counted in C (row-major) order "
+            "of (height, width) or (n_planes, height, width)."
         )
-    root = zarr.open_group(path, mode="r")
-    attrs = dict(root.attrs)
-    if attrs.get("format") != FORMAT:
-        raise ReadError(
-            f"{path} says it holds '{attrs.get('format')}', expected '{FORMAT}'."
+    return matrix
+
+
+def _check_traces(
+    traces: Mapping[str, ArrayLike], n_rois: int
+) -> dict[str, NDArray[np.float32]]:
+    table = {str(kind): np.asarray(t, np.float32) for kind, t in traces.items()}
+    shapes = {kind: t.shape for kind, t in table.items()}
+    if any(len(shape) != 2 or shape[0] != n_rois for shape in shapes.values()) or (
+        len(set(shapes.values())) > 1
+    ):
+        raise ParameterError(
+            f"Traces must all have shape ({n_rois}, n_frames), a row per footprint; "
+            f"these have {shapes}."
         )
-    version = int(attrs["format_version"])  # type: ignore[call-overload]
-    if version > FORMAT_VERSION:
-        raise ReadError(
-            f"{path} has format version {version}, written by a newer napari-mesmerize; "
-            f"this one reads up to {FORMAT_VERSION}. Upgrade: pip install -U "
-            "napari-mesmerize."
+    return table
+
+
+def _check_scores(scores: pd.DataFrame | None, ids: tuple[str, ...]) -> pd.DataFrame:
+    """Return a copy of the scores with the ids as index, in their order."""
+    index = pd.Index(ids, name="roi_id", dtype=object)
+    if scores is None:
+        return pd.DataFrame(index=index)
+    if len(scores) != len(ids):
+        raise ParameterError(
+            f"scores has {len(scores)} rows, but there are {len(ids)} footprints."
         )
-    shape = tuple(attrs["image_shape"])  # type: ignore[arg-type]
-    ids = list(attrs["roi_ids"])  # type: ignore[arg-type]
-    parts = tuple(_get(root, f"footprints/{n}") for n in ("data", "indices", "indptr"))
-    matrix = sparse.csc_array(parts, shape=(int(np.prod(shape)), len(ids)))
-    scores = pd.DataFrame(index=range(len(ids)))
-    for entry in attrs["scores"]:  # type: ignore[union-attr]
-        name = entry["name"]  # type: ignore[index,call-overload]
-        if entry["dtype"] == "str":  # type: ignore[index,call-overload]
-            scores[name] = list(root["scores"].attrs[name])  # type: ignore[arg-type]
-        else:
-            scores[name] = _get(root, f"scores/{name}")
-    background = None
-    if "background" in root:
-        background = Background(
-            **{
-                n: _get(root, f"background/{n}")
-                for n in ("spatial", "temporal", "static")
-            }
+    if scores.index.name == "roi_id":  # rows may be in another order
+        if set(scores.index) != set(ids):
+            raise ParameterError(
+                "The index of scores holds other ids than roi_ids; rows can not be "
+                "matched with footprints."
+            )
+        scores = scores.loc[list(ids)]
+    scores = scores.copy()
+    scores.index = index
+    return scores
+
+
+def _check_background(
+    background: Background | None, n_pixels: int, n_frames: int | None
+) -> Background | None:
+    if background is None:
+        return None
+    parts = {
+        name: np.asarray(getattr(background, name), np.float32)
+        for name in ("spatial", "temporal", "static")
+    }
+    shapes = {name: part.shape for name, part in parts.items()}
+    spatial, temporal = shapes["spatial"], shapes["temporal"]
+    if (
+        len(spatial) != 2
+        or len(temporal) != 2
+        or spatial != (n_pixels, temporal[0])
+        or shapes["static"] != (n_pixels,)
+        or n_frames not in (None, temporal[1])
+    ):
+        raise ParameterError(
+            f"The background has shapes {shapes}; expected spatial ({n_pixels}, "
+            f"n_modes), temporal (n_modes, {n_frames or 'n_frames'}) and static "
+            f"({n_pixels},)."
         )
-    traces_group = root["traces"]
-    kinds = list(traces_group.array_keys())  # type: ignore[union-attr]
-    return cls.build(
-        matrix,
-        shape,
-        {kind: _get(root, f"traces/{kind}") for kind in kinds},
-        scores=scores,
-        accepted=_get(root, "accepted"),
-        roi_ids=ids,
-        background=background,
-        frame_rate=attrs["frame_rate"],
-        history=attrs["history"],  # type: ignore[arg-type]
-    )
+    return Background(**parts)

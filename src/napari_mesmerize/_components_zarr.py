@@ -1,0 +1,142 @@
+"""Components as a Zarr folder: what ``Components.save`` writes and ``load`` reads."""
+
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+import numpy as np
+import pandas as pd
+import zarr
+from numpy.typing import NDArray
+from scipy import sparse
+
+from napari_mesmerize.errors import ReadError
+from napari_mesmerize.history import json_safe
+
+FORMAT = "napari-mesmerize components"
+FORMAT_VERSION = 1
+_CHUNK_BYTES = 2**26
+
+
+def write(components: Any, path: Path) -> None:
+    """Write components into a new Zarr folder."""
+    matrix = components.footprints
+    root = zarr.create_group(path)
+    root.attrs.update(
+        format=FORMAT,
+        format_version=FORMAT_VERSION,
+        image_shape=list(components.image_shape),
+        frame_rate=components.frame_rate,
+        roi_ids=list(components.roi_ids),
+        history=json_safe(components.history),
+        traces=list(components.traces),
+        scores=[
+            {"name": str(name), "dtype": _score_dtype(column)}
+            for name, column in components.scores.items()
+        ],
+    )
+    group = root.create_group("footprints")
+    for name in ("data", "indices", "indptr"):
+        _put(group, name, getattr(matrix, name))
+    _put(root, "accepted", components.accepted)
+    group = root.create_group("traces")
+    for kind, traces in components.traces.items():
+        _put(group, _key(kind), traces)
+    group = root.create_group("scores")
+    for name, column in components.scores.items():
+        if _score_dtype(column) == "str":
+            group.attrs[str(name)] = ["" if pd.isna(v) else str(v) for v in column]
+        else:
+            _put(group, _key(str(name)), _numbers(column))
+    if components.background is not None:
+        group = root.create_group("background")
+        for name in ("spatial", "temporal", "static"):
+            _put(group, name, getattr(components.background, name))
+
+
+def _score_dtype(column: "pd.Series[Any]") -> str:
+    return "array" if column.dtype.kind in "buif" else "str"
+
+
+def _numbers(column: "pd.Series[Any]") -> NDArray[Any]:
+    """Return a column of numbers as an array; missing values become NaN."""
+    if isinstance(column.dtype, np.dtype) or not column.isna().any():
+        return column.to_numpy(dtype=column.dtype.type)
+    return column.to_numpy(dtype=np.float64, na_value=np.nan)
+
+
+def _key(name: str) -> str:
+    """Return the name of an array: ``name``, with signs that paths forbid escaped."""
+    return quote(name, safe=" ()[]+-=,").replace(".", "%2E") or "%"
+
+
+def _put(group: zarr.Group, name: str, array: NDArray[Any]) -> None:
+    chunks = tuple(max(1, size) for size in array.shape)
+    if array.nbytes > _CHUNK_BYTES:
+        chunks = (max(1, _CHUNK_BYTES * len(array) // array.nbytes), *chunks[1:])
+    group.create_array(name, data=np.ascontiguousarray(array), chunks=chunks)
+
+
+def _get(group: zarr.Group, name: str) -> NDArray[Any]:
+    array = group[name]
+    if not isinstance(array, zarr.Array):
+        raise KeyError(f"'{name}' is no array")
+    return np.asarray(array[...])
+
+
+def read(path: Path) -> dict[str, Any]:
+    """Read what :func:`write` wrote, as the arguments of ``Components.build``."""
+    if not path.is_dir():
+        raise ReadError(
+            f"{path} is no folder; expected one written by Components.save."
+        )
+    root = zarr.open_group(path, mode="r")
+    attrs: dict[str, Any] = dict(root.attrs)
+    if attrs.get("format") != FORMAT:
+        raise ReadError(
+            f"{path} says it holds '{attrs.get('format')}', expected '{FORMAT}'."
+        )
+    version = int(attrs["format_version"])
+    if version > FORMAT_VERSION:
+        raise ReadError(
+            f"{path} has format version {version}, written by a newer "
+            f"napari-mesmerize; this one reads up to {FORMAT_VERSION}. Upgrade: pip install -U "
+            "napari-mesmerize."
+        )
+    shape, ids = tuple(attrs["image_shape"]), list(attrs["roi_ids"])
+    data, indices, indptr = (
+        _get(root, f"footprints/{name}") for name in ("data", "indices", "indptr")
+    )
+    matrix = sparse.csc_array(
+        (data, indices, indptr), shape=(int(np.prod(shape)), len(ids))
+    )
+    background = None
+    if "background" in root:
+        names = ("spatial", "temporal", "static")
+        background = {name: _get(root, f"background/{name}") for name in names}
+    kinds: list[str] = attrs["traces"]
+    return {
+        "footprints": matrix,
+        "image_shape": shape,
+        "traces": {kind: _get(root, f"traces/{_key(kind)}") for kind in kinds},
+        "scores": _read_scores(root, attrs["scores"], len(ids)),
+        "accepted": _get(root, "accepted"),
+        "roi_ids": ids,
+        "background": background,
+        "frame_rate": attrs["frame_rate"],
+        "history": attrs["history"],
+    }
+
+
+def _read_scores(
+    root: zarr.Group, entries: list[dict[str, str]], n_rois: int
+) -> pd.DataFrame:
+    texts: dict[str, Any] = dict(root["scores"].attrs)
+    columns: dict[str, Any] = {}
+    for entry in entries:
+        name = entry["name"]
+        if entry["dtype"] == "str":
+            columns[name] = pd.Series(texts[name], dtype=str)
+        else:
+            columns[name] = _get(root, f"scores/{_key(name)}")
+    return pd.DataFrame(columns, index=range(n_rois))
