@@ -48,18 +48,17 @@ def list_recordings(
         If nothing is there, the format is unknown or the file damaged.
     """
     files = expand(path, READERS)
-    items = scan_file(files[0], options)
-    if len(files) == 1:
-        return [item.info for item in items]
     infos = []
-    for item in items:
-        parts = [
-            choose(scan_file(f, options), item.info.selection, f) for f in files[1:]
-        ]
-        n_frames = item.info.n_frames + sum(part.info.n_frames for part in parts)
-        kind = "movie" if n_frames > 1 else item.info.kind
-        shape = (n_frames, *item.info.shape[1:])
-        infos.append(_replaced(item.info, shape=shape, kind=kind))
+    for item in scan_file(files[0], options):
+        known, _ = _known_facts(item, files, _where(path, files), True)
+        info = _replaced(item.info, **known)
+        parts = [choose(scan_file(f, options), info.selection, f) for f in files[1:]]
+        if parts:
+            n_frames = info.n_frames + sum(part.info.n_frames for part in parts)
+            kind = "movie" if n_frames > 1 else info.kind
+            shape = (n_frames, *info.shape[1:])
+            info = _replaced(info, shape=shape, kind=kind)
+        infos.append(info)
     return infos
 
 
@@ -135,8 +134,7 @@ def read_recording(
     )
     items = [choose(scan_file(file, options), selection, file) for file in files]
     first = items[0]
-    where = path if isinstance(path, str) and len(files) > 1 else files[0]
-    known, meta = _known_facts(first, files, where, metadata)
+    known, meta = _known_facts(first, files, _where(path, files), metadata)
     facts = known | given
     frames = _Guarded(
         [item.frames() for item in items], files, selection, dict(options)
@@ -163,6 +161,11 @@ def read_recording(
     )
     recording.attrs["history"] = timer.extend([])
     return recording
+
+
+def _where(path: PathLike | Sequence[PathLike], files: list[Path]) -> PathLike:
+    """Return the place whose metadata file counts: the folder given, or the file."""
+    return path if isinstance(path, str) and len(files) > 1 else files[0]
 
 
 def _known_facts(
