@@ -13,16 +13,7 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 LIMIT_S = 0.5
-WINDOWS = (
-    "PyQt5",
-    "PyQt6",
-    "PySide2",
-    "PySide6",
-    "qtpy",
-    "magicgui",
-    "napari",
-    "vispy",
-)
+WINDOWS = {"PyQt5", "PyQt6", "PySide2", "PySide6", "qtpy", "magicgui", "napari"}
 NEVER = {"pyqt5", "pyqt6", "pyside6", "isx", "caiman", "suite2p", "sima", "fissa"}
 PUBLIC = {
     "Components",
