@@ -78,7 +78,7 @@ def extract_components(
     client : distributed.Client, optional
         Runs the patches on a cluster.
     seeds : array_like or Components, optional
-        Masks to start from instead of a search (seeded CNMF): shape (n, *image_shape),
+        Masks to start from instead of a search (seeded CNMF): ``(n, *image_shape)``,
         a labelled image of ``image_shape``, a sparse matrix (n_pixels, n), or the
         components of another extraction.
 
