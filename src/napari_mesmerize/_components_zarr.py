@@ -1,5 +1,7 @@
 """Components as a Zarr folder: what ``Components.save`` writes and ``load`` reads."""
 
+import shutil
+import uuid
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -100,8 +102,8 @@ def read(path: Path) -> dict[str, Any]:
     if version > FORMAT_VERSION:
         raise ReadError(
             f"{path} has format version {version}, written by a newer "
-            f"napari-mesmerize; this one reads up to {FORMAT_VERSION}. Upgrade: pip install -U "
-            "napari-mesmerize."
+            f"napari-mesmerize; this one reads up to {FORMAT_VERSION}. Upgrade: "
+            "pip install -U napari-mesmerize."
         )
     shape, ids = tuple(attrs["image_shape"]), list(attrs["roi_ids"])
     data, indices, indptr = (
@@ -140,3 +142,18 @@ def _read_scores(
         else:
             columns[name] = _get(root, f"scores/{_key(name)}")
     return pd.DataFrame(columns, index=range(n_rois))
+
+
+def swap(parts: Path, path: Path) -> None:
+    """Put ``parts`` in the place of ``path``; on failure ``path`` is as before."""
+    aside = path.with_name(f".{path.name}.{uuid.uuid4().hex[:8]}.old")
+    path.rename(aside)
+    try:
+        parts.rename(path)
+    except OSError:
+        aside.rename(path)
+        raise
+    if aside.is_dir():
+        shutil.rmtree(aside, ignore_errors=True)
+    else:
+        aside.unlink()

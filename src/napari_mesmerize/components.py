@@ -13,7 +13,13 @@ import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 from scipy import sparse
 
-from napari_mesmerize._components_zarr import FORMAT, FORMAT_VERSION, read, write
+from napari_mesmerize._components_zarr import (
+    FORMAT,
+    FORMAT_VERSION,
+    read,
+    swap,
+    write,
+)
 from napari_mesmerize.errors import ParameterError, ReadError, WriteError
 
 __all__ = [
@@ -219,7 +225,7 @@ class Components:
         try:
             write(self, parts)
             if path.exists():
-                _swap(parts, path)
+                swap(parts, path)
             else:
                 parts.rename(path)
         except OSError as error:
@@ -254,21 +260,6 @@ class Components:
 def new_roi_ids(n_rois: int) -> tuple[str, ...]:
     """Return ``n_rois`` new UUIDs."""
     return tuple(str(uuid.uuid4()) for _ in range(n_rois))
-
-
-def _swap(parts: Path, path: Path) -> None:
-    """Put ``parts`` in the place of ``path``; on failure ``path`` is as before."""
-    aside = path.with_name(f".{path.name}.{uuid.uuid4().hex[:8]}.old")
-    path.rename(aside)
-    try:
-        parts.rename(path)
-    except OSError:
-        aside.rename(path)
-        raise
-    if aside.is_dir():
-        shutil.rmtree(aside, ignore_errors=True)
-    else:
-        aside.unlink()
 
 
 def _with_background(stored: dict[str, Any]) -> dict[str, Any]:
