@@ -1,6 +1,7 @@
 """Motion correction: recording -> shifts -> corrected recording."""
 
 from napari_mesmerize.motion.correct import (
+    apply_motion,
     correct_motion,
     correct_piecewise,
     correct_rigid,
@@ -16,6 +17,7 @@ __all__ = [
     "MotionResult",
     "PiecewiseParams",
     "RigidParams",
+    "apply_motion",
     "correct_motion",
     "correct_piecewise",
     "correct_rigid",

@@ -267,9 +267,7 @@ def sum_warped(
         As in :func:`sum_shifted`.
     """
     total, squares, count = sums.total, sums.squares, sums._count
-    _add_warped(
-        frames, moves, FIELD_SPACING, pads, border, total, count, squares
-    )
+    _add_warped(frames, moves, FIELD_SPACING, pads, border, total, count, squares)
     sums.n_frames += len(frames)
 
 

@@ -10,21 +10,29 @@ from numpy.typing import ArrayLike, NDArray
 from napari_mesmerize.errors import ParameterError
 from napari_mesmerize.history import StepTimer
 from napari_mesmerize.motion.align import Guide
-from napari_mesmerize.motion.engine import (
+from napari_mesmerize.motion.engine import estimate_motion
+from napari_mesmerize.motion.finish import (
     assess,
+    check_output,
     corrected_frames,
-    estimate_motion,
+    corrected_like,
+    describe,
     make_result,
+    store_frames,
 )
 from napari_mesmerize.motion.params import PiecewiseParams, RigidParams, resolve
+from napari_mesmerize.motion.passes import Passes
 from napari_mesmerize.motion.result import MotionResult
 from napari_mesmerize.motion.scanphase import estimate_scan_phase
 from napari_mesmerize.motion.source import Source, make_schedule
+from napari_mesmerize.motion.store import MotionStore, StoredFrames, work_key
 from napari_mesmerize.motion.subset import choose_frames
 from napari_mesmerize.progress import Progress, silent
 from napari_mesmerize.recording import check_recording, image_shape
 
 _SCAN_FRAMES = 40
+_KEY_FRAMES = 8  # frames that identify a recording when work is resumed
+WORK_VERSION = 1  # of the computation: unfinished work of another one is not resumed
 
 
 def correct_motion(
@@ -86,18 +94,108 @@ def correct_motion(
     """
     check_recording(recording, min_frames=2)
     params = RigidParams() if params is None else params
+    if device != "cpu":
+        raise ParameterError(
+            f"device={device!r} is not supported; motion correction runs on the "
+            "processor: leave device='cpu'."
+        )
     timer = StepTimer("correct_motion", params, inputs=[recording])
+    settings = resolve(params, image_shape(recording))
+    check_output(params, fields=isinstance(params, PiecewiseParams))
     source = Source(recording)
-    schedule = make_schedule(source, max_memory, workers, batch_size)
+    guide = _guide(source, template, region)
+    store = _open_store(recording, params, guide, out, overwrite)
     if params.fix_scan_phase:
         some = choose_frames(source.n_frames, _SCAN_FRAMES)
         source = Source(recording, estimate_scan_phase(source.read(some)[0]))
-    guide = _guide(source, template, region)
-    settings = resolve(params, image_shape(recording))
-    motion = estimate_motion(source, settings, guide, schedule, progress, params)
+    schedule = make_schedule(source, max_memory, workers, batch_size)
+    passes = Passes(source, schedule, progress, client)
+    motion = estimate_motion(settings, guide, passes, params, store)
     quality = assess(motion, source, schedule)
-    frames = corrected_frames(source, motion, params, quality.border)
-    return make_result(recording, frames, frames, quality, params, timer)
+    frames = corrected_frames(motion, quality, params, passes, store)
+    if store:
+        store_frames(frames, passes, store)
+    return make_result(recording, frames, quality, params, timer, store)
+
+
+def apply_motion(
+    recording: xr.DataArray,
+    result: MotionResult,
+    *,
+    out: str | Path | None = None,
+    max_memory: int | None = None,
+    workers: int | None = None,
+    batch_size: int | None = None,
+    progress: Progress = silent,
+    overwrite: bool = False,
+) -> xr.DataArray:
+    """Move the frames of another recording, such as a second channel, in the same way.
+
+    Parameters
+    ----------
+    recording : xarray.DataArray
+        As many frames, of the same shape, as the one that ``result`` comes from.
+    result : MotionResult
+        What :func:`correct_motion` returned for the channel that registers.
+    out, max_memory, workers, batch_size, progress, overwrite
+        As in :func:`correct_motion`.
+
+    Returns
+    -------
+    xarray.DataArray
+        The moved recording, float32.
+
+    Raises
+    ------
+    ParameterError
+        If the recording has another shape.
+    """
+    check_recording(recording)
+    expected = result.frames.source.recording.shape
+    if recording.shape != expected:
+        raise ParameterError(
+            f"The recording has shape {recording.shape}, but the motion was estimated on "
+            f"one of shape {expected}. Give another channel of the same recording."
+        )
+    timer = StepTimer("apply_motion", result.params, inputs=[recording, result])
+    frames = corrected_like(recording, result, result.frames)
+    source = frames.source
+    schedule = make_schedule(source, max_memory, workers, batch_size)
+    passes = Passes(source, schedule, progress)
+    history = timer.extend(recording.attrs.get("history") or [])
+    if out is None:
+        return describe(frames, recording, frames.output, history)
+    guide = Guide()
+    store = _open_store(recording, result.params, guide, out, overwrite, result.shifts)
+    assert store is not None
+    store_frames(frames, passes, store)
+    corrected = describe(frames, recording, frames.output, history)
+    path = store.finish(corrected.attrs, {"shifts": result.shifts}, result.quality)
+    return describe(StoredFrames(path), recording, frames.output, history)
+
+
+def _open_store(
+    recording: xr.DataArray,
+    params: RigidParams,
+    guide: Guide,
+    out: str | Path | None,
+    overwrite: bool,
+    *arrays: NDArray[Any],
+) -> MotionStore | None:
+    """Open the folder ``out``; unfinished work of the same kind is resumed."""
+    if out is None:
+        return None
+    facts = {
+        "params": params.model_dump(mode="json"),
+        "engine": type(params).__name__,
+        "version": WORK_VERSION,
+        "shape": recording.shape,
+        "dtype": str(recording.dtype),
+        "source": recording.attrs.get("source"),
+    }
+    some = recording[choose_frames(recording.sizes["frame"], _KEY_FRAMES)].to_numpy()
+    key = work_key(facts, [some, guide.region, guide.template, *arrays])
+    return MotionStore(Path(out), key, overwrite=overwrite)
 
 
 def _guide(

@@ -84,6 +84,12 @@ class CorrectedFrames:
         object.__setattr__(self, "shape", (self.source.n_frames, *planes, *lateral))
         object.__setattr__(self, "dtype", np.dtype(self.output.dtype))
 
+    def __call__(
+        self, source: Source, raw: NDArray[Any], frames: slice
+    ) -> NDArray[Any]:
+        """Return corrected frames of raw ones; a pass over a recording runs this."""
+        return self.correct(raw, frames)
+
     def __getitem__(self, frames: slice) -> NDArray[Any]:
         wanted = range(self.shape[0])[frames]
         out = np.empty((len(wanted), *self.shape[1:]), self.dtype)

@@ -1,44 +1,39 @@
-"""Motion correction of a recording, from raw frames to the result."""
+"""Estimating the motion of a recording: template, pass over the frames, joint filter."""
 
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Any
 
 import numpy as np
-import xarray as xr
 from numpy.typing import NDArray
 
-from napari_mesmerize.history import StepTimer
 from napari_mesmerize.motion.align import Guide, align_subset, too_small
-from napari_mesmerize.motion.corrected import (
-    CorrectedFrames,
-    Output,
-    field_border,
-    rigid_border,
+from napari_mesmerize.motion.contrast import Gain
+from napari_mesmerize.motion.estimate import (
+    Estimates,
+    EstimateWork,
+    RigidEstimator,
 )
-from napari_mesmerize.motion.estimate import Estimates, RigidEstimator
 from napari_mesmerize.motion.field import FieldMotion, Grid, limit_deviation
 from napari_mesmerize.motion.fieldfit import (
     FieldEstimator,
     FieldFit,
+    RefineWork,
     align_subset_fields,
+    field_template,
     make_prior,
 )
 from napari_mesmerize.motion.leastsquares import rigid_information
 from napari_mesmerize.motion.params import PiecewiseParams, RigidParams, Settings
-from napari_mesmerize.motion.quality import (
-    crispness,
-    fill_lost,
-    find_outliers,
-    mean_images,
-)
-from napari_mesmerize.motion.result import MotionQuality, MotionResult
-from napari_mesmerize.motion.source import Schedule, Source
+from napari_mesmerize.motion.passes import Passes
+from napari_mesmerize.motion.quality import fill_lost
+from napari_mesmerize.motion.store import MotionStore
 from napari_mesmerize.motion.subset import Subset, make_subset
-from napari_mesmerize.motion.template import Template
+from napari_mesmerize.motion.template import Template, make_template
 from napari_mesmerize.motion.temporal import Modes, filter_in_time, learn_prior
-from napari_mesmerize.progress import Progress
-from napari_mesmerize.recording import lazy_recording
+
+_DIM = 0.1  # px: expected error of a shift above which a recording counts as dim
+_DIM_FRAMES = 2  # times as many frames make the template
+_DIM_SIGMA = 1.3  # times as wide a filter
 
 
 @dataclass(frozen=True)
@@ -66,54 +61,175 @@ class Motion:
     subset: Subset
 
 
+@dataclass(frozen=True)
+class Basis:
+    """A template and the frames that made it.
+
+    Attributes
+    ----------
+    subset : Subset
+        The frames.
+    template : Template
+        Rigid, or through the frames' fields.
+    dim : bool
+        So little light that more frames and a wider filter were used.
+    """
+
+    subset: Subset
+    template: Template
+    dim: bool
+
+    def arrays(self) -> dict[str, NDArray[Any]]:
+        """Return what :func:`restore_basis` needs."""
+        gain = self.subset.gain
+        return {
+            "image": self.template.image,
+            "weights": self.template.weights,
+            "chosen": self.subset.chosen,
+            "gain": np.array([gain.black, gain.least]),
+            "max_shift": np.array(self.subset.settings.max_shift),
+            "filter_sigma": np.array(self.subset.settings.filter_sigma),
+            "dim": np.array(self.dim),
+        }
+
+
+def restore_basis(
+    arrays: dict[str, NDArray[Any]], settings: Settings, passes: Passes
+) -> Basis:
+    """Return a basis from what :meth:`Basis.arrays` gave."""
+    z, y, x = (int(limit) for limit in arrays["max_shift"])
+    settings = replace(
+        settings, max_shift=(z, y, x), filter_sigma=float(arrays["filter_sigma"])
+    )
+    black, least = (float(value) for value in arrays["gain"])
+    subset = Subset(
+        passes.source, arrays["chosen"], Gain(black, least), settings, passes.schedule
+    )
+    template = make_template(arrays["image"], arrays["weights"], settings)
+    return Basis(subset, template, bool(arrays["dim"]))
+
+
+def expected_error(template: Template) -> float:
+    """Return the standard error of a frame's lateral shift that noise allows, px."""
+    information = rigid_information(template)[template.settings.pads[0]]
+    return float(np.sqrt(np.trace(np.linalg.inv(information)[1:, 1:])))
+
+
+def make_basis(
+    settings: Settings, guide: Guide, passes: Passes, params: RigidParams
+) -> Basis:
+    """Choose frames, align them and build the template."""
+    subset = make_subset(passes.source, settings, passes.schedule)
+    subset, displacements, template = align_subset(subset, guide)
+    dim = params.template_frames == 0 and expected_error(template) > _DIM
+    if dim:
+        settings = replace(
+            subset.settings,
+            filter_sigma=settings.filter_sigma * _DIM_SIGMA,
+            template_frames=settings.template_frames * _DIM_FRAMES,
+        )
+        subset = make_subset(passes.source, settings, passes.schedule)
+        subset, displacements, template = align_subset(subset, guide)
+    if isinstance(params, PiecewiseParams):
+        grid = make_grid(subset.settings, params)
+        prior = make_prior(grid, subset)
+        template = align_subset_fields(
+            subset, displacements, template, grid, prior, guide
+        )
+    return Basis(subset, template, dim)
+
+
+def make_grid(settings: Settings, params: PiecewiseParams) -> Grid:
+    """Return the grid of the fields."""
+    return Grid.make(settings, automatic=params.strides == 0)
+
+
 def estimate_motion(
-    source: Source,
     settings: Settings,
     guide: Guide,
-    schedule: Schedule,
-    progress: Progress,
+    passes: Passes,
     params: RigidParams,
+    store: MotionStore | None = None,
 ) -> Motion:
     """Estimate the motion; starts again if the search range was too small."""
-    subset = make_subset(source, settings, schedule)
     while True:
-        subset, displacements, template = align_subset(subset, guide)
-        estimator: RigidEstimator
-        if isinstance(params, PiecewiseParams):
-            fit = _fit_fields(subset, displacements, template, guide, params)
-            estimator = FieldEstimator(fit, subset.gain, guide)
+        kept = store.load_template() if store else None
+        if kept is None:
+            basis = make_basis(settings, guide, passes, params)
+            if store:
+                store.save_template(basis.arrays())
         else:
-            estimator = RigidEstimator(template, subset.gain, guide)
-        estimates = estimate_all(source, estimator, schedule, progress)
-        wider = subset.settings.wider()
+            basis = restore_basis(kept, settings, passes)
+        estimator = make_estimator(basis, guide, params)
+        estimates = estimate_all(estimator, passes, store)
+        wider = basis.subset.settings.wider()
         if not (settings.grow and too_small(estimates.at_edge)) or wider is None:
             break
-        subset = replace(subset, settings=wider)
-    if isinstance(estimator, FieldEstimator):
-        field = _joint_field(estimates, estimator.fit, params)
-        return Motion(field.mean(), field, estimates, estimator.template, subset)
-    found = joint_shifts(estimates, estimator.template)
-    return Motion(found, None, estimates, template, subset)
+        settings = replace(settings, max_shift=wider.max_shift)
+        if store:
+            store.reset()
+    if isinstance(params, PiecewiseParams) and isinstance(estimator, FieldEstimator):
+        return _with_field(estimates, estimator, basis, guide, passes, params)
+    found = joint_shifts(estimates, basis.template)
+    return Motion(found, None, estimates, basis.template, basis.subset)
 
 
-def _fit_fields(
-    subset: Subset,
-    displacements: NDArray[np.float64],
-    template: Template,
+def make_estimator(basis: Basis, guide: Guide, params: RigidParams) -> RigidEstimator:
+    """Return what estimates the frames."""
+    if isinstance(params, PiecewiseParams):
+        grid = make_grid(basis.subset.settings, params)
+        fit = FieldFit(basis.template, grid, make_prior(grid, basis.subset))
+        return FieldEstimator(fit, basis.subset.gain, guide)
+    return RigidEstimator(basis.template, basis.subset.gain, guide)
+
+
+def estimate_all(
+    estimator: RigidEstimator, passes: Passes, store: MotionStore | None
+) -> Estimates:
+    """Run an estimator over all frames that were not estimated before."""
+    parts = store.load_estimates() if store else []
+    done = sum(len(part.lost) for part in parts)
+    work = EstimateWork(estimator)
+    for batch, units in passes.run(work, "Estimating motion", done):
+        found = Estimates.join(units)
+        if store:
+            store.save_estimates(batch, found)
+        parts.append(found)
+    return Estimates.join(parts)
+
+
+def _with_field(
+    estimates: Estimates,
+    estimator: FieldEstimator,
+    basis: Basis,
     guide: Guide,
+    passes: Passes,
     params: PiecewiseParams,
-) -> FieldFit:
-    grid = Grid.make(subset.settings, automatic=params.strides == 0)
-    prior = make_prior(grid, subset)
-    template = align_subset_fields(subset, displacements, template, grid, prior, guide)
-    return FieldFit(template, grid, prior)
+) -> Motion:
+    """Filter the fields of all frames; where asked, fit to a better template again."""
+    fit, subset = estimator.fit, basis.subset
+    coefficients = joint_field(estimates, fit, params)
+    if params.refine or basis.dim:
+        template = field_template(subset, coefficients[subset.chosen], fit.grid, guide)
+        fit = FieldFit(template, fit.grid, fit.prior)
+        work = RefineWork(fit, subset.gain, coefficients.astype(np.float32))
+        vectors = [
+            unit for _, units in passes.run(work, "Refining fields") for unit in units
+        ]
+        estimates = replace(
+            estimates,
+            vectors=np.concatenate(vectors),
+            coefficients=coefficients.astype(np.float32),
+        )
+        coefficients = joint_field(estimates, fit, params)
+    field = FieldMotion(coefficients.astype(np.float32), fit.grid, params.upsample_grid)
+    return Motion(field.mean(), field, estimates, fit.template, subset)
 
 
-def _joint_field(
-    estimates: Estimates, fit: FieldFit, params: RigidParams
-) -> FieldMotion:
-    """Filter the coefficients of all frames together."""
-    assert isinstance(params, PiecewiseParams)  # noqa: S101
+def joint_field(
+    estimates: Estimates, fit: FieldFit, params: PiecewiseParams
+) -> NDArray[np.float64]:
+    """Filter the coefficients of all frames together, (n_frames, M)."""
     lost = estimates.lost
     constant = np.median(estimates.coefficients[~lost], axis=0).astype(float)
     vectors = estimates.vectors - (constant @ fit.information).astype(np.float32)
@@ -123,12 +239,11 @@ def _joint_field(
         prior = learn_prior(vectors[~lost], fit.information, fit.prior)
         modes = Modes.of(fit.information, prior)
     found = constant + filter_in_time(vectors, modes)
-    found = limit_deviation(found, fit.grid, params.max_deviation)
-    return FieldMotion(found.astype(np.float32), fit.grid, params.upsample_grid)
+    return limit_deviation(found, fit.grid, params.max_deviation)
 
 
 def joint_shifts(estimates: Estimates, template: Template) -> NDArray[np.float64]:
-    """Filter the displacements of all frames together."""
+    """Filter the displacements of all frames together, (n_frames, 3)."""
     settings = template.settings
     axes = slice(3 - settings.n_axes, 3)
     found = fill_lost(estimates.displacements, estimates.lost)[:, axes]
@@ -138,130 +253,3 @@ def joint_shifts(estimates: Estimates, template: Template) -> NDArray[np.float64
     modes = Modes.of(information, prior)
     filtered = constant + filter_in_time((found - constant) @ information, modes)
     return np.pad(filtered, [(0, 0), (3 - settings.n_axes, 0)])
-
-
-def estimate_all(
-    source: Source, estimator: RigidEstimator, schedule: Schedule, progress: Progress
-) -> Estimates:
-    """Run an estimator over all frames, batch by batch."""
-    batches = schedule.batches(source.n_frames)
-    parts: list[Estimates] = []
-    reading = schedule.prefetched(source.read_raw, batches)
-    for _, raw in progress(reading, desc="Estimating motion", total=len(batches)):
-
-        def work(place: slice, raw: NDArray[Any] = raw) -> Estimates:
-            return estimator(*source.fill(source.volumes(raw[place])))
-
-        parts += schedule.map_units(work, len(raw))
-    return Estimates.join(parts)
-
-
-def assess(motion: Motion, source: Source, schedule: Schedule) -> MotionQuality:
-    """Compute the quality of a correction."""
-    estimates, settings = motion.estimates, motion.template.settings
-    before, after = mean_images(
-        source, motion.subset.chosen, motion.displacements, motion.field, schedule
-    )
-    border = _border(motion, source)
-    information = rigid_information(motion.template)[settings.pads[0]]
-    lateral = np.linalg.inv(information)[1:, 1:]
-    blank = np.where(estimates.lost, np.nan, 0.0)
-    return MotionQuality(
-        correlation_before=estimates.before + blank,
-        correlation_after=estimates.after + blank,
-        outliers=find_outliers(estimates.after, estimates.lost),
-        crispness_before=crispness(before, border),
-        crispness_after=crispness(after, border),
-        mean_before=_as_image(before, source),
-        mean_after=_as_image(after, source),
-        border=border,
-        max_shift=settings.max_shift[-settings.n_axes :],
-        expected_error=float(np.sqrt(np.trace(lateral))),
-        scan_phase=source.scan_phase,
-    )
-
-
-def _border(motion: Motion, source: Source) -> tuple[int, int, int, int]:
-    lateral = source.volume_shape[1:]
-    if motion.field is None:
-        return rigid_border(motion.displacements, lateral)
-    return field_border(motion.field, lateral, source.unit)
-
-
-def _as_image(volume: NDArray[np.float32], source: Source) -> NDArray[np.float32]:
-    return volume if source.recording.ndim == 4 else volume[0]
-
-
-def corrected_frames(
-    source: Source,
-    motion: Motion,
-    params: RigidParams,
-    border: tuple[int, int, int, int],
-) -> CorrectedFrames:
-    """Return the lazily corrected frames."""
-    interpolation: str = params.interpolation
-    if interpolation == "auto":
-        interpolation = "fourier" if motion.field is None else "cubic"
-    output = Output(interpolation, params.border, border, params.output_dtype)
-    return CorrectedFrames(
-        source, motion.displacements, motion.estimates.lost, output, motion.field
-    )
-
-
-def make_result(
-    recording: xr.DataArray,
-    frames: CorrectedFrames,
-    stored: Any,
-    quality: MotionQuality,
-    params: RigidParams,
-    timer: StepTimer,
-) -> MotionResult:
-    """Collect what :func:`correct_motion` returns.
-
-    ``stored`` are the frames that the resulting recording shows.
-    """
-    n_axes = recording.ndim - 1
-    shifts = -frames.displacements[:, -n_axes:]
-    history = timer.extend(recording.attrs.get("history") or [])
-    corrected = describe(stored, recording, frames.output, history)
-    return MotionResult(
-        shifts=shifts,
-        template=quality.mean_after,
-        recording=corrected,
-        quality=quality,
-        params=params,
-        history=history,
-        frames=frames,
-    )
-
-
-def describe(
-    stored: Any,
-    recording: xr.DataArray,
-    output: Output,
-    history: list[dict[str, Any]],
-) -> xr.DataArray:
-    """Return corrected frames as a recording with the facts of the raw one."""
-    facts = recording.attrs
-    meta = dict(facts.get("meta") or {})
-    if output.dtype != "float32":
-        meta |= {"intensity_scale": output.scale, "intensity_offset": output.offset}
-    times = recording.coords.get("time_s")
-    return lazy_recording(
-        stored,
-        name=str(recording.name) if recording.name is not None else None,
-        frame_rate=facts.get("frame_rate"),
-        pixel_size_um=facts.get("pixel_size_um"),
-        z_step_um=facts.get("z_step_um"),
-        date=facts.get("date"),
-        origin=facts.get("origin"),
-        source=facts.get("source"),
-        meta=meta,
-        history=history,
-        time_s=None if times is None else times.to_numpy(),
-    )
-
-
-def place_of(out: str | Path | None) -> Path | None:
-    """Return ``out`` as a path."""
-    return None if out is None else Path(out)

@@ -1,7 +1,7 @@
 """The pass over all frames that finds their displacements."""
 
 from dataclasses import dataclass, fields, replace
-from typing import Self
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,6 +10,7 @@ from napari_mesmerize.motion.align import Guide, coarse_of, start_displacements
 from napari_mesmerize.motion.contrast import Gain, local_contrast
 from napari_mesmerize.motion.correlation import Correlator
 from napari_mesmerize.motion.leastsquares import fit_rigid
+from napari_mesmerize.motion.source import Source
 from napari_mesmerize.motion.template import Template
 
 
@@ -49,6 +50,17 @@ class Estimates:
                 for item in fields(cls)
             }
         )
+
+
+@dataclass(frozen=True, eq=False)
+class EstimateWork:
+    """Estimates raw frames: what a pass over the recording runs."""
+
+    estimator: "RigidEstimator"
+
+    def __call__(self, source: Source, raw: NDArray[Any], frames: slice) -> Estimates:
+        """Return the estimates of raw frames."""
+        return self.estimator(*source.fill(source.volumes(raw)))
 
 
 class RigidEstimator:

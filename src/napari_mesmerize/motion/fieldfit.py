@@ -2,13 +2,14 @@
 
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from napari_mesmerize.motion.align import Guide, finish_template
 from napari_mesmerize.motion.canvas import CanvasSums, sum_warped
-from napari_mesmerize.motion.contrast import Gain
+from napari_mesmerize.motion.contrast import Gain, local_contrast
 from napari_mesmerize.motion.estimate import Estimates, RigidEstimator
 from napari_mesmerize.motion.field import (
     FieldMotion,
@@ -21,6 +22,7 @@ from napari_mesmerize.motion.field import (
     project_information,
 )
 from napari_mesmerize.motion.leastsquares import block_gradients
+from napari_mesmerize.motion.source import Source
 from napari_mesmerize.motion.subset import Subset
 from napari_mesmerize.motion.template import Template, mean_and_weights
 from napari_mesmerize.motion.temporal import Modes
@@ -161,9 +163,7 @@ class FieldEstimator(RigidEstimator):
         self.fit = fit
         _ = fit.posterior, fit.bases, self.template.root_weights
 
-    def refine(
-        self, frames: Frames, binned: Frames, estimates: Estimates
-    ) -> Estimates:
+    def refine(self, frames: Frames, binned: Frames, estimates: Estimates) -> Estimates:
         """Add the field of each frame to its displacement."""
         settings = self.template.settings
         coefficients = self.fit.grid.constant(estimates.displacements)
@@ -182,6 +182,35 @@ class FieldEstimator(RigidEstimator):
             coefficients=coefficients.astype(np.float32),
             vectors=vectors.astype(np.float32),
         )
+
+
+@dataclass(frozen=True, eq=False)
+class RefineWork:
+    """Information vectors of raw frames at given fields: a second, shorter pass.
+
+    Attributes
+    ----------
+    fit : FieldFit
+        With the better template.
+    gain : Gain
+        Intensity scale of the recording.
+    coefficients : numpy.ndarray
+        Shape (n_frames, M): fields of all frames.
+    """
+
+    fit: FieldFit
+    gain: Gain
+    coefficients: NDArray[np.float32]
+
+    def __call__(
+        self, source: Source, raw: NDArray[Any], frames: slice
+    ) -> NDArray[np.float32]:
+        """Return the information vectors of raw frames."""
+        sigma = self.fit.template.settings.filter_sigma
+        volumes, _ = source.fill(source.volumes(raw))
+        contrast, _ = local_contrast(volumes, sigma, self.gain)
+        start = self.coefficients[frames].astype(float)
+        return self.fit.vectors(contrast, start, mute=True).astype(np.float32)
 
 
 def make_prior(grid: Grid, subset: Subset) -> Float:

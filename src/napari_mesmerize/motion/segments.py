@@ -45,13 +45,34 @@ def sample_line(plane, y, x, slope_y, slope_x, n, out):  # type: ignore[no-untyp
             s = (np.float32(0.5) * g - np.float32(0.5)) * g * g
             r = np.float32(1) - p - q - s
             out[k] = (
-                p * (a * row_a[k] + b * row_a[k + 1] + c * row_a[k + 2] + d * row_a[k + 3])
+                p
+                * (
+                    a * row_a[k]
+                    + b * row_a[k + 1]
+                    + c * row_a[k + 2]
+                    + d * row_a[k + 3]
+                )
                 + q
-                * (a * row_b[k] + b * row_b[k + 1] + c * row_b[k + 2] + d * row_b[k + 3])
+                * (
+                    a * row_b[k]
+                    + b * row_b[k + 1]
+                    + c * row_b[k + 2]
+                    + d * row_b[k + 3]
+                )
                 + r
-                * (a * row_c[k] + b * row_c[k + 1] + c * row_c[k + 2] + d * row_c[k + 3])
+                * (
+                    a * row_c[k]
+                    + b * row_c[k + 1]
+                    + c * row_c[k + 2]
+                    + d * row_c[k + 3]
+                )
                 + s
-                * (a * row_d[k] + b * row_d[k + 1] + c * row_d[k + 2] + d * row_d[k + 3])
+                * (
+                    a * row_d[k]
+                    + b * row_d[k + 1]
+                    + c * row_d[k + 2]
+                    + d * row_d[k + 3]
+                )
             )
         return
     for k in range(n):

@@ -13,7 +13,9 @@ from numpy.typing import NDArray
 
 _MIRROR = 64  # frames repeated at both ends
 _MODES = 16  # filtered at a time, to bound the memory
-_STRONG = 1.0  # signal power, noise units, above which a mode lends its spectrum's shape
+_STRONG = (
+    1.0  # signal power, noise units, above which a mode lends its spectrum's shape
+)
 
 Float = NDArray[np.float64]
 
@@ -114,7 +116,9 @@ class _Filter:
         filtered = filtered[self._n_mirror : self._n_mirror + self._n_frames]
         strength = self._modes.strength[chosen]
         weight = strength * self._n_frames
-        amplitudes: Float = (filtered + mean * weight / (1 + weight)) / np.sqrt(strength)
+        amplitudes: Float = (filtered + mean * weight / (1 + weight)) / np.sqrt(
+            strength
+        )
         return amplitudes
 
 

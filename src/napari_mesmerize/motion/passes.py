@@ -1,0 +1,121 @@
+"""Passes over all frames: on this machine's threads, or on a cluster."""
+
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, replace
+from typing import Any, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_mesmerize.motion.source import Schedule, Source
+from napari_mesmerize.progress import Progress
+from napari_mesmerize.recording import lazy_recording
+
+_AHEAD = 2  # batches in flight for each worker of a cluster
+
+T = TypeVar("T")
+
+Work = Callable[[Source, NDArray[Any], slice], T]
+
+
+@dataclass(frozen=True)
+class Passes:
+    """Runs work over the frames of a recording, batch by batch.
+
+    Attributes
+    ----------
+    source : Source
+        The recording.
+    schedule : Schedule
+        Batches, units, threads.
+    progress : Progress
+        Wraps the loops over batches.
+    client : distributed.Client or None
+        Computes the batches where given; frames are read and results stored here.
+    """
+
+    source: Source
+    schedule: Schedule
+    progress: Progress
+    client: Any = None
+
+    def run(
+        self, work: Work[T], desc: str, start: int = 0
+    ) -> Iterator[tuple[slice, list[T]]]:
+        """Yield ``(batch, [work(source, raw, frames) for each unit])`` in order.
+
+        ``work`` takes raw frames and where they lie in the recording; it may not read
+        from ``source``, which on a cluster is only a description.
+        """
+        batches = self.schedule.batches(self.source.n_frames, start)
+        found = (
+            self._on_cluster(work, batches)
+            if self.client
+            else self._here(work, batches)
+        )
+        counted: Iterable[tuple[slice, list[T]]] = self.progress(
+            found, desc=desc, total=len(batches)
+        )
+        yield from counted
+
+    def _here(
+        self, work: Work[T], batches: list[slice]
+    ) -> Iterator[tuple[slice, list[T]]]:
+        reading = self.schedule.prefetched(self.source.read_raw, batches)
+        for batch, raw in reading:
+
+            def unit(
+                place: slice, raw: NDArray[Any] = raw, first: int = batch.start
+            ) -> T:
+                frames = slice(first + place.start, first + place.stop)
+                return work(self.source, raw[place], frames)
+
+            yield batch, self.schedule.map_units(unit, len(raw))
+
+    def _on_cluster(
+        self, work: Work[T], batches: list[slice]
+    ) -> Iterator[tuple[slice, list[T]]]:
+        client = self.client
+        detached = describe_source(self.source)
+        (shared,) = client.scatter([(work, detached)], broadcast=True)
+        unit = self.schedule.unit
+        in_flight: deque[tuple[slice, Any]] = deque()
+        most = _AHEAD * max(1, len(client.scheduler_info()["workers"]))
+        try:
+            for batch in batches:
+                raw = client.scatter(self.source.read_raw(batch), hash=False)
+                future = client.submit(
+                    _compute_batch, shared, raw, batch.start, unit, pure=False
+                )
+                in_flight.append((batch, future))
+                if len(in_flight) >= most:
+                    done, future = in_flight.popleft()
+                    yield done, future.result()
+            while in_flight:
+                done, future = in_flight.popleft()
+                yield done, future.result()
+        finally:
+            client.cancel([future for _, future in in_flight])
+
+
+def describe_source(source: Source) -> Source:
+    """Return a source without its frames: dtype and image shape only."""
+    recording = source.recording
+    blank = np.zeros((1, *recording.shape[1:]), recording.dtype)
+    return replace(source, recording=lazy_recording(blank))
+
+
+def _compute_batch(
+    shared: tuple[Work[T], Source], raw: NDArray[Any], first: int, unit: int
+) -> list[T]:
+    """Compute the units of a batch one after the other (on a worker of a cluster)."""
+    work, source = shared
+    return [
+        work(
+            source,
+            raw[k : k + unit],
+            slice(first + k, first + min(k + unit, len(raw))),
+        )
+        for k in range(0, len(raw), unit)
+    ]
