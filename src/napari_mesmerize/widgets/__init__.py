@@ -1,1 +1,1 @@
-"""Docks, readers and sample data in napari; the only package that imports Qt or napari."""
+"""Docks, readers and sample data; the only package that imports Qt or napari."""

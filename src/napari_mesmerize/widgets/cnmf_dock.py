@@ -63,7 +63,9 @@ class CnmfDock(Column):
             "Refine the drawn, imported or extracted ROIs instead of searching"
         )
         self.job = JobBar(self._session.viewer)
-        self.preview = button("Preview", "Extract from some frames around the shown one")
+        self.preview = button(
+            "Preview", "Extract from some frames around the shown one"
+        )
         self.preview_frames = QSpinBox()
         self.preview_frames.setRange(50, 20000)
         self.preview_frames.setValue(400)
@@ -180,8 +182,8 @@ class CnmfDock(Column):
         known = layer.metadata.get(KEY, {})
         if not known.get("raw_layer"):
             return (
-                "Set decay time (or a preset) to your indicator, then press <b>Run</b>. "
-                "If the recording moves, correct its motion first."
+                "Set decay time (or a preset) to your indicator, then press "
+                "<b>Run</b>. If the recording moves, correct its motion first."
             )
         return "Set decay time (or a preset) to your indicator, then press <b>Run</b>."
 

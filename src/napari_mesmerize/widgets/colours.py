@@ -52,7 +52,9 @@ def distinct_colours(n: int) -> NDArray[np.float32]:
     hue = (np.arange(n) * 0.618033988749895 + 0.08) % 1.0
     value = np.where(np.arange(n) % 3 == 2, 0.82, 1.0)
     saturation = np.where(np.arange(n) % 2 == 1, 0.55, 0.85)
-    return np.column_stack([_hsv(hue, saturation, value), np.ones(n)]).astype(np.float32)
+    return np.column_stack([_hsv(hue, saturation, value), np.ones(n)]).astype(
+        np.float32
+    )
 
 
 def hex_colour(rgba: NDArray[np.floating]) -> str:
@@ -62,7 +64,9 @@ def hex_colour(rgba: NDArray[np.floating]) -> str:
 
 
 def _hsv(
-    hue: NDArray[np.floating], saturation: NDArray[np.floating], value: NDArray[np.floating]
+    hue: NDArray[np.floating],
+    saturation: NDArray[np.floating],
+    value: NDArray[np.floating],
 ) -> NDArray[np.floating]:
     shift = np.array([5.0, 3.0, 1.0])
     k = (shift + 6 * hue[:, None]) % 6

@@ -16,10 +16,10 @@ from napari_mesmerize.widgets.roi_set import RoiSet
 class Api:
     """The functions of ``napari_mesmerize``, and what is open in this viewer.
 
-    ``mesmerize.recording`` is the recording of the selected layer, ``mesmerize.rois`` the
-    ROI table, ``mesmerize.components`` footprints and traces, ``mesmerize.project`` the
-    open project; ``mesmerize.show(...)`` adds a file, an array, a recording or components
-    to the viewer. All functions of the package are here too: for instance
+    ``mesmerize.recording`` is the recording of the selected layer, ``mesmerize.rois``
+    the ROI table, ``mesmerize.components`` footprints and traces, ``mesmerize.project``
+    the open project; ``mesmerize.show(...)`` adds a file, an array, a recording or
+    components to the viewer. All functions of the package are here too: for instance
     ``mesmerize.correct_motion(mesmerize.recording)``.
     """
 

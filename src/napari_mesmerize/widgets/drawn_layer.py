@@ -118,7 +118,9 @@ class DrawnLayer:
         fresh = roi_table_from_components(components, kind="drawn")
         for column in ("accepted", *self.roi_set.tag_columns):
             known = self.roi_set.table[column].reindex(fresh.index)
-            fresh[column] = known.where(known.notna(), True if column == "accepted" else "")
+            fresh[column] = known.where(
+                known.notna(), True if column == "accepted" else ""
+            )
         fresh["accepted"] = fresh["accepted"].astype(bool)
         self.roi_set.replace(components, fresh)
         if self.roi_set.selected is None and len(components):

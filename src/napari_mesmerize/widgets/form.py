@@ -94,8 +94,9 @@ class ParamsForm(QWidget):
         try:
             return self.model(**values)
         except ValidationError as error:
-            self._mark([str(problem["loc"][0]) for problem in error.errors()
-                        if problem["loc"]])
+            self._mark(
+                [str(problem["loc"][0]) for problem in error.errors() if problem["loc"]]
+            )
             text = explain_validation(self.model, error)
             self.show_error(text)
             raise ParameterError(text) from error
@@ -130,7 +131,9 @@ class ParamsForm(QWidget):
         self.preset = QComboBox()
         self.preset.addItem("Defaults")
         self.preset.addItems(list(self.presets))
-        self.preset.setToolTip("Values for a kind of recording; change them as you like")
+        self.preset.setToolTip(
+            "Values for a kind of recording; change them as you like"
+        )
         self.preset.activated.connect(self._on_preset)
         self.reset_button = QPushButton("Reset")
         self.reset_button.setToolTip("Return to the defaults")
@@ -149,7 +152,7 @@ class ParamsForm(QWidget):
         rows = QFormLayout()
         rows.setContentsMargins(0, 0, 0, 0)
         rows.setVerticalSpacing(3)
-        rows.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.ExpandingFieldsGrow)
+        rows.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.AllNonFixedFieldsGrow)
         rows.setLabelAlignment(Qt.AlignmentFlag.AlignLeft)
         for name in names:
             info = self.model.model_fields[name]
@@ -331,7 +334,7 @@ def _change_signal(field: QWidget) -> Any:
 class _IgnoreWheel(QObject):
     """Scrolling over a form must not change the values under the pointer."""
 
-    def eventFilter(self, watched: QObject, event: QEvent) -> bool:  # noqa: N802
+    def eventFilter(self, watched: QObject, event: QEvent) -> bool:
         """Swallow wheel events of fields that do not have the focus."""
         if event.type() == QEvent.Type.Wheel and not watched.hasFocus():
             event.ignore()

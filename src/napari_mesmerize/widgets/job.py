@@ -183,8 +183,8 @@ class JobBar(QWidget):
     ) -> Job | None:
         """Run ``function(*args, progress=..., **kwargs)`` off the GUI thread.
 
-        ``on_result`` is called on the GUI thread with what it returned. Returns ``None``
-        while another job of this bar is running.
+        ``on_result`` is called on the GUI thread with what it returned. Returns
+        ``None`` while another job of this bar is running.
         """
         if self.running:
             self.say(f"{self._title} is still running; cancel it or wait.", error=True)

@@ -1,4 +1,4 @@
-"""Recordings as Image layers: drawn frame by frame, in micrometres, with their facts."""
+"""Recordings as Image layers: read frame by frame, in micrometres, with facts."""
 
 from typing import Any
 
@@ -42,7 +42,7 @@ def describe(recording: xr.DataArray) -> dict[str, Any]:
 
 
 def spatial_scale(recording: xr.DataArray) -> tuple[float, ...]:
-    """Return micrometres a pixel along ([z,] y, x); 1 where the pixel size is unknown."""
+    """Return micrometres a pixel along ([z,] y, x); 1 where that is unknown."""
     pixel_size = recording.attrs.get("pixel_size_um")
     lateral = (1.0, 1.0) if pixel_size is None else tuple(map(float, pixel_size))
     if recording.ndim == 3:
@@ -93,8 +93,8 @@ def is_recording(layer: Layer) -> bool:
 def recording_of(layer: Image) -> xr.DataArray:
     """Return the recording that a layer shows.
 
-    An Image layer that was not opened by this plugin becomes a recording whose frame rate
-    is not known; it is remembered in the layer's metadata.
+    An Image layer that was not opened by this plugin becomes a recording whose frame
+    rate is not known; it is remembered in the layer's metadata.
 
     Raises
     ------
@@ -106,8 +106,8 @@ def recording_of(layer: Image) -> xr.DataArray:
         return known["recording"]
     if not is_recording(layer):
         raise ParameterError(
-            f"Layer '{layer.name}' has {layer.ndim} axes; a recording is an image layer "
-            "with axes (frame, y, x) or (frame, z, y, x)."
+            f"Layer '{layer.name}' has {layer.ndim} axes; a recording is an image "
+            "layer with axes (frame, y, x) or (frame, z, y, x)."
         )
     recording = as_recording(layer.data, source={"uri": str(layer.source.path or "")})
     recording.name = layer.name

@@ -69,7 +69,9 @@ class MotionDock(Column):
         self._on_chosen()
 
     def _make_buttons(self) -> None:
-        self.preview = button("Preview", "Correct only some frames around the shown one")
+        self.preview = button(
+            "Preview", "Correct only some frames around the shown one"
+        )
         self.preview_frames = QSpinBox()
         self.preview_frames.setRange(20, 5000)
         self.preview_frames.setValue(200)
@@ -84,14 +86,16 @@ class MotionDock(Column):
         self.shifts_plot.setFixedHeight(150)
         self.shifts_plot.setMenuEnabled(False)
         self.shifts_plot.hideButtons()
-        self.shifts_plot.addLegend(offset=(1, 1), labelTextSize="8pt")
+        self.legend = QLabel()
         self.blink = QCheckBox("Blink raw and corrected")
-        self.blink.setToolTip("Show the two movies in turn: what moves is not corrected")
+        self.blink.setToolTip(
+            "Show the two movies in turn: what moves is not corrected"
+        )
         self.blink.toggled.connect(self._on_blink)
         self._blink_timer = QTimer(self)
         self._blink_timer.setInterval(400)
         self._blink_timer.timeout.connect(self._swap)
-        for widget in (self.summary, self.shifts_plot, self.blink):
+        for widget in (self.summary, self.legend, self.shifts_plot, self.blink):
             widget.hide()
 
     def _lay_out(self) -> None:
@@ -104,6 +108,7 @@ class MotionDock(Column):
         self.rows.addWidget(self.run)
         self.rows.addWidget(self.job)
         self.rows.addWidget(self.summary)
+        self.rows.addWidget(self.legend)
         self.rows.addWidget(self.shifts_plot)
         self.rows.addWidget(self.blink)
         self.rows.addStretch(1)
@@ -181,7 +186,7 @@ class MotionDock(Column):
         lines.append(f"The result is the layer '{layer.name}'; the raw one is kept.")
         self.summary.setText(" ".join(lines))
         self._plot(shifts)
-        for widget in (self.summary, self.shifts_plot, self.blink):
+        for widget in (self.summary, self.legend, self.shifts_plot, self.blink):
             widget.show()
         self._blinking = (raw, layer)
 
@@ -196,9 +201,13 @@ class MotionDock(Column):
             self.shifts_plot.getAxis(axis).setPen(theme.text.as_hex())
         self.shifts_plot.setLabel("left", "shift [px]")
         self.shifts_plot.setLabel("bottom", "frame")
-        for name, trace in zip("zyx"[-shifts.shape[1] :], shifts.T, strict=True):
-            pen = pg.mkPen(_AXIS_COLOURS[name], width=1)
-            self.shifts_plot.plot(trace, pen=pen, name=name)
+        names = "zyx"[-shifts.shape[1] :]
+        for name, trace in zip(names, shifts.T, strict=True):
+            self.shifts_plot.plot(trace, pen=pg.mkPen(_AXIS_COLOURS[name], width=1))
+        self.legend.setText(
+            "Shift along "
+            + ", ".join(f'<b style="color:{_AXIS_COLOURS[n]}">{n}</b>' for n in names)
+        )
 
     # ------------------------------------------------------------------ events
     def _on_chosen(self) -> None:

@@ -31,7 +31,7 @@ class Column(QScrollArea):
         self.setMinimumWidth(DOCK_WIDTH)
         self.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Expanding)
 
-    def sizeHint(self) -> QSize:  # noqa: N802
+    def sizeHint(self) -> QSize:
         """Ask for as much height as the content has."""
         inner = self.widget().sizeHint()
         return QSize(max(DOCK_WIDTH, inner.width() + 12), min(inner.height() + 8, 900))

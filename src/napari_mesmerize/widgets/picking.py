@@ -59,7 +59,7 @@ def select_at(session: Any, position: Any) -> None:
     roi_set = shown.roi_set
     ndim = len(roi_set.components.image_shape)
     data = shown.layer.world_to_data(np.asarray(position))[-ndim:]
-    found = roi_set.at_pixel(tuple(int(round(float(at))) for at in data))
+    found = roi_set.at_pixel(tuple(round(float(at)) for at in data))
     if not found:
         return
     if roi_set.selected in found:

@@ -4,18 +4,13 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from qtpy.QtCore import Qt
 from qtpy.QtWidgets import (
-    QAbstractItemView,
     QCheckBox,
     QFileDialog,
     QFormLayout,
-    QHeaderView,
     QLabel,
     QLineEdit,
     QPlainTextEdit,
-    QTableWidget,
-    QTableWidgetItem,
 )
 
 from napari_mesmerize.errors import MesmerizeError
@@ -26,6 +21,7 @@ from napari_mesmerize.widgets.lifetime import connect_while_alive
 from napari_mesmerize.widgets.parts import Column, Hint, button, heading, note
 from napari_mesmerize.widgets.recording_chooser import RecordingChooser
 from napari_mesmerize.widgets.roi_set import RoiSet
+from napari_mesmerize.widgets.sample_list import SampleList
 from napari_mesmerize.widgets.session import get_session
 
 
@@ -67,19 +63,7 @@ class ProjectDock(Column):
         self.open.clicked.connect(self._ask_open)
 
     def _make_samples(self) -> None:
-        self.samples = QTableWidget(0, 4)
-        self.samples.setHorizontalHeaderLabels(["animal", "trial", "ROIs", "date"])
-        self.samples.verticalHeader().hide()
-        self.samples.verticalHeader().setDefaultSectionSize(20)
-        self.samples.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
-        self.samples.setSelectionMode(
-            QAbstractItemView.SelectionMode.SingleSelection
-        )
-        self.samples.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
-        header = self.samples.horizontalHeader()
-        header.setSectionResizeMode(QHeaderView.ResizeMode.Stretch)
-        self.samples.setMinimumHeight(110)
-        self.samples.setToolTip("Double-click opens a sample in the viewer")
+        self.samples = SampleList()
         self.open_sample = button("Open sample", "Show recording, ROIs and traces")
         self.samples.itemDoubleClicked.connect(lambda _: self._on_open_sample())
         self.samples.itemSelectionChanged.connect(self._enable)
@@ -96,15 +80,16 @@ class ProjectDock(Column):
         self.comments.setFixedHeight(48)
         self.copy = QCheckBox("Copy the recording into the project")
         self.copy.setToolTip(
-            "Without a copy the sample points to the file; steps that were computed from "
-            "it, such as motion correction, are then not kept"
+            "Without a copy the sample points to the file; steps that were computed "
+            "from it, such as motion correction, are then not kept"
         )
         self.copy.setChecked(True)
         self.content = note()
         self.add = button("Add sample", "Save recording, ROIs and epochs", primary=True)
         self.save = button("Save curation", "Write tags and acceptance into the sample")
         self.overwrite = button(
-            "Overwrite sample", "Replace all of the sample; the old one is kept in backups"
+            "Overwrite sample",
+            "Replace all of the sample; the old one is kept in backups",
         )
         self.add.clicked.connect(lambda: self._on_add(overwrite=False))
         self.overwrite.clicked.connect(lambda: self._on_add(overwrite=True))
@@ -117,6 +102,7 @@ class ProjectDock(Column):
         self.rows.addWidget(self.hint)
         self.rows.addWidget(self.title)
         self.add_row(self.create, self.open)
+        self.rows.addWidget(self.job)
         self.samples_title = heading("Samples")
         self.rows.addWidget(self.samples_title)
         self.rows.addWidget(self.samples, 1)
@@ -134,7 +120,6 @@ class ProjectDock(Column):
         self.rows.addWidget(self.copy)
         self.rows.addWidget(self.content)
         self.add_row(self.add, self.overwrite)
-        self.rows.addWidget(self.job)
 
     # ----------------------------------------------------------------- projects
     def _ask_create(self) -> None:
@@ -179,36 +164,15 @@ class ProjectDock(Column):
             )
 
     # ------------------------------------------------------------------ samples
-    def selected_sample(self) -> str | None:
-        """Return the id of the selected sample."""
-        rows = self.samples.selectionModel().selectedRows()
-        if not rows:
-            return None
-        item = self.samples.item(rows[0].row(), 0)
-        return item.data(Qt.ItemDataRole.UserRole)
-
     def refresh(self) -> None:
         """Read the list of samples again."""
-        project = self._session.project
-        self.samples.setRowCount(0)
-        if project is None:
-            return
-        table = project.sample_table()
-        counts = project.table().groupby("sample_id").size() if len(table) else {}
-        ids = list(table["sample_id"]) if "sample_id" in table else list(table.index)
-        self.samples.setRowCount(len(ids))
-        for row, sample_id in enumerate(ids):
-            facts = table.iloc[row]
-            date = str(facts.get("date") or "")[:10]
-            texts = (facts["animal_id"], facts["trial_id"], counts.get(sample_id, 0), date)
-            for column, text in enumerate(texts):
-                item = QTableWidgetItem(str(text))
-                item.setData(Qt.ItemDataRole.UserRole, sample_id)
-                item.setToolTip(f"{sample_id}\n{facts.get('comments') or ''}".strip())
-                self.samples.setItem(row, column, item)
+        try:
+            self.samples.show_samples(self._session.project)
+        except MesmerizeError as error:
+            self.job.show_error(error)
 
     def _on_open_sample(self) -> None:
-        sample_id, project = self.selected_sample(), self._session.project
+        sample_id, project = self.samples.selected(), self._session.project
         if sample_id is None or project is None:
             return
         self.job.start(
@@ -221,6 +185,7 @@ class ProjectDock(Column):
 
     def _show_sample(self, opened: work.OpenedSample) -> None:
         layer = None
+        self._session.hide_all()
         if opened.recording is not None:
             layer = self._session.show_recording(
                 opened.recording, limits=opened.limits, name=opened.sample_id
@@ -329,7 +294,7 @@ class ProjectDock(Column):
         if project is None:
             self.title.setText("")
             self.hint.say(
-                "<b>Start here:</b> create a project, then add what is open as a sample."
+                "<b>Start here:</b> make a project, then add what is open as a sample."
             )
         else:
             self.title.setText(f"<b>{project.name}</b><br>{project.path}")
@@ -369,18 +334,12 @@ class ProjectDock(Column):
         project, roi_set = self._session.project, self._session.roi_set
         idle = project is not None and not self.job.running
         named = bool(self.animal.text().strip() and self.trial.text().strip())
-        exists = False
-        if project is not None and named:
-            exists = any(
-                self.samples.item(row, 0) is not None
-                and self.samples.item(row, 0).text() == self.animal.text().strip()
-                and self.samples.item(row, 1).text() == self.trial.text().strip()
-                for row in range(self.samples.rowCount())
-            )
+        ids = (self.animal.text().strip(), self.trial.text().strip())
+        exists = project is not None and self.samples.has(*ids)
         something = self.chooser.layer is not None or roi_set is not None
         self.add.setEnabled(idle and named and something and not exists)
         self.overwrite.setEnabled(idle and named and something and exists)
-        self.open_sample.setEnabled(idle and self.selected_sample() is not None)
+        self.open_sample.setEnabled(idle and self.samples.selected() is not None)
         saved = roi_set is not None and roi_set.sample_id is not None
         self.save.setEnabled(idle and saved and roi_set.unsaved)
         self.content.setText(self._describe(roi_set))

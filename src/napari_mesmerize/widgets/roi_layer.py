@@ -9,9 +9,9 @@ from napari.layers import Image, Labels
 from napari.utils.colormaps import DirectLabelColormap
 from numpy.typing import NDArray
 
-from napari_mesmerize.roi import labels_from_footprints
 from napari_mesmerize.widgets.colours import colours_for
 from napari_mesmerize.widgets.layers import KEY, spatial_scale, spatial_units
+from napari_mesmerize.widgets.picture import label_picture
 from napari_mesmerize.widgets.roi_set import RoiSet
 from napari_mesmerize.widgets.selection import draw_selection, hide_selection
 
@@ -52,7 +52,7 @@ class RoiLayer:
             options["scale"] = spatial_scale(recording)
             options["units"] = spatial_units(recording)
         layer = Labels(
-            labels_from_footprints(self.roi_set.components),
+            self._picture(),
             name=self.roi_set.name,
             axis_labels=("z", "y", "x")[-ndim:],
             opacity=0.9,
@@ -63,6 +63,11 @@ class RoiLayer:
         layer.editable = False
         return layer
 
+    def _picture(self) -> NDArray[np.int32]:
+        accepted = self.roi_set.table["accepted"].to_numpy(bool)
+        shape = self.roi_set.components.image_shape
+        return label_picture(self.roi_set.areas, accepted, shape)
+
     def _connect(self) -> None:
         self.roi_set.table_changed.connect(self.refresh)
         self.roi_set.replaced.connect(self._on_replaced)
@@ -70,7 +75,7 @@ class RoiLayer:
         self.layer.events.features.connect(self._on_features)
 
     def show(self, roi_set: RoiSet) -> bool:
-        """Show another set in the same layer; false where its image has another shape."""
+        """Show another set here; false where its image has another shape."""
         old = self.roi_set
         if roi_set.components.image_shape != old.components.image_shape:
             return False
@@ -116,7 +121,7 @@ class RoiLayer:
         hide_selection(self._viewer())
 
     def _on_replaced(self) -> None:
-        self.layer.data = labels_from_footprints(self.roi_set.components)
+        self.layer.data = self._picture()
         self.refresh()
 
     def _on_features(self, event: Any = None) -> None:

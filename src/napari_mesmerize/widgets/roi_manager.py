@@ -1,16 +1,13 @@
 """ROI manager: browse, filter, tag, accept and reject ROIs; draw some by hand."""
 
-import weakref
 from typing import Any
 
 import numpy as np
-from napari.layers import Shapes
-from qtpy.QtCore import QEvent, QItemSelectionModel, QObject, Qt, QTimer
+from qtpy.QtCore import QEvent, QItemSelectionModel, QObject, Qt
 from qtpy.QtWidgets import (
     QAbstractItemView,
     QCheckBox,
     QComboBox,
-    QCompleter,
     QHeaderView,
     QLabel,
     QLineEdit,
@@ -19,18 +16,17 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
-from napari_mesmerize.widgets import work
-from napari_mesmerize.widgets.drawn_layer import DrawnLayer, empty_components
+from napari_mesmerize.widgets.drawing import Drawing
 from napari_mesmerize.widgets.job import JobBar
-from napari_mesmerize.widgets.layers import recording_of
 from napari_mesmerize.widgets.lifetime import connect_while_alive
 from napari_mesmerize.widgets.parts import DOCK_WIDTH, Hint, button, row_of
 from napari_mesmerize.widgets.roi_table_model import FILTERS, RoiTableModel
 from napari_mesmerize.widgets.session import get_session
+from napari_mesmerize.widgets.tag_editor import TagEditor
 
 _DRAW_HINT = (
-    "Click the corners of an ROI, double-click to end it. Its trace is drawn when it is "
-    "closed. Press 6 to look around, P to draw on."
+    "Click the corners of an ROI, double-click to end it; then its trace is drawn. "
+    "Press 6 to look around, P to draw on."
 )
 
 
@@ -51,15 +47,12 @@ class RoiManagerDock(QWidget):
         self.hint = Hint()
         self.model = RoiTableModel(self)
         self.job = JobBar(self._session.viewer)
+        self.drawing = Drawing(self._session, self.job, self)
         self._make_choice()
         self._make_table()
         self._make_tags()
         self._make_buttons()
         self._lay_out()
-        self._retrace = QTimer(self)
-        self._retrace.setSingleShot(True)
-        self._retrace.setInterval(150)
-        self._retrace.timeout.connect(self._extract_drawn)
         connect_while_alive(self, self._session.roi_set_changed, self._on_roi_set)
         connect_while_alive(self, self._session.recordings_changed, self._on_layers)
         self._on_roi_set()
@@ -91,9 +84,7 @@ class RoiManagerDock(QWidget):
         self.table = QTableView()
         self.table.setModel(self.model)
         self.table.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
-        self.table.setSelectionMode(
-            QAbstractItemView.SelectionMode.ExtendedSelection
-        )
+        self.table.setSelectionMode(QAbstractItemView.SelectionMode.ExtendedSelection)
         self.table.setSortingEnabled(True)
         self.table.sortByColumn(0, Qt.SortOrder.AscendingOrder)
         self.table.verticalHeader().hide()
@@ -107,24 +98,11 @@ class RoiManagerDock(QWidget):
         self.model.modelReset.connect(self._fit_columns)
 
     def _make_tags(self) -> None:
-        self.tag_column = QComboBox()
-        self.tag_column.setEditable(True)
-        self.tag_column.setInsertPolicy(QComboBox.InsertPolicy.NoInsert)
-        self.tag_column.lineEdit().setPlaceholderText("tag column")
-        self.tag_column.setToolTip("A tag column; type a new name to add one")
-        self.tag_value = QLineEdit()
-        self.tag_value.setPlaceholderText("tag, then Return")
-        self.tag_value.setToolTip(
-            "Return sets the tag of the selected ROIs; PageUp and PageDown go to the "
-            "previous and next ROI"
-        )
+        self.tags = TagEditor()
+        self.tags.tagged.connect(self._on_tagged)
         self._keys = _PageKeys(self)
-        self.tag_value.installEventFilter(self._keys)
+        self.tags.value.installEventFilter(self._keys)
         self.table.installEventFilter(self._keys)
-        self.set_tag_button = button("Set", "Set this tag of the selected ROIs")
-        self.tag_value.returnPressed.connect(self._on_set_tag)
-        self.set_tag_button.clicked.connect(self._on_set_tag)
-        self.tag_column.currentTextChanged.connect(self._on_tag_column)
 
     def _make_buttons(self) -> None:
         self.previous = button("◀", "Previous ROI (PageUp)")
@@ -161,10 +139,7 @@ class RoiManagerDock(QWidget):
         layout.addLayout(
             row_of(self.previous, self.next, self.accept, self.reject, self.undo)
         )
-        layout.addLayout(
-            row_of(QLabel("Tag"), self.tag_column, self.tag_value, self.set_tag_button,
-                   stretch=2)
-        )  # fmt: skip
+        layout.addWidget(self.tags)
         layout.addLayout(
             row_of(QLabel("Colour"), self.colour_by, self.show_rejected, stretch=1)
         )
@@ -186,8 +161,7 @@ class RoiManagerDock(QWidget):
         if self._roi_set is not None:
             self._roi_set.set_accepted(accepted, self.selected_positions() or None)
 
-    def _on_set_tag(self) -> None:
-        column = self.tag_column.currentText().strip()
+    def _on_tagged(self, column: str, value: str) -> None:
         if self._roi_set is None or not column:
             self.job.say("Type the name of a tag column first, such as cell_type.")
             return
@@ -200,67 +174,20 @@ class RoiManagerDock(QWidget):
         if positions is None and self._roi_set.selected is None:
             self.job.say("Select an ROI first: click it in the image or in the table.")
             return
-        self._roi_set.set_tag(column, self.tag_value.text(), positions)
+        self._roi_set.set_tag(column, value, positions)
         self.job.say("")
-        self._offer_tags()
 
     def _on_undo(self) -> None:
         if self._roi_set is not None:
             self._roi_set.undo()
 
-    # ------------------------------------------------------------------ drawing
     def _on_draw(self) -> None:
         layer = self._session.active_recording_layer()
         if layer is None:
             self.job.say("Open a recording first: ROIs are drawn on it.")
             return
-        viewer = self._session.viewer
-        drawn = next(
-            (
-                self._session.roi_layer_of(other)
-                for other in viewer.layers
-                if isinstance(other, Shapes)
-                and isinstance(self._session.roi_layer_of(other), DrawnLayer)
-                and self._session.roi_layer_of(other).recording_layer is layer
-            ),
-            None,
-        )
-        if drawn is None:
-            manager = weakref.ref(self)
-
-            def on_drawn(changed: DrawnLayer) -> None:
-                if manager() is not None:
-                    manager()._on_drawn(changed)
-
-            drawn = DrawnLayer(viewer, layer, on_drawn)
-            viewer.add_layer(drawn.layer)
-            self._session.add_roi_layer(drawn)
-        viewer.layers.selection.active = drawn.layer
-        drawn.layer.mode = "add_polygon"
+        self.drawing.start(layer)
         self.hint.say(_DRAW_HINT)
-
-    def _on_drawn(self, drawn: DrawnLayer) -> None:
-        self._drawn = drawn
-        self._retrace.start()
-
-    def _extract_drawn(self) -> None:
-        """Compute the traces of the shapes; once more if they changed meanwhile."""
-        drawn = self._drawn
-        if self.job.running:
-            self._retrace.start()
-            return
-        if len(drawn.layer.data) == 0:
-            recording = recording_of(drawn.recording_layer)
-            drawn.set_components(empty_components(recording.shape[1:], recording))
-            return
-        self.job.start(
-            "Traces of drawn ROIs",
-            work.trace_outlines,
-            recording_of(drawn.recording_layer),
-            drawn.outlines(),
-            drawn.roi_ids(),
-            on_result=drawn.set_components,
-        )
 
     # ------------------------------------------------------------------- events
     def _on_roi_set(self) -> None:
@@ -296,7 +223,7 @@ class RoiManagerDock(QWidget):
 
     def _on_replaced(self) -> None:
         self.model.show(self._roi_set, self._colours())
-        self._offer_tags()
+        self.tags.offer(self._roi_set)
         self._offer_colours()
         self._on_selection()
         self._count()
@@ -305,7 +232,7 @@ class RoiManagerDock(QWidget):
     def _on_table(self) -> None:
         self.model.refresh(self._colours())
         self._offer_colours()
-        self._offer_tags()
+        self.tags.offer(self._roi_set)
         self._on_selection()
         self._count()
 
@@ -335,7 +262,7 @@ class RoiManagerDock(QWidget):
                 self.table.scrollTo(self.model.index(row, 0))
         finally:
             self._following = False
-        self._show_tag()
+        self.tags.show_tag()
 
     def _on_order(self) -> None:
         self._session.shown = self.model.order
@@ -345,10 +272,6 @@ class RoiManagerDock(QWidget):
     def _on_filter(self, *_: Any) -> None:
         self.model.set_filter(self.filter.text(), self.which.currentText())
         self._on_selection()
-
-    def _on_tag_column(self, *_: Any) -> None:
-        self._show_tag()
-        self._complete()
 
     def _on_colour(self, *_: Any) -> None:
         shown = self._session.roi_layer
@@ -365,33 +288,6 @@ class RoiManagerDock(QWidget):
         for column, width in ((0, 54), (1, 28)):
             if column < self.model.columnCount():
                 self.table.setColumnWidth(column, width)
-
-    def _offer_tags(self) -> None:
-        names = [] if self._roi_set is None else self._roi_set.tag_columns
-        if names != [self.tag_column.itemText(i) for i in range(self.tag_column.count())]:
-            typed = self.tag_column.currentText()
-            self.tag_column.blockSignals(True)
-            self.tag_column.clear()
-            self.tag_column.addItems(names)
-            self.tag_column.setCurrentText(typed or (names[0] if names else ""))
-            self.tag_column.blockSignals(False)
-        self._complete()
-
-    def _complete(self) -> None:
-        """Offer the tags that the column has already."""
-        column = self.tag_column.currentText()
-        values: list[str] = []
-        if self._roi_set is not None and column in self._roi_set.tag_columns:
-            values = sorted({str(v) for v in self._roi_set.table[column]} - {""})
-        self.tag_value.setCompleter(QCompleter(values, self.tag_value))
-
-    def _show_tag(self) -> None:
-        column = self.tag_column.currentText()
-        position = None if self._roi_set is None else self._roi_set.selected
-        if position is not None and column in self._roi_set.tag_columns:
-            self.tag_value.setText(str(self._roi_set.table[column].iat[position]))
-            if self.tag_value.hasFocus():
-                self.tag_value.selectAll()
 
     def _offer_colours(self) -> None:
         names = ["ROI", "accepted"]
@@ -428,8 +324,8 @@ class RoiManagerDock(QWidget):
             self.hint.say("")
         elif self._session.recording_layers():
             self.hint.say(
-                "No ROIs yet: extract components (Plugins › napari-mesmerize › CNMF), or "
-                "press <b>Draw ROIs</b>."
+                "No ROIs yet: extract components (Plugins › napari-mesmerize › CNMF), "
+                "or press <b>Draw ROIs</b>."
             )
         else:
             self.hint.say(
@@ -445,7 +341,7 @@ class _PageKeys(QObject):
         super().__init__(manager)
         self._manager = manager
 
-    def eventFilter(self, watched: QObject, event: QEvent) -> bool:  # noqa: N802
+    def eventFilter(self, watched: QObject, event: QEvent) -> bool:
         """Take the page keys; in the table also K and J."""
         if event.type() != QEvent.Type.KeyPress:
             return False

@@ -1,4 +1,4 @@
-"""The ROIs that are being looked at: table, footprints, traces, and which is selected."""
+"""The ROIs that are looked at: table, footprints, traces, and which is selected."""
 
 from typing import Any
 
@@ -11,6 +11,7 @@ from psygnal import Signal
 from napari_mesmerize.components import Components
 from napari_mesmerize.errors import ParameterError
 from napari_mesmerize.roi import roi_table_from_components
+from napari_mesmerize.widgets.picture import drawn_areas
 
 FIXED_COLUMNS = ("kind", "outline", "accepted")
 
@@ -77,7 +78,8 @@ class RoiSet:
         return [
             str(column)
             for column in self.table.columns
-            if column not in known and not pd.api.types.is_numeric_dtype(self.table[column])
+            if column not in known
+            and not pd.api.types.is_numeric_dtype(self.table[column])
         ]
 
     @property
@@ -89,15 +91,16 @@ class RoiSet:
         """Return the traces of a kind, (n_rois, n_frames), or ``None``."""
         return self.components.traces.get(kind)
 
-    def replace(self, components: Components, table: pd.DataFrame | None = None) -> None:
+    def replace(
+        self, components: Components, table: pd.DataFrame | None = None
+    ) -> None:
         """Show other components; tags of ROIs that stay are kept."""
         fresh = _fitting_table(components, table)
         if table is None:
             for column in ("accepted", *self.tag_columns):
                 if column in self.table:
                     known = self.table[column].reindex(fresh.index)
-                    default = fresh[column] if column in fresh else ""
-                    fresh[column] = known.where(known.notna(), default)
+                    fresh[column] = known.where(known.notna(), fresh.get(column, ""))
             fresh["accepted"] = fresh["accepted"].astype(bool)
         chosen = None if self.selected is None else self.table.index[self.selected]
         self.components, self.table = components, fresh
@@ -116,7 +119,7 @@ class RoiSet:
             self.selection_changed.emit()
 
     def step(self, by: int, shown: NDArray[np.intp] | None = None) -> None:
-        """Select the next (``by=1``) or previous (-1) of the ROIs that are ``shown``."""
+        """Select the next (``by=1``) or previous (-1) of the ``shown`` ROIs."""
         order = np.arange(len(self)) if shown is None else np.asarray(shown)
         if order.size == 0:
             return
@@ -138,7 +141,7 @@ class RoiSet:
         """Set a tag of some ROIs; default: of the selected one."""
         if column not in self.tag_columns:
             raise ParameterError(
-                f"'{column}' is no tag column; there are {self.tag_columns or 'none yet'}."
+                f"'{column}' is no tag column; known are {self.tag_columns}."
             )
         self._set(column, value.strip(), positions)
 
@@ -199,7 +202,7 @@ class RoiSet:
         if not all(0 <= at < size for at, size in zip(pixel, shape, strict=True)):
             return []
         if self._by_pixel is None:
-            self._by_pixel = self._components.footprints.tocsr()
+            self._by_pixel = self._components.footprints.multiply(self.areas).tocsr()
         at = int(np.ravel_multi_index(pixel, shape))
         first, last = self._by_pixel.indptr[at : at + 2]
         weights = self._by_pixel.data[first:last]
@@ -214,6 +217,14 @@ class RoiSet:
     def components(self, components: Components) -> None:
         self._components = components
         self._by_pixel: Any = None
+        self._areas: Any = None
+
+    @property
+    def areas(self) -> Any:
+        """The pixels that stand for each ROI in pictures, a column an ROI."""
+        if self._areas is None:
+            self._areas = drawn_areas(self._components)
+        return self._areas
 
     def _set(self, column: str, value: Any, positions: Any) -> None:
         if positions is None:

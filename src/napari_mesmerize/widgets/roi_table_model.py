@@ -89,15 +89,15 @@ class RoiTableModel(QAbstractTableModel):
         return int(found[0]) if found.size and position is not None else None
 
     # ----------------------------------------------------------- Qt's interface
-    def rowCount(self, parent: QModelIndex | None = None) -> int:  # noqa: N802
+    def rowCount(self, parent: QModelIndex | None = None) -> int:
         """Return the number of ROIs that are shown."""
         return len(self.order)
 
-    def columnCount(self, parent: QModelIndex | None = None) -> int:  # noqa: N802
+    def columnCount(self, parent: QModelIndex | None = None) -> int:
         """Return the number of columns."""
         return len(self.columns)
 
-    def headerData(self, section: int, orientation: Any, role: int = 0) -> Any:  # noqa: N802
+    def headerData(self, section: int, orientation: Any, role: int = 0) -> Any:
         """Return a column's name."""
         if orientation != Qt.Orientation.Horizontal:
             return None
@@ -123,12 +123,12 @@ class RoiTableModel(QAbstractTableModel):
             return self._text(name, position)
         if role == Qt.ItemDataRole.EditRole:
             return str(self.roi_set.table[name].iat[position])
-        if role == Qt.ItemDataRole.ForegroundRole:
-            if not bool(self.roi_set.table["accepted"].iat[position]):
-                return QBrush(QColor("#9a8a8a"))
+        rejected = not self.roi_set.table["accepted"].iat[position]
+        if role == Qt.ItemDataRole.ForegroundRole and rejected:
+            return QBrush(QColor("#9a8a8a"))
         return None
 
-    def setData(self, index: QModelIndex, value: Any, role: int = 0) -> bool:  # noqa: N802
+    def setData(self, index: QModelIndex, value: Any, role: int = 0) -> bool:
         """Accept, reject or tag from the table."""
         if self.roi_set is None:
             return False

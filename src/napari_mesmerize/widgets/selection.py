@@ -5,13 +5,12 @@ from typing import Any
 import numpy as np
 from napari.layers import Labels, Layer
 from napari.utils.colormaps import DirectLabelColormap
-from numpy.typing import NDArray
 
 from napari_mesmerize.widgets.layers import KEY
+from napari_mesmerize.widgets.picture import area_mask
 from napari_mesmerize.widgets.roi_set import RoiSet
 
 NAME = "selected ROI"
-_EDGE = 0.2  # of its maximum: where a footprint's outline lies
 _CLEAR = (0.0, 0.0, 0.0, 0.0)
 
 
@@ -27,7 +26,8 @@ def draw_selection(viewer: Any, roi_set: RoiSet, like: Layer) -> None:
     if position is None or position >= len(roi_set):
         hide_selection(viewer)
         return
-    mask, corner = footprint_mask(roi_set, position)
+    shape = roi_set.components.image_shape
+    mask, corner = area_mask(roi_set.areas, position, shape)
     ndim = mask.ndim
     scale = np.asarray(like.scale)[-ndim:]
     offset = np.asarray(like.translate)[-ndim:] + corner * scale
@@ -70,22 +70,3 @@ def selection_layer(viewer: Any) -> Labels | None:
         if layer.metadata.get(KEY, {}).get("role") == "selection":
             return layer
     return None
-
-
-def footprint_mask(
-    roi_set: RoiSet, position: int
-) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
-    """Return where a footprint is above its edge, cut out, and the cut's corner (px)."""
-    components = roi_set.components
-    first, last = components.footprints.indptr[position : position + 2]
-    weights = components.footprints.data[first:last]
-    pixels = components.footprints.indices[first:last]
-    ndim = len(components.image_shape)
-    if pixels.size == 0:
-        return np.zeros((1,) * ndim, np.uint8), np.zeros(ndim, np.int64)
-    pixels = pixels[weights >= _EDGE * weights.max()]
-    where = np.stack(np.unravel_index(pixels, components.image_shape))
-    corner = where.min(axis=1) - 2
-    mask = np.zeros(where.max(axis=1) - corner + 3, np.uint8)
-    mask[tuple(where - corner[:, None])] = 1
-    return mask, corner

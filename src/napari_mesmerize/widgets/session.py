@@ -92,6 +92,11 @@ class Session:
         layers.insert(above[0] if above else len(layers), layer)
         return layer
 
+    def hide_all(self) -> None:
+        """Hide recordings and ROIs, before others are opened."""
+        for layer in (*self.recording_layers(), *(s.layer for s in self._roi_layers)):
+            layer.visible = False
+
     def epochs_of(self, layer: Image | None) -> pd.DataFrame | None:
         """Return the stimulus epochs that belong to a recording layer."""
         return None if layer is None else layer.metadata.get(KEY, {}).get("epochs")
@@ -107,6 +112,10 @@ class Session:
         """The active ROIs' layer, or ``None``."""
         return self._active
 
+    def roi_layers(self) -> list[RoiLayer]:
+        """Return what shows ROIs: extracted and drawn ones."""
+        return list(self._roi_layers)
+
     def roi_sets(self) -> list[RoiSet]:
         """Return all ROI sets whose layer is open."""
         return [shown.roi_set for shown in self._roi_layers]
@@ -118,6 +127,8 @@ class Session:
                 self._activate(shown)
                 self.roi_set_changed.emit()
                 return shown.layer
+        for other in self._roi_layers:
+            other.layer.visible = False  # two pictures over each other confuse
         shown = RoiLayer(self.viewer, roi_set, like=like)
         self._roi_layers.append(shown)
         self.viewer.add_layer(shown.layer)

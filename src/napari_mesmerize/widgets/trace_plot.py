@@ -40,6 +40,7 @@ class TracePlot(pg.PlotWidget):
         self.cursor.sigDragged.connect(self._on_dragged)
         self.scene().sigMouseClicked.connect(self._on_clicked)
         self.plotItem.vb.sigXRangeChanged.connect(self._on_range)
+        self.getAxis("left").enableAutoSIPrefix(False)
         self.setMenuEnabled(False)
         self.setMouseEnabled(x=True, y=False)
         self.hideButtons()
@@ -96,8 +97,20 @@ class TracePlot(pg.PlotWidget):
         self.show_many(None)
         self.show_heat(None)
 
+    def show_rows(self, n_rows: int, selected: int | None) -> None:
+        """Show as many stacked rows as can be read, around the selected one."""
+        readable = max(4, int(self.plotItem.vb.height() / 14))
+        self.plotItem.vb.setLimits(yMin=-0.5, yMax=n_rows + 0.5)
+        if n_rows <= readable:
+            self.setYRange(-0.5, n_rows + 0.5, padding=0)
+            return
+        at = n_rows - 0.5 - (selected or 0)
+        low = min(max(at - readable / 2, -0.5), n_rows + 0.5 - readable)
+        self.setYRange(low, low + readable, padding=0)
+
     def fit_y(self, low: float | None = None, high: float | None = None) -> None:
         """Show the whole height of what is drawn, or a given range."""
+        self.plotItem.vb.setLimits(yMin=None, yMax=None)
         if low is not None and high is not None:
             self.setYRange(low, high, padding=0.02)
             return
@@ -195,7 +208,7 @@ class EpochBands(pg.GraphicsObject):
         """Cover the part of the plot that is seen now."""
         self.prepareGeometryChange()
 
-    def boundingRect(self) -> QRectF:  # noqa: N802
+    def boundingRect(self) -> QRectF:
         """Cover all that is seen."""
         return QRectF(self.viewRect()) if self.getViewBox() is not None else QRectF()
 

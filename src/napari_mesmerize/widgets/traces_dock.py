@@ -1,4 +1,4 @@
-"""Traces under the canvas: tied to the frame slider, with epochs and the selected ROI."""
+"""Traces under the canvas: tied to the frame slider, with epochs."""
 
 from typing import Any
 
@@ -35,7 +35,7 @@ _PREFERRED = ("dff", "denoised", "raw")
 
 
 class TracesDock(QWidget):
-    """Traces of the ROIs; a click or the cursor sets the frame, and the other way round.
+    """Traces of the ROIs; the cursor follows the frame slider, and moves it.
 
     Parameters
     ----------
@@ -74,7 +74,7 @@ class TracesDock(QWidget):
         self._on_theme()
         self._on_roi_set()
 
-    def sizeHint(self) -> QSize:  # noqa: N802
+    def sizeHint(self) -> QSize:
         """Be as low as is useful under a canvas."""
         return QSize(600, 230)
 
@@ -116,6 +116,7 @@ class TracesDock(QWidget):
         self._hint.say("")
         mode = self.show_mode.currentText()
         self.plot.getAxis("left").setStyle(showValues=mode == SELECTED)
+        self.plot.setMouseEnabled(x=True, y=mode == STACKED)
         position = roi_set.selected
         colour = "#ffffff"
         if position is not None:
@@ -154,17 +155,20 @@ class TracesDock(QWidget):
         if mode == STACKED:
             self.plot.show_heat(None)
             self.plot.show_many(traces[rows], selected=selected, colour=colour)
+            self.plot.show_rows(rows.size, selected)
         else:
             self.plot.show_many(None)
             self.plot.show_heat(traces[rows])
-        self.plot.fit_y(0, rows.size)
+            self.plot.fit_y(0, rows.size)
 
     def _title_for(self, position: int | None) -> None:
         if position is None or self._roi_set is None:
             self.title.setText("")
             return
         row = self._roi_set.table.iloc[position]
-        tags = [f"{name}: {row[name]}" for name in self._roi_set.tag_columns if row[name]]
+        tags = [
+            f"{name}: {row[name]}" for name in self._roi_set.tag_columns if row[name]
+        ]
         state = "" if row["accepted"] else "rejected"
         parts = [f"<b>ROI {position + 1}</b>", state, *tags]
         self.title.setText(" · ".join(part for part in parts if part))
@@ -172,8 +176,8 @@ class TracesDock(QWidget):
     def _say_what_to_do(self) -> None:
         if self._session.recording_layers():
             self._hint.say(
-                "No ROIs yet: extract components (Plugins › napari-mesmerize › CNMF), or "
-                "draw ROIs in the ROI manager; their traces appear here."
+                "No ROIs yet: extract components (Plugins › napari-mesmerize › CNMF), "
+                "or draw ROIs in the ROI manager; their traces appear here."
             )
         else:
             self._hint.say(
@@ -211,7 +215,9 @@ class TracesDock(QWidget):
         kinds = [] if self._roi_set is None else self._roi_set.trace_kinds
         if kinds != [self.kind.itemData(i) for i in range(self.kind.count())]:
             before = self.kind.currentData()
-            wanted = next((k for k in (before, *_PREFERRED, *kinds) if k in kinds), None)
+            wanted = next(
+                (k for k in (before, *_PREFERRED, *kinds) if k in kinds), None
+            )
             self.kind.blockSignals(True)
             self.kind.clear()
             for kind in kinds:
@@ -244,7 +250,8 @@ class TracesDock(QWidget):
         if len(times) > 1:
             self.plot.set_times(times, seconds=in_seconds)
         self.plot.bands.set_epochs(
-            self._epochs() if rate is not None else None, 1.0 if in_seconds else rate or 1
+            self._epochs() if rate is not None else None,
+            1.0 if in_seconds else rate or 1,
         )
         self._on_step()
         self.schedule()
@@ -297,7 +304,7 @@ class TracesDock(QWidget):
         theme = get_theme(self._session.viewer.theme)
         self.plot.set_theme(theme.background.as_hex(), theme.text.as_hex())
 
-    def showEvent(self, event: Any) -> None:  # noqa: N802
+    def showEvent(self, event: Any) -> None:
         """Move under the canvas the first time; afterwards the user's place counts."""
         super().showEvent(event)
         if not self._placed:

@@ -1,4 +1,4 @@
-"""What docks compute off the GUI thread; engines are imported when they are first used."""
+"""What docks compute off the GUI thread; engines are imported on first use."""
 
 from collections.abc import Sequence
 from typing import Any, NamedTuple
@@ -37,7 +37,7 @@ def part_of(recording: xr.DataArray, n_frames: int, around: int) -> xr.DataArray
 def correct(
     recording: xr.DataArray, params: BaseModel, *, progress: Progress
 ) -> Corrected:
-    """Correct the motion; a movie that fits is kept in memory, so that it plays well."""
+    """Correct the motion; a small movie is kept in memory, so that it plays well."""
     from napari_mesmerize.motion import correct_motion
 
     result = correct_motion(recording, params, progress=progress)
@@ -202,8 +202,8 @@ def open_sample(project: Any, sample_id: str, *, progress: Progress) -> OpenedSa
     if missing:
         problem = (
             f"This is the raw recording of '{sample_id}': the steps "
-            f"{', '.join(map(str, missing))} were not saved with the sample. Add it with "
-            "'Copy the recording into the project' to keep them."
+            f"{', '.join(map(str, missing))} were not saved with the sample. Add it "
+            "with 'Copy the recording into the project' to keep them."
         )
     return OpenedSample(
         sample_id,
