@@ -57,7 +57,7 @@ def test_info_says_what_a_file_holds(movie, capsys):
     assert main(["info", str(movie)]) == 0
     text = capsys.readouterr().out
     assert "15 Hz" in text
-    assert "300 frame" in text
+    assert "300, 64 x 64" in text
 
 
 def test_an_error_is_one_paragraph_without_a_traceback(tmp_path, capsys):

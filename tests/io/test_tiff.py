@@ -151,6 +151,21 @@ def test_imagej_units(tmp_path, unit, movie):
     assert read(tmp_path / "a.tif").attrs["frame_rate"] is None
 
 
+def test_imagej_without_a_count_of_images(tmp_path, movie):
+    path = tmp_path / "a.tif"
+    frames = movie()
+    with tifffile.TiffWriter(path) as tif:
+        for frame in frames:
+            tif.write(
+                frame,
+                description="ImageJ=1.48v\nmin=0.0\nmax=4094.0",
+                metadata=None,
+                contiguous=False,
+            )
+    recording = read_recording(path)
+    np.testing.assert_array_equal(recording.to_numpy(), frames)
+
+
 def test_imagej_slices_that_are_a_movie(tmp_path, movie):
     frames = movie()
     path = tmp_path / "a.tif"

@@ -1,5 +1,6 @@
 """The commands that only look: info, project, doctor."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
 
@@ -33,23 +34,26 @@ def info(
         return
     rows = []
     for fact in facts:
-        dims = " x ".join(
-            f"{n} {d}" for d, n in zip(fact["dims"], fact["shape"], strict=True)
-        )
         rate, duration = fact.get("frame_rate"), fact.get("duration_s")
         rows.append(
             (
                 fact.get("selection") or "-",
                 fact.get("name") or "-",
-                dims,
+                _size_of(fact["shape"]),
                 fact["dtype"],
                 f"{rate:.4g} Hz" if rate else "unknown",
                 seconds(duration) if duration else "unknown",
                 fact.get("problem") or size(fact["n_bytes"]),
             )
         )
-    columns = ("selection", "name", "dims", "pixels", "frame rate", "duration", "size")
+    columns = ("selection", "name", "frames", "pixels", "frame rate", "duration", "size")
     print_table(str(file), columns, rows)
+
+
+def _size_of(shape: Sequence[int]) -> str:
+    """Return a recording's shape in words."""
+    planes = f", {shape[1]} planes" if len(shape) == 4 else ""
+    return f"{shape[0]}{planes}, {shape[-2]} x {shape[-1]}"
 
 
 @project_app.command("ls")

@@ -83,7 +83,7 @@ def _layouts(tif: tifffile.TiffFile, chain: Chain, name: str) -> list[Layout]:
         if found:
             return found
     if tif.is_imagej:
-        layout = dialects.imagej(tif)
+        layout = dialects.imagej(tif, len(chain))
         if layout is not None:
             return [layout]
     groups = _groups(chain, name)

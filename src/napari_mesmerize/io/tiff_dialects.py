@@ -61,13 +61,13 @@ def plain(n_pages: int, page: tifffile.TiffPage, first: int = 0) -> Layout:
     return Layout("T", (n_pages,), first, meta=meta, origin=page.software or None)
 
 
-def imagej(tif: tifffile.TiffFile) -> Layout | None:
-    """Return what ImageJ wrote into the first page."""
+def imagej(tif: tifffile.TiffFile, n_pages: int) -> Layout | None:
+    """Return what ImageJ wrote into the first page of ``n_pages``."""
     meta = dict(tif.imagej_metadata or {})
     if not meta:
         return None
     sizes = [_count(meta.get(name)) for name in ("frames", "slices", "channels")]
-    n_images = _count(meta.get("images"))
+    n_images = _count(meta.get("images", n_pages))  # not every ImageJ counts them
     if math.prod(sizes) != n_images:
         sizes = [n_images, 1, 1]
     notes = []
