@@ -5,8 +5,9 @@ import pandas as pd
 from numpy.typing import NDArray
 from scipy import sparse
 
-from napari_mesmerize.cnmf.acceptance import accept, advice
+from napari_mesmerize.cnmf.acceptance import advice, reasons_against, thresholds_of
 from napari_mesmerize.cnmf.cells import Cell, footprint_matrix
+from napari_mesmerize.cnmf.evaluation import judge
 from napari_mesmerize.cnmf.fluorescence import delta_f
 from napari_mesmerize.cnmf.merging import find_duplicates
 from napari_mesmerize.cnmf.params import Cnmf3dParams, Params
@@ -29,6 +30,7 @@ def assemble(
 ) -> Components:
     """Return the components of the whole recording, in its units."""
     cells, planes = _own_cells(patches, results, shape, params)
+    judge(cells, shape[-1], settings)
     mean, noise = _images(patches, results, shape)
     spatial, temporal = _background(patches, results, shape)
     if isinstance(params, Cnmf3dParams):
@@ -49,9 +51,9 @@ def assemble(
         spatial=spatial * noise[:, None], temporal=temporal, static=static
     )
     scores = pd.DataFrame([cell.scores for cell in cells])
-    scores = accept(scores, settings, params)
-    because = scores["rejected_because"] if len(scores) else pd.Series(dtype=object)
-    accepted = np.array([reason == "" for reason in because], bool)
+    reasons = reasons_against(scores, thresholds_of(params))
+    scores["rejected_because"] = pd.Series(reasons, index=scores.index, dtype=object)
+    accepted = np.array([reason == "" for reason in reasons], bool)
     components = Components.build(
         footprints,
         shape,
@@ -189,9 +191,7 @@ def _join_planes(
     n_pixels = shape[-2] * shape[-1]
     joined = []
     for group in link_planes(cells, planes):
-        best = max(
-            group.members.values(), key=lambda k: cells[k].scores.get("quality", 0)
-        )
+        best = max(group.members.values(), key=lambda k: cells[k].scores["shape"])
         cell, _ = join(group, cells, n_pixels)
         cell.scores = {**cells[best].scores, "planes": cell.scores["planes"]}
         deconvolve_cell(cell, settings, params)

@@ -14,6 +14,28 @@ def _no_trace() -> FloatArray:
     return np.zeros(0, np.float32)
 
 
+@dataclass(frozen=True)
+class View:
+    """The average image around a component, for judging it.
+
+    Attributes
+    ----------
+    image, footprint, distance : numpy.ndarray
+        Shape (n,): the image in noise units, the footprint's weights there, and the
+        distance from the centroid, pixels.
+    noise : float
+        Variance of the image's noise.
+    edge : float
+        Distance of the centroid from the image's edge, pixels.
+    """
+
+    image: FloatArray
+    footprint: FloatArray
+    distance: FloatArray
+    noise: float
+    edge: float
+
+
 @dataclass
 class Cell:
     """One component: pixels and weights in noise units, traces in noise units.
@@ -34,6 +56,8 @@ class Cell:
         Detection score of the candidate it grew from; 0 where it was given.
     free : bool
         Whether the footprint may take any shape (given masks), not only a cell's size.
+    view : View or None
+        Kept for the evaluation.
     scores : dict
         Filled by the evaluation.
     """
@@ -46,6 +70,7 @@ class Cell:
     baseline: float = 0.0
     peak: float = 0.0
     free: bool = False
+    view: View | None = None
     scores: dict[str, float] = field(default_factory=dict)
 
     @property

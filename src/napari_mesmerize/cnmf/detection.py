@@ -14,6 +14,7 @@ from napari_mesmerize.cnmf.settings import FloatArray, Settings, matched_kernel
 EVENT_THRESHOLD = 4.0
 _FRAMES_AT_ONCE = 64
 _SAMPLE_FRAMES = 300
+_SPECTRUM_FRAMES = 100
 
 
 @dataclass
@@ -48,30 +49,27 @@ def correlate_forward(
     """
     n_pixels, n_frames = rows.shape
     length, n_out = kernel.shape[0], out.shape[1]
-    padded = np.zeros(n_frames + length + stride, np.float32)
-    dense = np.empty(n_frames, np.float32)
+    n_phase = n_out + length // stride + 1
+    phases = np.zeros((stride, n_phase), np.float32)  # frames apart by the stride
+    total = np.empty(n_out, np.float32)
     step = max(1, n_out // _SAMPLE_FRAMES)
     sample = np.empty((n_out + step - 1) // step, np.float32)
     for p in range(n_pixels):
-        padded[:n_frames] = rows[p]
-        if stride == 1:
-            dense[:] = 0
-            for j in range(length):
-                weight = kernel[j]
-                for t in range(n_frames):
-                    dense[t] += weight * padded[t + j]
-            out[p] = dense
-        else:
+        row = rows[p]
+        for k in range(stride):
+            phase = phases[k]
+            for v in range((n_frames - k + stride - 1) // stride):
+                phase[v] = row[v * stride + k]
+        total[:] = 0
+        for j in range(length):
+            weight, phase, shift = kernel[j], phases[j % stride], j // stride
             for u in range(n_out):
-                total = np.float32(0)
-                for j in range(length):
-                    total += kernel[j] * padded[u * stride + j]
-                out[p, u] = total
+                total[u] += weight * phase[u + shift]
         for i in range(sample.shape[0]):
-            sample[i] = out[p, i * step]
+            sample[i] = total[i * step]
         middle = np.float32(np.median(sample))
         for u in range(n_out):
-            out[p, u] -= middle
+            out[p, u] = total[u] - middle
 
 
 @compiled
@@ -184,7 +182,8 @@ def filter_in_space(filtered: FloatArray, settings: Settings) -> FilteredMovie:
         scipy.fft.next_fast_len(max(width + 2 * half, 2 * half + 9), True),
     )
     step = max(1, n_samples // _SAMPLE_FRAMES)
-    sample = np.ascontiguousarray(filtered[:, :, ::step].transpose(2, 0, 1))
+    few = max(1, n_samples // _SPECTRUM_FRAMES)
+    sample = np.ascontiguousarray(filtered[:, :, ::few].transpose(2, 0, 1))
     transfer, image = whitened_disk(_pad(sample, half, size), settings.radius, half)
     z = np.empty_like(filtered)
     for start in range(0, n_samples, _FRAMES_AT_ONCE):

@@ -1,9 +1,9 @@
-"""Scores of components, and a rule of thresholds that accepts or rejects them."""
+"""Scores of components: how much each one's average image looks like the cells here."""
 
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_mesmerize.cnmf.cells import Cell, soft_disk, window_bounds
+from napari_mesmerize.cnmf.cells import Cell, View, soft_disk, window_bounds
 from napari_mesmerize.cnmf.deconvolution import difference_noise
 from napari_mesmerize.cnmf.detection import correlate_forward
 from napari_mesmerize.cnmf.loops import correlate_pixels
@@ -14,7 +14,45 @@ from napari_mesmerize.cnmf.settings import (
     matched_kernel,
 )
 
-_SIZES = (0.75, 0.87, 1.0, 1.15, 1.3)
+REACH = 1.9  # radii: what of the average image is compared
+_LARGEST_CALIBRATION = 1.4
+_SMALLEST_CALIBRATION = 0.7
+_SIZES = (0.8, 0.9, 1.0, 1.12, 1.25)
+_BIN = 0.2  # radii, of the profile
+_FEWEST_MODELS = 5  # cells that a profile is learned from
+
+
+def take_view(
+    cell: Cell,
+    residual: FloatArray,
+    shape: tuple[int, int],
+    valid: NDArray[np.bool_],
+    settings: Settings,
+) -> None:
+    """Keep the component's trace-weighted average image, without background.
+
+    The image is in noise units of the residual; its own share is included.
+    """
+    height, width = shape
+    reach = REACH * _LARGEST_CALIBRATION * settings.radius
+    y, x = cell.centre(width)
+    y0, y1, x0, x1 = window_bounds(shape, y, x, reach + 1)
+    rows, columns = np.mgrid[y0:y1, x0:x1]
+    distance = np.hypot(rows - y, columns - x)
+    numbers = rows * width + columns
+    near = (distance < reach) & valid[numbers]
+    pixels = numbers[near].astype(np.int64)
+    full = np.zeros(height * width, np.float32)
+    full[cell.pixels] = cell.weights
+    footprint = full[pixels]
+    energy = max(float(cell.trace @ cell.trace), 1e-9)
+    image = footprint + correlate_pixels(residual, pixels, cell.trace) / np.float32(
+        energy
+    )
+    edge = min(y, x, height - 1 - y, width - 1 - x)
+    cell.view = View(
+        image, footprint, distance[near].astype(np.float32), 1 / energy, float(edge)
+    )
 
 
 def calibrated_radius(cells: list[Cell], width: int, settings: Settings) -> float:
@@ -26,38 +64,8 @@ def calibrated_radius(cells: list[Cell], width: int, settings: Settings) -> floa
     energy = np.array([cell.energy for cell in usable])
     radii = np.array([cell.rms_radius(width) for cell in usable])
     typical = np.median(radii[energy >= np.median(energy)])
-    return float(np.clip(typical, 0.7 * nominal, 1.4 * nominal) / RMS_RADIUS)
-
-
-def average_image(
-    cell: Cell,
-    residual: FloatArray,
-    shape: tuple[int, int],
-    valid: NDArray[np.bool_],
-    reach: float,
-) -> tuple[FloatArray, FloatArray, FloatArray]:
-    """Return the trace-weighted average image near a component, without background.
-
-    Returns
-    -------
-    image, footprint, distance : numpy.ndarray
-        Shape (n,): the image in noise units, the footprint's weights there, and the
-        distance from the centroid, of the valid pixels within ``reach``.
-    """
-    height, width = shape
-    y, x = cell.centre(width)
-    y0, y1, x0, x1 = window_bounds(shape, y, x, reach + 1)
-    rows, columns = np.mgrid[y0:y1, x0:x1]
-    distance = np.hypot(rows - y, columns - x)
-    numbers = rows * width + columns
-    near = (distance < reach) & valid[numbers]
-    pixels = numbers[near].astype(np.int64)
-    full = np.zeros(height * width, np.float32)
-    full[cell.pixels] = cell.weights
-    footprint = full[pixels]
-    energy = np.float32(max(float(cell.trace @ cell.trace), 1e-9))
-    image = footprint + correlate_pixels(residual, pixels, cell.trace) / energy
-    return image, footprint, distance[near].astype(np.float32)
+    smallest, largest = _SMALLEST_CALIBRATION, _LARGEST_CALIBRATION
+    return float(np.clip(typical, smallest * nominal, largest * nominal) / RMS_RADIUS)
 
 
 def _correlation(a: FloatArray, b: FloatArray) -> float:
@@ -66,63 +74,98 @@ def _correlation(a: FloatArray, b: FloatArray) -> float:
     return float(a @ b) / norm if norm > 0 else 0.0
 
 
-def score_cell(
-    cell: Cell,
-    residual: FloatArray,
-    shape: tuple[int, int],
-    valid: NDArray[np.bool_],
-    radius: float,
-    settings: Settings,
-) -> dict[str, float]:
-    """Return the scores of one component; see :func:`judge`."""
-    image, footprint, distance = average_image(
-        cell, residual, shape, valid, 1.9 * radius
+def _profile(view: View, radius: float) -> FloatArray:
+    """Return the mean of the average image in rings of a fifth of the radius."""
+    ring = (view.distance / (_BIN * radius)).astype(int)
+    n_rings = int(REACH / _BIN) + 1
+    inside = ring < n_rings
+    counts = np.bincount(ring[inside], minlength=n_rings)
+    sums = np.bincount(ring[inside], view.image[inside], minlength=n_rings)
+    return np.asarray(sums / np.maximum(counts, 1), np.float32)
+
+
+def typical_profile(views: list[View], energy: FloatArray, radius: float) -> FloatArray:
+    """Return how brightness falls with distance in a typical cell of this recording.
+
+    The median over the stronger components that resemble a disk, away from the edge; a
+    soft disk where there are fewer than five.
+    """
+    middles = (np.arange(int(REACH / _BIN) + 1) + 0.5) * _BIN
+    disk = soft_disk(middles, 1.0, 0.8 / radius)
+    alike = np.array([_likeness(view, disk, radius)[0] for view in views])
+    clear = alike > 0.7
+    if clear.any():
+        clear &= energy >= np.median(energy[alike > 0.6])
+        clear &= np.array([view.edge for view in views]) > radius
+    if clear.sum() < _FEWEST_MODELS:
+        return disk
+    profiles = np.array([_profile(views[i], radius) for i in np.flatnonzero(clear)])
+    profiles /= np.maximum(profiles[:, : int(1 / _BIN)].mean(axis=1), 1e-9)[:, None]
+    return np.asarray(np.median(profiles, axis=0), np.float32)
+
+
+def _likeness(view: View, profile: FloatArray, radius: float) -> tuple[float, float]:
+    """Return the correlation of the average image with a cell, plain and corrected.
+
+    The best of five sizes counts. The second value is what the correlation would be
+    without noise, at most 1: the noise of the image is known from the trace's energy.
+    """
+    near = view.distance < REACH * radius
+    image = view.image[near]
+    if len(image) < 6:
+        return 0.0, 0.0
+    middles = (np.arange(len(profile)) + 0.5) * _BIN * radius
+    distance = view.distance[near]
+    plain = max(
+        _correlation(
+            image, np.interp(distance / size, middles, profile).astype(np.float32)
+        )
+        for size in _SIZES
     )
-    energy = max(float(cell.trace @ cell.trace), 1e-9)
-    by_size = [
-        _correlation(image, soft_disk(distance, k * radius, 0.8)) for k in _SIZES
-    ]
-    noise = 1 / energy
     variance = float(image.var())
-    signal = max(variance - noise, 0.3 * noise, 0.1 * variance)
-    raw = cell.raw.astype(np.float64)
-    matched = np.empty((1, len(raw)), np.float32)
-    correlate_forward(cell.raw[None], matched_kernel(settings), 1, matched)
-    strength = float(np.sqrt(cell.weights @ cell.weights))
-    return {
-        "snr": float(cell.trace.max() / difference_noise(raw)),
-        "peak_snr": float(matched.max()) * strength,
-        "shape": max(by_size),
-        "shape_nominal": by_size[2],
-        "shape_corrected": by_size[2] * float(np.sqrt(variance / signal)),
-        "r_value": _correlation(image, footprint),
-        "area_px": float(cell.area()),
-        "relative_area": cell.area() / (1.4 * np.pi * radius**2),
-        "relative_radius": cell.rms_radius(shape[1]) / (RMS_RADIUS * radius),
-        "energy": float(np.sqrt(cell.energy)),
-        "detection_score": cell.peak,
-    }
+    signal = max(variance - view.noise, 0.3 * view.noise, 0.1 * variance)
+    return plain, min(1.0, plain * float(np.sqrt(variance / max(signal, 1e-12))))
 
 
-def judge(
-    cells: list[Cell],
-    residual: FloatArray,
-    shape: tuple[int, int],
-    valid: NDArray[np.bool_],
-    settings: Settings,
-) -> None:
-    """Fill ``scores`` of all components."""
-    radius = calibrated_radius(cells, shape[1], settings)
-    for cell in cells:
-        cell.scores = score_cell(cell, residual, shape, valid, radius, settings)
-        s = cell.scores
-        area = abs(np.log(max(s["relative_area"], 0.05 / 1.4)))
-        rms = abs(np.log(max(s["relative_radius"], 0.05 / 1.19)))
-        peak = np.log(max(s["peak_snr"], 1))
-        if settings.one_photon:
-            value = 10.96 * s["shape"] + 16.91 * s["shape_corrected"]
-            value += 0.96 * peak - 2.94 * rms - 26.27
-        else:
-            value = 14.84 * s["shape"] + 8.87 * s["shape_corrected"]
-            value += -1.84 * area - 15.62
-        s["quality"] = float(1 / (1 + np.exp(-value)))
+def judge(cells: list[Cell], width: int, settings: Settings) -> float:
+    """Fill ``scores`` of all components; return the radius of the cells, pixels."""
+    radius = calibrated_radius(cells, width, settings)
+    views = [cell.view for cell in cells if cell.view is not None]
+    energy = np.array([cell.energy for cell in cells], np.float32)
+    if len(views) != len(cells):
+        raise AssertionError("take_view must have seen every component")
+    profile = typical_profile(views, energy, radius)
+    kernel = matched_kernel(settings)
+    for cell, view in zip(cells, views, strict=True):
+        shape, corrected = _likeness(view, profile, radius)
+        matched = np.empty((1, len(cell.raw)), np.float32)
+        correlate_forward(cell.raw[None], kernel, 1, matched)
+        strength = float(np.sqrt(cell.weights @ cell.weights))
+        noise = difference_noise(cell.raw.astype(np.float64))
+        cell.scores = {
+            "snr": float(cell.trace.max(initial=0) / noise),
+            "pnr": float((cell.raw.max() - np.median(cell.raw)) / noise),
+            "peak_snr": float(matched.max()) * strength,
+            "shape": shape,
+            "shape_corrected": corrected,
+            "r_value": _correlation(view.image, view.footprint),
+            "area_px": float(cell.area()),
+            "relative_area": cell.area() / (1.4 * np.pi * radius**2),
+            "roundness": _roundness(cell, width),
+            "energy": float(np.sqrt(cell.energy)),
+            "detection_score": cell.peak,
+        }
+    return radius
+
+
+def _roundness(cell: Cell, width: int) -> float:
+    """Return the ratio of the footprint's short to its long axis, 0 to 1."""
+    if len(cell.pixels) < 3:
+        return 0.0
+    y, x = np.divmod(cell.pixels, width)
+    y0, x0 = cell.centre(width)
+    total = float(cell.weights.sum())
+    offsets = np.stack([y - y0, x - x0])
+    covariance = (offsets * cell.weights) @ offsets.T / total
+    short, long = np.linalg.eigvalsh(covariance)
+    return float(np.sqrt(max(short, 0) / max(long, 1e-9)))

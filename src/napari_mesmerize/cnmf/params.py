@@ -199,6 +199,14 @@ class _Shared(BaseModel, frozen=True, extra="forbid"):
             json_schema_extra=_also("min_SNR"),
         ),
     ] = 2.5
+    max_size_factor: Annotated[
+        float,
+        Field(
+            ge=0,
+            description="Accepted components have a typical cell's area up to this "
+            "factor, larger or smaller; 0 is off",
+        ),
+    ] = 2.2
 
 
 class CnmfParams(_Shared, frozen=True, extra="forbid"):
@@ -211,13 +219,21 @@ class CnmfParams(_Shared, frozen=True, extra="forbid"):
     min_shape: Annotated[
         float,
         Field(
-            ge=-1,
+            ge=0,
             le=1,
             description="Accepted components look like a cell: correlation of the "
-            "average image of their events with a disk is at least this",
+            "average image of their events with a typical cell is at least this",
             json_schema_extra=_also("r_values_min"),
         ),
     ] = 0.55
+    min_shape_corrected: Annotated[
+        float,
+        Field(
+            ge=0,
+            le=1,
+            description="The same correlation without the image's noise, at least this",
+        ),
+    ] = 0.75
 
 
 class CnmfeParams(_Shared, frozen=True, extra="forbid"):
@@ -230,13 +246,21 @@ class CnmfeParams(_Shared, frozen=True, extra="forbid"):
     min_shape: Annotated[
         float,
         Field(
-            ge=-1,
+            ge=0,
             le=1,
             description="Accepted components look like a cell: correlation of the "
-            "average image of their events with a disk is at least this",
+            "average image of their events with a typical cell is at least this",
             json_schema_extra=_also("r_values_min"),
         ),
-    ] = 0.65
+    ] = 0.6
+    min_shape_corrected: Annotated[
+        float,
+        Field(
+            ge=0,
+            le=1,
+            description="The same correlation without the image's noise, at least this",
+        ),
+    ] = 0.9
 
 
 class Cnmf3dParams(_Shared, frozen=True, extra="forbid"):
@@ -245,13 +269,21 @@ class Cnmf3dParams(_Shared, frozen=True, extra="forbid"):
     min_shape: Annotated[
         float,
         Field(
-            ge=-1,
+            ge=0,
             le=1,
             description="Accepted components look like a cell: correlation of the "
-            "average image of their events with a disk is at least this",
+            "average image of their events with a typical cell is at least this",
             json_schema_extra=_also("r_values_min"),
         ),
     ] = 0.55
+    min_shape_corrected: Annotated[
+        float,
+        Field(
+            ge=0,
+            le=1,
+            description="The same correlation without the image's noise, at least this",
+        ),
+    ] = 0.75
     min_planes: Annotated[
         int, Field(ge=1, description="Accepted components reach over this many planes")
     ] = 2

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from napari_mesmerize.cnmf.background import LowRank, no_background, renew_background
 from napari_mesmerize.cnmf.cells import Cell
 from napari_mesmerize.cnmf.deconvolution import deconvolve_ar1, deconvolve_kernel
-from napari_mesmerize.cnmf.evaluation import judge
+from napari_mesmerize.cnmf.evaluation import take_view
 from napari_mesmerize.cnmf.growth import search
 from napari_mesmerize.cnmf.merging import prune
 from napari_mesmerize.cnmf.noise import PixelStatistics, standardise
@@ -138,7 +138,7 @@ def extract_patch(
         _find_and_refine(state, given, check)
     for cell in state.cells:
         cell.raw = raw_trace(cell, state.residual)
-    judge(state.cells, state.residual, shape, statistics.valid, settings)
+        take_view(cell, state.residual, shape, statistics.valid, settings)
     check("deconvolution")
     for cell in state.cells:
         deconvolve_cell(cell, settings, params)
