@@ -1,5 +1,7 @@
 """Any array on disk with named axes as recordings, one a channel."""
 
+import math
+import threading
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -134,3 +136,62 @@ def array_items(
             )
         )
     return items
+
+
+class CachedBlocks:
+    """An array stored in blocks along its first axis; the last blocks are kept.
+
+    Stepping through frames then decodes a block once instead of once a frame.
+
+    Parameters
+    ----------
+    array : object
+        With ``shape``, ``dtype``.
+    read : object
+        Whose ``__getitem__`` reads.
+    length : int
+        Length of a block along the first axis.
+    max_bytes : int
+        Larger blocks are not kept.
+    """
+
+    def __init__(
+        self, array: Any, read: Any, length: int, *, max_bytes: int = 2**27
+    ) -> None:
+        self.shape = tuple(array.shape)
+        self.dtype = np.dtype(array.dtype)
+        self._read = read
+        self._length = max(1, int(length))
+        n_bytes = self._length * math.prod(self.shape[1:]) * self.dtype.itemsize
+        self._keep = self._length > 1 and n_bytes <= max_bytes
+        self._lock = threading.Lock()
+        self._kept: dict[tuple[int, str], NDArray[Any]] = {}
+
+    def __getitem__(self, key: Any) -> NDArray[Any]:
+        first = key[0]
+        if not isinstance(first, slice) or not self._keep:
+            return np.asarray(self._read[key])
+        start, stop, step = first.indices(self.shape[0])
+        number = start // self._length
+        if stop <= start or stop - start >= self._length or step < 1:
+            return np.asarray(self._read[key])
+        if (stop - 1) // self._length != number:
+            return np.asarray(self._read[key])
+        begin = number * self._length
+        block = self._block(number, key[1:])
+        return block[start - begin : stop - begin : step]
+
+    def _block(self, number: int, rest: tuple[Any, ...]) -> NDArray[Any]:
+        name = (number, repr(rest))
+        with self._lock:
+            if name in self._kept:
+                return self._kept[name]
+        begin = number * self._length
+        end = min(begin + self._length, self.shape[0])
+        block = np.asarray(self._read[(slice(begin, end), *rest)])
+        block.flags.writeable = False
+        with self._lock:
+            while len(self._kept) >= 2:
+                self._kept.pop(next(iter(self._kept)))
+            self._kept[name] = block
+        return block

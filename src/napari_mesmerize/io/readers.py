@@ -59,6 +59,9 @@ class Reader(NamedTuple):
 
 _IO = "napari_mesmerize.io"
 _TIFF = Reader("TIFF", f"{_IO}.tiff")
+_HDF5 = Reader("HDF5", f"{_IO}.hdf5")
+_ZARR = Reader("Zarr", f"{_IO}.ome_zarr")
+_VIDEO = Reader("video", f"{_IO}.video")
 
 READERS: dict[str, Reader] = {
     ".tif": _TIFF,
@@ -67,6 +70,18 @@ READERS: dict[str, Reader] = {
     ".tf8": _TIFF,
     ".npy": Reader("NumPy", f"{_IO}.npy"),
     ".mesc": Reader("Femtonics MESc", f"{_IO}.mesc"),
+    ".h5": _HDF5,
+    ".hdf5": _HDF5,
+    ".hdf": _HDF5,
+    ".he5": _HDF5,
+    ".nwb": Reader("NWB", f"{_IO}.nwb"),
+    ".zarr": _ZARR,
+    ".zarr.zip": _ZARR,
+    ".sbx": Reader("Scanbox", f"{_IO}.scanbox"),
+    ".avi": _VIDEO,
+    ".mp4": _VIDEO,
+    ".mkv": _VIDEO,
+    ".mov": _VIDEO,
 }
 
 SUFFIXES = tuple(READERS)

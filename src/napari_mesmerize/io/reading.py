@@ -10,10 +10,12 @@ from numpy.typing import NDArray
 
 from napari_mesmerize.errors import MesmerizeError, ReadError
 from napari_mesmerize.history import StepTimer
+from napari_mesmerize.io import miniscope
 from napari_mesmerize.io.common import (
     Item,
     RecordingInfo,
     choose,
+    rate_of_times,
     rate_spread,
     source_of,
     warn,
@@ -135,11 +137,13 @@ def read_recording(
     items = [choose(scan_file(file, options), selection, file) for file in files]
     first = items[0]
     known, meta = _known_facts(first, files, _where(path, files), metadata)
-    facts = known | given
     frames = _Guarded(
         [item.frames() for item in items], files, selection, dict(options)
     )
     times = _times(items, frames, files)
+    if known["frame_rate"] is None:
+        known["frame_rate"] = rate_of_times(times)
+    facts = known | given
     if times is not None:
         std, largest = rate_spread(times)
         meta = meta | {"fps_std": std, "fps_max_dev": largest}
@@ -184,6 +188,11 @@ def _known_facts(
     if info.channel is not None:
         meta["channel"] = info.channel
     beside: Path | None = None
+    if metadata is not False:
+        said, raw = miniscope.read_facts(files[0].parent)
+        if raw and files[0].suffix.lower() in (".avi", ".mkv", ".mp4"):
+            facts |= said
+            meta["miniscope"] = raw
     if metadata is True:
         beside = find_metadata(Path(where)) if Path(where).is_dir() else None
         beside = beside or find_metadata(files[0])
@@ -213,6 +222,15 @@ def _times(
 ) -> NDArray[np.float64] | None:
     """Return the time stamps of all files, if they have them and they go on."""
     parts = [item.times() for item in items]
+    stamps = miniscope.find_times(files[0].parent)
+    if stamps is not None and files[0].suffix.lower() in (".avi", ".mkv", ".mp4"):
+        measured = miniscope.read_times(stamps)
+        if len(measured) == frames.shape[0]:
+            return measured
+        warn(
+            f"{stamps.name} has {len(measured)} time stamps, but {frames.shape[0]} "
+            "frames were opened; it is left out. Open all files of the folder together."
+        )
     if any(part is None for part in parts):
         return None
     times = np.concatenate([np.asarray(part, np.float64) for part in parts])

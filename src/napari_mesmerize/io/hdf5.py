@@ -1,0 +1,195 @@
+"""Plain HDF5 files: any data set of frames in them."""
+
+import threading
+from collections.abc import Callable, Iterator
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import h5py
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_mesmerize.errors import ReadError
+from napari_mesmerize.io.arrays import array_items, parse_axes
+from napari_mesmerize.io.common import Item, check_file, iso_date, positive
+
+MAX_DATASETS = 2000
+CACHE_BYTES = 2**26
+_USUAL = ("mov", "data", "images", "image", "movie", "imaging", "frames", "video")
+_RATES = (
+    "frame_rate",
+    "fr",
+    "fps",
+    "rate",
+    "framerate",
+    "sampling_rate",
+    "imaging_rate",
+)
+
+
+def scan(path: Path, *, axes: str | None = None, dataset: str = "") -> list[Item]:
+    """Return the data sets of an HDF5 file that can be recordings.
+
+    Parameters
+    ----------
+    path : pathlib.Path
+        The file.
+    axes : str, optional
+        A letter per axis; default ``TYX`` or ``TZYX``.
+    dataset : str, optional
+        Only this one. Default: all of three to five axes, usual names and large ones
+        first.
+
+    Raises
+    ------
+    ReadError
+        If it is no HDF5 file, damaged, or has no such data set.
+    """
+    check_file(path)
+    items = []
+    with open_file(path) as file:
+        if dataset:
+            if not isinstance(file.get(dataset), h5py.Dataset):
+                names = ", ".join(data.name for data in _datasets(file))
+                raise ReadError(
+                    f"{path.name} has no data set '{dataset}'; it has "
+                    f"{names or 'none'}."
+                )
+            found = [file[dataset]]
+        else:
+            found = [data for data in _datasets(file) if 3 <= data.ndim <= 5]
+            found.sort(key=_rank)
+        if not found and "estimates" in file:
+            raise ReadError(
+                f"{path.name} holds results of CaImAn, no recording; import them as "
+                "components."
+            )
+        for data in found:
+            wrong = axes is not None and len(axes) != data.ndim and len(found) > 1
+            letters = parse_axes(None if wrong else axes, data.shape, data.name)
+            items += _items(path, data, letters)
+    if not items:
+        raise ReadError(
+            f"{path.name} has no data set of 3 to 5 axes of numbers, which a recording "
+            "is (frame, y, x); name another file."
+        )
+    return items
+
+
+def _rank(data: Any) -> tuple[bool, int]:
+    name = data.name.rpartition("/")[2].lower()
+    return name not in _USUAL, -int(np.prod(data.shape, dtype=object))
+
+
+def _datasets(group: Any) -> Iterator[Any]:
+    """Yield the data sets of numbers in a group and below, each once."""
+    found: list[Any] = []
+
+    def visit(_: str, member: Any) -> bool | None:
+        if isinstance(member, h5py.Dataset) and member.dtype.kind in "buif":
+            found.append(member)
+        return True if len(found) >= MAX_DATASETS else None
+
+    group.visititems(visit)
+    yield from found
+
+
+def _items(path: Path, data: Any, axes: str) -> list[Item]:
+    name = data.name.strip("/")
+    attributes = {k: plain(v) for k, v in data.attrs.items()}
+    facts = {k.lower(): v for k, v in attributes.items()}
+    around = {k.lower(): plain(v) for k, v in data.parent.attrs.items()}
+    rate = next((positive((around | facts).get(key)) for key in _RATES
+                 if (around | facts).get(key) is not None), None)  # fmt: skip
+    return array_items(
+        data,
+        name=f"{path.stem} {name}",
+        axes=axes,
+        selection=name,
+        opener=partial(StoredArray, path, data.name),
+        meta={"attributes": around | attributes},
+        frame_rate=rate,
+        date=iso_date(facts.get("date") or around.get("date")),
+    )
+
+
+def plain(value: Any) -> Any:
+    """Return an attribute as Python's own value; text decoded."""
+    if isinstance(value, np.ndarray):
+        value = value.ravel()[0] if value.size == 1 else value[:1000].tolist()
+    if isinstance(value, np.generic):
+        value = value.item()
+    return value.decode("utf-8", "replace") if isinstance(value, bytes) else value
+
+
+def open_file(path: Path, **options: Any) -> Any:
+    """Open an HDF5 file for reading, also where no lock can be had.
+
+    Raises
+    ------
+    ReadError
+        If it is none.
+    """
+    try:
+        try:
+            return h5py.File(path, "r", **options)
+        except BlockingIOError:
+            return h5py.File(path, "r", locking=False, **options)
+    except (OSError, RuntimeError, ValueError) as error:
+        raise ReadError(
+            f"{path.name} can not be opened as HDF5: {error}. If a copy stopped early, "
+            "copy it again from where it was recorded."
+        ) from error
+
+
+class StoredArray:
+    """A data set of an HDF5 file; mapped where it lies bare in the file.
+
+    Parameters
+    ----------
+    path : pathlib.Path
+        The file.
+    name : str
+        Path of the data set.
+    convert : callable, optional
+        Applied to what is read.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        name: str,
+        convert: Callable[[NDArray[Any]], NDArray[Any]] | None = None,
+    ) -> None:
+        self._file = open_file(path, rdcc_nbytes=CACHE_BYTES, rdcc_nslots=10_007)
+        self._lock = threading.Lock()
+        self._data = self._file[name]
+        self._convert = convert
+        self.shape = tuple(self._data.shape)
+        self.dtype = self._data.dtype
+        if convert is not None:
+            self.dtype = convert(np.zeros(1, self.dtype)).dtype
+        self._mapped = _map(path, self._data)
+
+    def __getitem__(self, key: Any) -> NDArray[Any]:
+        if self._mapped is not None:
+            block = self._mapped[key]
+        else:
+            with self._lock:
+                block = np.asarray(self._data[key])
+        return block if self._convert is None else self._convert(block)
+
+
+def _map(path: Path, data: Any) -> NDArray[Any] | None:
+    """Return a data set that lies in one piece, uncompressed, as a memory map."""
+    bare = data.chunks is None and not data.external and not data.is_virtual
+    offset = data.id.get_offset() if bare else None
+    if offset is None or data.file.userblock_size or not data.size:
+        return None
+    if offset + data.nbytes > path.stat().st_size:
+        raise ReadError(
+            f"{path.name} is cut short: '{data.name}' should end at byte "
+            f"{offset + data.nbytes}. Copy it again from where it was recorded."
+        )
+    return np.memmap(path, data.dtype, "r", offset, data.shape)

@@ -1,0 +1,193 @@
+"""Recordings in Neurodata Without Borders files; no NWB library is needed to read."""
+
+from collections.abc import Iterator, Mapping
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import h5py
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from napari_mesmerize.errors import ReadError
+from napari_mesmerize.io.arrays import array_items
+from napari_mesmerize.io.common import (
+    Item,
+    RecordingInfo,
+    check_file,
+    iso_date,
+    positive,
+    rate_of_times,
+)
+from napari_mesmerize.io.hdf5 import StoredArray, open_file, plain
+from napari_mesmerize.io.ome import length_um
+from napari_mesmerize.recording import Frames
+
+_SERIES = ("TwoPhotonSeries", "OnePhotonSeries")
+_UNITS = {"meters": "m", "meter": "m", "micrometers": "um", "microns": "um"}
+_UNITS |= {"millimeters": "mm", "nanometers": "nm"}
+
+
+def scan(path: Path, *, axes: str | None = None) -> list[Item]:
+    """Return the image series in an NWB file, photon series first.
+
+    Parameters
+    ----------
+    path : pathlib.Path
+        The file.
+    axes : str, optional
+        A letter per axis. Default ``TXY`` and ``TXYZ``, as the format demands; files
+        by some writers are ``TYX``.
+
+    Raises
+    ------
+    ReadError
+        If it is no HDF5 file, damaged, or holds no images.
+    """
+    check_file(path)
+    with open_file(path) as file:
+        series = sorted(_series(file), key=lambda group: _kind(group) not in _SERIES)
+        items = [item for group in series for item in _items(path, file, group, axes)]
+    if not items:
+        raise ReadError(
+            f"{path.name} holds no TwoPhotonSeries, OnePhotonSeries or other "
+            "ImageSeries of frames; expected a recording in it."
+        )
+    return items
+
+
+def _kind(group: Any) -> str:
+    return str(plain(group.attrs.get("neurodata_type", "")))
+
+
+def _series(file: Any) -> Iterator[Any]:
+    """Yield the groups that hold frames."""
+    found: list[Any] = []
+
+    def visit(_: str, member: Any) -> None:
+        if not isinstance(member, h5py.Group):
+            return
+        data = member.get("data")
+        frames = isinstance(data, h5py.Dataset) and 3 <= data.ndim <= 4
+        if _kind(member) in _SERIES or (_kind(member).endswith("Series") and frames):
+            found.append(member)
+
+    file.visititems(visit)
+    yield from found
+
+
+def _items(path: Path, file: Any, group: Any, axes: str | None) -> list[Item]:
+    name = group.name.strip("/")
+    data = group.get("data")
+    outside = group.get("external_file")
+    if outside is not None or not isinstance(data, h5py.Dataset) or not data.size:
+        files = [] if outside is None else [plain(f) for f in np.ravel(outside[()])]
+        problem = (
+            f"its frames are in other files; open {', '.join(map(str, files))}"
+            if files
+            else "it has no frames"
+        )
+        info = RecordingInfo(name, name, (), "uint8", "other", problem=problem)
+        return [Item(info, _no_frames)]
+    letters = axes.upper() if axes else {3: "TXY", 4: "TXYZ"}[data.ndim]
+    if len(letters) != data.ndim or len(set(letters)) != data.ndim:
+        letters = {3: "TXY", 4: "TXYZ"}[data.ndim]
+    plane = group.get("imaging_plane")
+    times, rate = _times(path, group)
+    if rate is None and isinstance(plane, h5py.Group):
+        rate = positive(_value(plane, "imaging_rate"))
+    size, step = _spacing(group, plane)
+    convert = _conversion(data)
+    items = array_items(
+        data,
+        name=f"{path.stem} {name.rpartition('/')[2]}",
+        axes=letters,
+        selection=name,
+        opener=partial(StoredArray, path, data.name),
+        times=times,
+        meta=_meta(file, group, plane) | {"conversion": convert},
+        frame_rate=rate,
+        pixel_size_um=size,
+        z_step_um=step if data.ndim == 4 else None,
+        date=iso_date(_value(file, "session_start_time")),
+        origin=_device(plane) or "NWB",
+    )
+    return items
+
+
+def _no_frames() -> Frames:
+    raise ReadError("there are no frames in this file")
+
+
+def _value(group: Any, name: str) -> Any:
+    data = group.get(name)
+    if not isinstance(data, h5py.Dataset) or data.size is None or data.size > 1000:
+        return None
+    return plain(data[()])
+
+
+def _times(path: Path, group: Any) -> tuple[Any, float | None]:
+    """Return a function that returns the time stamps, and the frame rate."""
+    stamps = group.get("timestamps")
+    if isinstance(stamps, h5py.Dataset) and stamps.ndim == 1:
+        head = np.asarray(stamps[:1000], np.float64)
+        name = stamps.name
+
+        def read() -> NDArray[np.float64]:
+            with open_file(path) as file:
+                return np.asarray(file[name][()], np.float64)
+
+        return read, rate_of_times(head)
+    start = group.get("starting_time")
+    rate = None
+    if isinstance(start, h5py.Dataset):
+        rate = positive(plain(start.attrs.get("rate")))
+
+    def none() -> ArrayLike | None:
+        return None
+
+    return none, rate
+
+
+def _spacing(group: Any, plane: Any) -> tuple[tuple[float, float] | None, float | None]:
+    """Return (pixel size (y, x), z step), micrometres."""
+    spacing = plane.get("grid_spacing") if isinstance(plane, h5py.Group) else None
+    if not isinstance(spacing, h5py.Dataset) or spacing.ndim != 1:
+        return None, None
+    unit = str(plain(spacing.attrs.get("unit", "meters")))
+    lengths = [length_um(v, _UNITS.get(unit, unit)) for v in spacing[:3]]
+    if len(lengths) < 2 or lengths[0] is None or lengths[1] is None:
+        return None, None
+    return (lengths[1], lengths[0]), lengths[2] if len(lengths) > 2 else None
+
+
+def _conversion(data: Any) -> dict[str, Any]:
+    """Return factor, offset and unit of the values; they are kept as stored."""
+    names = ("conversion", "offset", "unit", "resolution")
+    return {n: plain(data.attrs[n]) for n in names if n in data.attrs}
+
+
+def _meta(file: Any, group: Any, plane: Any) -> dict[str, Any]:
+    meta: dict[str, Any] = {"neurodata_type": _kind(group)}
+    for name in ("session_description", "identifier", "session_id"):
+        meta[name] = _value(file, name)
+    general = file.get("general")
+    for name in ("institution", "lab", "experimenter", "session_id", "keywords"):
+        value = _value(general, name) if isinstance(general, h5py.Group) else None
+        if value is not None:
+            meta[name] = value
+    subject = file.get("general/subject")
+    if isinstance(subject, h5py.Group):
+        meta["subject"] = {name: _value(subject, name) for name in subject}
+    if isinstance(plane, h5py.Group):
+        meta["imaging_plane"] = {name: _value(plane, name) for name in plane}
+    return _known(meta)
+
+
+def _known(meta: Mapping[str, Any]) -> dict[str, Any]:
+    return {key: value for key, value in meta.items() if value is not None}
+
+
+def _device(plane: Any) -> str | None:
+    device = plane.get("device") if isinstance(plane, h5py.Group) else None
+    return device.name.rpartition("/")[2] if isinstance(device, h5py.Group) else None
