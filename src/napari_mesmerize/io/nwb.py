@@ -110,7 +110,7 @@ def _items(path: Path, file: Any, group: Any, axes: str | None) -> list[Item]:
         pixel_size_um=size,
         z_step_um=step if data.ndim == 4 else None,
         date=iso_date(_value(file, "session_start_time")),
-        origin=_device(plane) or "NWB",
+        origin=_device(file, plane) or "NWB",
     )
     return items
 
@@ -188,6 +188,10 @@ def _known(meta: Mapping[str, Any]) -> dict[str, Any]:
     return {key: value for key, value in meta.items() if value is not None}
 
 
-def _device(plane: Any) -> str | None:
+def _device(file: Any, plane: Any) -> str | None:
+    """Return the name of the microscope (a link does not tell it)."""
     device = plane.get("device") if isinstance(plane, h5py.Group) else None
-    return device.name.rpartition("/")[2] if isinstance(device, h5py.Group) else None
+    devices = file.get("general/devices")
+    if not isinstance(device, h5py.Group) or not isinstance(devices, h5py.Group):
+        return None
+    return next((name for name in devices if devices[name] == device), None)

@@ -7,12 +7,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from scipy.io import loadmat
+from scipy.io.matlab import MatReadError
 
 from napari_mesmerize.errors import ReadError
 from napari_mesmerize.io.arrays import array_items
 from napari_mesmerize.io.common import Item, check_file, positive, warn
 
 MAX_SIDE = 100_000
+MATLAB_ERRORS = (NotImplementedError, ValueError, TypeError, OSError, LookupError)
 
 
 def scan(path: Path, *, invert: bool = True) -> list[Item]:
@@ -100,7 +102,7 @@ def _read_info(path: Path) -> dict[str, Any]:
         )
     try:
         content = loadmat(beside, squeeze_me=True, struct_as_record=False)
-    except (NotImplementedError, ValueError, TypeError, OSError, IndexError) as error:
+    except (MatReadError, *MATLAB_ERRORS) as error:
         raise ReadError(
             f"{beside.name} can not be read as a MATLAB file: {error}. Expected the "
             "one that Scanbox wrote (version 5)."
