@@ -1,0 +1,121 @@
+import numpy as np
+import pytest
+
+from napari_mesmerize.widgets.layers import layer_data_tuple
+from napari_mesmerize.widgets.picking import select_at
+from napari_mesmerize.widgets.roi_layer import RoiLayer
+from napari_mesmerize.widgets.roi_set import RoiSet
+from napari_mesmerize.widgets.selection import selection_layer
+
+
+@pytest.fixture
+def image(session, recording):
+    return session.show_recording(recording)
+
+
+@pytest.fixture
+def layer(session, roi_set, image):
+    return session.show_rois(roi_set, like=image)
+
+
+def test_rois_are_one_labels_layer_with_the_scale_of_the_recording(layer, image):
+    assert layer.data.max() == 4
+    np.testing.assert_array_equal(layer.scale, image.scale[-2:])
+    assert layer.units == image.units[-2:]
+    assert not layer.editable
+
+
+def test_features_are_the_roi_table(layer, roi_set):
+    features = layer.features
+    assert list(features["index"]) == [1, 2, 3, 4]
+    assert list(features["roi_id"]) == list(roi_set.table.index)
+    assert {"accepted", "cell_type", "snr"} <= set(features.columns)
+    roi_set.set_tag("cell_type", "soma", [2])
+    assert layer.features["cell_type"].iat[2] == "soma"
+
+
+def test_edits_of_the_features_reach_the_table(layer, roi_set):
+    features = layer.features.copy()
+    features.loc[3, "accepted"] = True
+    layer.features = features
+    assert roi_set.table["accepted"].all()
+
+
+def test_rejected_rois_are_dimmed_or_hidden(session, layer, roi_set):
+    alpha = [layer.get_color(i + 1)[3] for i in range(4)]
+    assert alpha[3] < alpha[0]
+    session.roi_layer.colour_like("ROI", show_rejected=False)
+    assert layer.get_color(4)[3] == 0
+    roi_set.set_accepted(True, [3])
+    assert layer.get_color(4)[3] == 1
+
+
+def test_the_selected_roi_is_drawn_whole_on_top(viewer, layer, roi_set):
+    assert selection_layer(viewer) is None
+    roi_set.select(0)
+    drawn = selection_layer(viewer)
+    assert drawn.visible
+    assert viewer.layers[-1] is drawn
+    # the pixel where ROI 0 lies under ROI 1 belongs to it too
+    at = drawn.world_to_data(layer.data_to_world((5, 5)))
+    assert drawn.data[tuple(np.round(at).astype(int))] == 1
+    roi_set.select(2)
+    assert sum(layer.name.startswith("selected") for layer in viewer.layers) == 1
+    roi_set.select(None)
+    assert not drawn.visible
+
+
+def test_removing_the_drawn_selection_does_no_harm(viewer, layer, roi_set):
+    roi_set.select(0)
+    viewer.layers.remove(selection_layer(viewer))
+    roi_set.select(1)
+    assert selection_layer(viewer).visible
+
+
+def test_clicks_select_overlapping_rois_in_turn(session, layer, roi_set):
+    select_at(session, (0, *layer.data_to_world((5, 5))))
+    first = roi_set.selected
+    select_at(session, (0, *layer.data_to_world((5, 5))))
+    assert {first, roi_set.selected} == {0, 1}
+    select_at(session, (0, *layer.data_to_world((14, 5))))
+    assert roi_set.selected == 2
+    select_at(session, (0, *layer.data_to_world((0, 29))))
+    assert roi_set.selected == 2
+
+
+def test_a_new_extraction_replaces_the_rois_in_place(
+    viewer, session, layer, components, recording
+):
+    again = RoiSet(components.select([0, 1]), recording=recording)
+    assert session.show_rois(again) is layer
+    assert layer.data.max() == 2
+    assert session.roi_set is again
+    assert len(viewer.layers) == 2
+    again.set_accepted(False, [0])
+    assert len(layer.features) == 2
+
+
+def test_rois_of_another_image_get_a_layer_of_their_own(viewer, session, layer):
+    data, _, _ = layer_data_tuple(session.recording_layers()[0].data.recording)
+    assert data.ndim == 3
+    small = RoiSet(make_small(), name="small")
+    assert session.show_rois(small) is not layer
+    assert not layer.visible
+
+
+def make_small():
+    from scipy import sparse
+
+    from napari_mesmerize.components import Components
+
+    return Components.build(sparse.csc_array(np.eye(16, 2)), (4, 4), {})
+
+
+def test_zero_rois_are_fine(viewer):
+    from scipy import sparse
+
+    from napari_mesmerize.components import Components
+
+    none = Components.build(sparse.csc_array((16, 0), dtype=np.float32), (4, 4), {})
+    shown = RoiLayer(viewer, RoiSet(none))
+    assert shown.layer.data.max() == 0
