@@ -22,6 +22,7 @@ from napari_mesmerize.project.recording_copy import write_recording
 from napari_mesmerize.project.reopen import describe_components, describe_recording
 from napari_mesmerize.project.sample import FORMAT, FORMAT_VERSION
 from napari_mesmerize.recording import check_recording
+from napari_mesmerize.roi import empty_roi_table, roi_table_from_components
 from napari_mesmerize.stimulus import check_epochs, make_epochs
 
 _MEASURED_DEEP = ("components.zarr", "projections.zarr")
@@ -103,8 +104,6 @@ def check_content(
 
 
 def _default_rois(components: Components | None) -> pd.DataFrame:
-    from napari_mesmerize.roi import empty_roi_table, roi_table_from_components
-
     if components is None:
         return empty_roi_table()
     return roi_table_from_components(components)
