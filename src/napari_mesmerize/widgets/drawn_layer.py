@@ -59,7 +59,7 @@ class DrawnLayer:
             axis_labels=("z", "y", "x")[-ndim:],
             edge_width=1,
             edge_color="#E69F00",
-            face_color=(0.9, 0.62, 0.0, 0.12),
+            face_color="#E69F001F",
         )
         self.roi_set = RoiSet(
             empty_components(shape, recording),

@@ -165,12 +165,12 @@ class RoiManagerDock(QWidget):
         if self._roi_set is None or not column:
             self.job.say("Type the name of a tag column first, such as cell_type.")
             return
+        positions = self.selected_positions() or None
         if column not in self._roi_set.tag_columns:
             if column in self._roi_set.table:
                 self.job.say(f"'{column}' is a column already and holds no tags.")
                 return
             self._roi_set.add_tag_column(column)
-        positions = self.selected_positions() or None
         if positions is None and self._roi_set.selected is None:
             self.job.say("Select an ROI first: click it in the image or in the table.")
             return
@@ -230,15 +230,29 @@ class RoiManagerDock(QWidget):
         self._say_what_to_do()
 
     def _on_table(self) -> None:
+        chosen = self.selected_positions()
         self.model.refresh(self._colours())
+        self._select_rows(chosen)
         self._offer_colours()
         self.tags.offer(self._roi_set)
-        self._on_selection()
+        self.tags.show_tag()
         self._count()
 
     def _colours(self) -> Any:
         shown = self._session.roi_layer
         return np.empty((0, 4), np.float32) if shown is None else shown.colours()
+
+    def _select_rows(self, positions: list[int]) -> None:
+        """Select the rows of some ROIs again, after columns or rows have changed."""
+        if self.selected_positions() == positions:
+            return
+        flags = QItemSelectionModel.SelectionFlag
+        selection = self.table.selectionModel()
+        for position in positions:
+            row = self.model.row_of(position)
+            if row is not None:
+                index = self.model.index(row, 0)
+                selection.select(index, flags.Select | flags.Rows)
 
     def _on_row(self, current: Any, previous: Any = None) -> None:
         if self._roi_set is not None and current.isValid() and not self._following:

@@ -91,11 +91,11 @@ class RoiTableModel(QAbstractTableModel):
     # ----------------------------------------------------------- Qt's interface
     def rowCount(self, parent: QModelIndex | None = None) -> int:
         """Return the number of ROIs that are shown."""
-        return len(self.order)
+        return 0 if parent is not None and parent.isValid() else len(self.order)
 
     def columnCount(self, parent: QModelIndex | None = None) -> int:
         """Return the number of columns."""
-        return len(self.columns)
+        return 0 if parent is not None and parent.isValid() else len(self.columns)
 
     def headerData(self, section: int, orientation: Any, role: int = 0) -> Any:
         """Return a column's name."""
@@ -144,6 +144,8 @@ class RoiTableModel(QAbstractTableModel):
 
     def flags(self, index: QModelIndex) -> Any:
         """Tags can be edited in place, acceptance checked."""
+        if not index.isValid():
+            return Qt.ItemFlag.NoItemFlags
         flags = Qt.ItemFlag.ItemIsEnabled | Qt.ItemFlag.ItemIsSelectable
         name = self.columns[index.column()]
         if name == "accepted":
