@@ -64,6 +64,11 @@ def make_epochs(rows: "pd.DataFrame | Iterable[Row]" = ()) -> pd.DataFrame:
 
 
 def _record(row: Row, number: int) -> dict[str, Any]:
+    if isinstance(row, str) or len(row) > len(COLUMNS):
+        raise ParameterError(
+            f"Epoch {number} is {row!r}; expected the {len(COLUMNS)} values "
+            f"{', '.join(COLUMNS)}, the last where wanted."
+        )
     if not isinstance(row, Mapping):
         row = dict(zip(COLUMNS, row, strict=False))
     missing = [name for name in COLUMNS[:4] if name not in row]
@@ -224,7 +229,8 @@ def _check_times(recording: xr.DataArray | ArrayLike) -> NDArray[np.float64]:
         times = frame_times(recording)
     else:
         times = np.asarray(recording, dtype=np.float64)
-    if times.ndim != 1 or not np.isfinite(times).all() or (np.diff(times) <= 0).any():
+    rising = times.ndim == 1 and times.size > 0 and bool((np.diff(times) > 0).all())
+    if not rising or not np.isfinite(times).all():
         raise ParameterError(
             f"The times of frames (shape {times.shape}) must be finite and rise from "
             "frame to frame; repair the time stamps or use a frame rate."
