@@ -14,12 +14,24 @@ from hypothesis import strategies as st
 
 from napari_mesmerize.errors import ReadError
 from napari_mesmerize.io import list_recordings, read_recording
+from napari_mesmerize.io.isxd_cells import read_cell_set
+from napari_mesmerize.io.isxd_events import read_event_set, read_signals
+from napari_mesmerize.io.isxd_vessels import read_vessel_set
 
 DATA = Path(__file__).parents[1] / "data"
 FILES = [
     DATA / "mesc" / "two_sessions.mesc",
     DATA / "mesc" / "aod.mesc",
+    DATA / "isxd" / "movie_u16_gaps.isxd",
+    DATA / "isxd" / "movie_u16_headers_spec.isxd",
 ]
+SETS = {
+    "cellset.isxd": read_cell_set,
+    "eventset.isxd": read_event_set,
+    "gpio_spec.isxd": read_signals,
+    "vessel_diameter.isxd": read_vessel_set,
+    "vessel_rbc.isxd": read_vessel_set,
+}
 by_file = pytest.mark.parametrize("sample", FILES, ids=lambda path: path.name)
 FUZZ = settings(
     max_examples=25,
@@ -41,11 +53,21 @@ def read_all(path):
     return opened
 
 
-def check_only_read_errors(path):
+def changed(sample, data):
+    """Return the bytes of a file, some of them changed; more often in its last part."""
+    content = bytearray(sample.read_bytes())
+    anywhere = st.integers(0, len(content) - 1)
+    footer = st.integers(max(0, len(content) - 1500), len(content) - 1)
+    for at in data.draw(st.lists(anywhere | footer, min_size=1, max_size=40)):
+        content[at] = data.draw(st.sampled_from([0, 1, 0x7F, 0x80, 0xFF, 0x39]))
+    return content
+
+
+def check_only_read_errors(path, read=read_all):
     """Read; an error names the file and says more than that."""
     said = ""
     try:
-        read_all(path)
+        read(path)
     except ReadError as error:
         said = str(error)
     assert not said or (path.name in said and len(said) > len(path.name) + 10)
@@ -111,11 +133,27 @@ def test_several_threads_open_and_read_one_file(sample):
 @FUZZ
 @given(data=st.data())
 def test_changed_bytes_raise_nothing_but_read_errors(sample, data, tmp_path):
-    content = bytearray(sample.read_bytes())
-    where = st.integers(0, len(content) - 1)
-    for at in data.draw(st.lists(where, min_size=1, max_size=40)):
-        content[at] = data.draw(st.sampled_from([0, 1, 0x7F, 0x80, 0xFF, 0x41]))
     path = tmp_path / sample.name
-    path.write_bytes(content)
+    path.write_bytes(changed(sample, data))
     check_only_read_errors(path)
     os.unlink(path)
+
+
+@pytest.mark.parametrize("name", SETS)
+@pytest.mark.parametrize("seed", range(10))
+def test_a_truncated_set_is_refused(name, seed, tmp_path):
+    content = (DATA / "isxd" / name).read_bytes()
+    length = int(np.random.default_rng(seed).integers(0, len(content)))
+    path = tmp_path / name
+    path.write_bytes(content[:length])
+    with pytest.raises(ReadError, match=name):
+        SETS[name](path)
+
+
+@pytest.mark.parametrize("name", SETS)
+@FUZZ
+@given(data=st.data())
+def test_changed_bytes_of_a_set_raise_nothing_but_read_errors(name, data, tmp_path):
+    path = tmp_path / name
+    path.write_bytes(changed(DATA / "isxd" / name, data))
+    check_only_read_errors(path, SETS[name])
