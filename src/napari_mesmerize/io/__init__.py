@@ -3,13 +3,16 @@
 from napari_mesmerize.io.common import ReadWarning, RecordingInfo
 from napari_mesmerize.io.readers import READERS, SUFFIXES, Reader
 from napari_mesmerize.io.reading import list_recordings, read_recording
+from napari_mesmerize.io.writing import WRITERS, write_recording
 
 __all__ = [
     "READERS",
     "SUFFIXES",
+    "WRITERS",
     "ReadWarning",
     "Reader",
     "RecordingInfo",
     "list_recordings",
     "read_recording",
+    "write_recording",
 ]

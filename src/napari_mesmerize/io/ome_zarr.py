@@ -116,19 +116,35 @@ def _ome(path: Path, name: str, group: zarr.Group, axes: str | None) -> list[Ite
         for i, label in enumerate(labels)
         if isinstance(label, Mapping)
     )
+    own = attributes.get("recording")
+    own = dict(own) if isinstance(own, Mapping) else {}
+    said = own.get("meta")
+    meta = {"ome_zarr": json.loads(json.dumps(image, default=str))}
+    meta |= {"earlier_steps": own["history"]} if own.get("history") else {}
     return array_items(
         array,
         name=" ".join(part for part in (_stem(path), name) if part),
         axes=letters,
         selection=name or "image-0",
         opener=partial(_open, path, f"{name}/{full['path']}".strip("/")),
-        meta={"ome_zarr": json.loads(json.dumps(image, default=str))},
+        times=partial(_times, path, f"{name}/time_s".strip("/"), array.shape[0]),
+        meta=meta | (dict(said) if isinstance(said, Mapping) else {}),
         channels=names,
         frame_rate=positive(rate),
         pixel_size_um=(y, x) if y and x else None,
         z_step_um=z if "Z" in letters else None,
-        origin=str(image["name"]) if image.get("name") else None,
+        date=iso_date(own.get("date")),
+        origin=str(own["origin"]) if own.get("origin") else None,
     )
+
+
+def _times(path: Path, name: str, n_frames: int) -> NDArray[np.float64] | None:
+    """Return the time stamps that lie beside the frames, if they do."""
+    root = zarr.open(str(path), mode="r")
+    array = root.get(name) if isinstance(root, zarr.Group) else None
+    if not isinstance(array, zarr.Array) or array.shape != (n_frames,):
+        return None
+    return np.asarray(array[:], np.float64)
 
 
 def _scales(
