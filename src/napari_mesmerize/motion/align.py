@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_mesmerize.motion.canvas import CanvasSums, canvas_shape, sum_shifted
+from napari_mesmerize.motion.canvas import CanvasSums, sum_shifted
 from napari_mesmerize.motion.coarse import (
     CoarseTemplate,
     coarse_shifts,
@@ -86,13 +86,15 @@ def start_displacements(
 
 
 def subset_displacements(
-    subset: Subset, coarse: CoarseTemplate
+    subset: Subset, coarse: CoarseTemplate, *, centre: bool = True
 ) -> tuple[Float, NDArray[np.bool_]]:
-    """Coarsely align the subset; its median displacement is made zero."""
+    """Coarsely align the subset; with ``centre`` the median displacement is 0."""
     parts = subset.map(lambda _, binned, __: start_displacements(binned, coarse))
     found = np.concatenate([part[0] for part in parts])
     at_edge = np.concatenate([part[1] for part in parts])
-    return found - np.median(found, axis=0), at_edge
+    if centre:
+        found = found - np.median(found, axis=0)
+    return found, at_edge
 
 
 def rigid_sums(subset: Subset, displacements: Float) -> CanvasSums:
@@ -116,23 +118,29 @@ def rigid_template(subset: Subset, displacements: Float, guide: Guide) -> Templa
 def finish_template(
     image: Image, weights: Image, subset: Subset, guide: Guide
 ) -> Template:
-    """Return a template with the caller's image and region put in."""
+    """Return a template that is compared within the caller's region."""
     settings = subset.settings
-    if guide.template is not None:
-        image, known = given_image(guide.template, settings)
-        weights = weights * known
-    return make_template(image, guide.weighted(weights, settings), settings)
+    weights = guide.weighted(weights, settings)
+    return make_template(
+        image, weights, settings, partial=guide.region is not None
+    )
 
 
-def given_image(template: Image, settings: Settings) -> tuple[Image, Image]:
-    """Return a raw image's local contrast on the canvas, and where it is known."""
-    gain = estimate_gain(template[None], settings.filter_sigma)
-    if gain is None:
-        return (np.zeros(canvas_shape(template.shape, settings.pads), np.float32),) * 2
-    contrast, _ = local_contrast(template[None], settings.filter_sigma, gain)
+def _given_template(subset: Subset, guide: Guide) -> Template:
+    """Return the caller's image as a template; all its pixels weigh the same."""
+    assert guide.template is not None  # noqa: S101
+    settings = subset.settings
+    gain = estimate_gain(guide.template[None], settings.filter_sigma) or subset.gain
+    contrast, _ = local_contrast(guide.template[None], settings.filter_sigma, gain)
+    variances = subset.map(lambda frames, _, __: float(frames.var()))
     extra = [(pad, pad) for pad in settings.pads]
-    known = np.pad(np.ones(template.shape, np.float32), extra)
-    return np.pad(contrast[0], extra), known
+    known = np.pad(np.ones(contrast[0].shape, np.float32), extra)
+    weights = known / np.float32(np.mean(variances))
+    image = np.pad(contrast[0], extra)
+    weights = guide.weighted(weights, settings)
+    return make_template(
+        image, weights, settings, partial=guide.region is not None
+    )
 
 
 def align_subset(subset: Subset, guide: Guide) -> tuple[Subset, Float, Template]:
@@ -148,54 +156,61 @@ def align_subset(subset: Subset, guide: Guide) -> tuple[Subset, Float, Template]
         At these displacements.
     """
     if guide.template is None:
-        coarse = coarse_of(_middle_mean(subset), subset.settings, guide)
+        displacements, at_edge = _start(subset, guide)
     else:
-        coarse = coarse_of(_given_binned(subset, guide), subset.settings, guide)
-    displacements, at_edge = subset_displacements(subset, coarse)
-    if guide.template is None:
-        image, _ = mean_and_weights(rigid_sums(subset, displacements), subset.settings)
-        inside = tuple(
-            slice(pad, pad + size)
-            for pad, size in zip(
-                subset.settings.pads, subset.settings.frame_shape, strict=True
-            )
-        )
-        coarse = coarse_of(bin_canvas(image[inside]), subset.settings, guide)
-        displacements, at_edge = subset_displacements(subset, coarse)
+        displacements, at_edge = _start_at_given(subset, guide)
     wider = subset.settings.wider()
     if subset.settings.grow and too_small(at_edge) and wider is not None:
         return align_subset(replace(subset, settings=wider), guide)
     return (subset, *_refine(subset, displacements, guide))
 
 
+def _start(subset: Subset, guide: Guide) -> tuple[Float, NDArray[np.bool_]]:
+    """Coarsely align the subset to some frames amid it, then to its mean."""
+    coarse = coarse_of(_middle_mean(subset), subset.settings, guide)
+    displacements, _ = subset_displacements(subset, coarse)
+    image, _ = mean_and_weights(rigid_sums(subset, displacements), subset.settings)
+    inside = tuple(
+        slice(pad, pad + size)
+        for pad, size in zip(
+            subset.settings.pads, subset.settings.frame_shape, strict=True
+        )
+    )
+    coarse = coarse_of(bin_canvas(image[inside]), subset.settings, guide)
+    return subset_displacements(subset, coarse)
+
+
+def _start_at_given(subset: Subset, guide: Guide) -> tuple[Float, NDArray[np.bool_]]:
+    """Align the subset to the caller's image, which fixes where zero is."""
+    template = _given_template(subset, guide)
+    coarse = coarse_of(template.binned, subset.settings, guide)
+    displacements, at_edge = subset_displacements(subset, coarse, centre=False)
+    fitted = subset.map(
+        lambda frames, _, place: fit_rigid(
+            template, frames, displacements[place], 2 * _STEPS_A_ROUND
+        )
+    )
+    return np.concatenate(fitted), at_edge
+
+
 def _refine(
     subset: Subset, displacements: Float, guide: Guide
 ) -> tuple[Float, Template]:
+    """Rounds of template and rigid fit; returns the last of both."""
+    template = rigid_template(subset, displacements, guide)
     for _ in range(subset.settings.rounds):
-        template = rigid_template(subset, displacements, guide)
+        start, current = displacements, template
         displacements = np.concatenate(
             subset.map(
-                lambda frames, _, place: fit_rigid(
-                    template,  # noqa: B023
-                    frames,
-                    displacements[place],  # noqa: B023
-                    _STEPS_A_ROUND,
+                lambda frames, _, place, start=start, current=current: fit_rigid(
+                    current, frames, start[place], _STEPS_A_ROUND
                 )
             )
         )
         if guide.template is None:
             displacements = displacements - np.median(displacements, axis=0)
-    return displacements, rigid_template(subset, displacements, guide)
-
-
-def _given_binned(subset: Subset, guide: Guide) -> Image:
-    assert guide.template is not None
-    gain = estimate_gain(guide.template[None], subset.settings.filter_sigma)
-    if gain is None:
-        return bin_canvas(np.zeros_like(guide.template))
-    _, binned = local_contrast(guide.template[None], subset.settings.filter_sigma, gain)
-    first: Image = binned[0]
-    return first
+        template = rigid_template(subset, displacements, guide)
+    return displacements, template
 
 
 def _middle_mean(subset: Subset) -> Image:

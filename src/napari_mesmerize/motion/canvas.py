@@ -62,7 +62,7 @@ class CanvasSums:
 def _blend_planes(volume, z, taps, out):  # type: ignore[no-untyped-def]  # pragma: no cover
     """The plane at height z of a volume (z, y, x), four planes weighed."""
     depth, height, width = volume.shape
-    whole = int(math.floor(z))
+    whole = math.floor(z)
     phase = int((z - whole) * 64 + 0.5)
     out[:] = 0
     for k in range(4):
@@ -84,8 +84,8 @@ def _add_shifted(frames, moves, pads, border, taps, total, squares, corners):  #
     row = np.empty(width, np.float32)
     plane = np.empty((height, width), np.float32)
     for t in range(n_frames):
-        whole_y = int(math.floor(moves[t, 1]))
-        whole_x = int(math.floor(moves[t, 2]))
+        whole_y = math.floor(moves[t, 1])
+        whole_x = math.floor(moves[t, 2])
         phase_y = int((moves[t, 1] - whole_y) * 64 + 0.5)
         phase_x = int((moves[t, 2] - whole_x) * 64 + 0.5)
         a = taps[phase_x, 0]

@@ -213,6 +213,11 @@ def _guide(
             )
         volume = given.astype(np.float32).reshape(1, *source.volume_shape)
         image = source.fill(volume.copy())[0][0]
+        if image.max() == image.min():
+            raise ParameterError(
+                "The template has no structure: all its pixels have the same value. "
+                "Give an image of the tissue, such as the mean of aligned frames."
+            )
     if region is not None:
         chosen = np.asarray(region).astype(bool)
         if chosen.shape == shape[1:]:

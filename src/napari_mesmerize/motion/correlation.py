@@ -28,11 +28,11 @@ def _correlate(binned, tables, known, pads, moves, block, out):  # type: ignore[
             for top in range(0, height, block):
                 for left in range(0, width, block):
                     move = moves[t, z, top // block, left // block]
-                    plane = z + pads[0] - int(math.floor(move[0] + 0.5))
+                    plane = z + pads[0] - math.floor(move[0] + 0.5)
                     if plane < 0 or plane >= n_z:
                         continue
-                    step_y = int(math.floor(2 * move[1] + 0.5))
-                    step_x = int(math.floor(2 * move[2] + 0.5))
+                    step_y = math.floor(2 * move[1] + 0.5)
+                    step_x = math.floor(2 * move[2] + 0.5)
                     p = step_y % 2
                     q = step_x % 2
                     to_y = pads[1] - step_y // 2

@@ -31,7 +31,7 @@ from napari_mesmerize.motion.subset import Subset, make_subset
 from napari_mesmerize.motion.template import Template, make_template
 from napari_mesmerize.motion.temporal import Modes, filter_in_time, learn_prior
 
-_DIM = 0.1  # px: expected error of a shift above which a recording counts as dim
+_DIM = 0.06  # px: expected error of a shift above which a recording counts as dim
 _DIM_FRAMES = 2  # times as many frames make the template
 _DIM_SIGMA = 1.3  # times as wide a filter
 
@@ -90,6 +90,7 @@ class Basis:
             "max_shift": np.array(self.subset.settings.max_shift),
             "filter_sigma": np.array(self.subset.settings.filter_sigma),
             "dim": np.array(self.dim),
+            "partial": np.array(self.template.partial),
         }
 
 
@@ -105,7 +106,12 @@ def restore_basis(
     subset = Subset(
         passes.source, arrays["chosen"], Gain(black, least), settings, passes.schedule
     )
-    template = make_template(arrays["image"], arrays["weights"], settings)
+    template = make_template(
+        arrays["image"],
+        arrays["weights"],
+        settings,
+        partial=bool(arrays["partial"]),
+    )
     return Basis(subset, template, bool(arrays["dim"]))
 
 

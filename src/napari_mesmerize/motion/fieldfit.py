@@ -60,10 +60,31 @@ class FieldFit:
         return self.grid.bases(centres)
 
     @cached_property
+    def used(self) -> NDArray[np.bool_]:
+        """Blocks that are compared, (bz, by, bx): at least half inside of a region."""
+        template = self.template
+        if not template.partial:
+            return np.ones(template.information.shape[1:4], bool)
+        known = template.weights[template.inside] > 0
+        height, width = template.settings.block_size
+        rows, columns = (
+            np.arange(n) * size
+            for n, size in zip(
+                template.information.shape[2:4], (height, width), strict=True
+            )
+        )
+        count = np.add.reduceat(known.astype(int), rows, axis=1)
+        used: NDArray[np.bool_] = (
+            2 * np.add.reduceat(count, columns, axis=2) >= height * width
+        )
+        return used
+
+    @cached_property
     def information(self) -> Float:
         """Information of a frame about its coefficients, (M, M)."""
         still = self.template.information[self.template.settings.pads[0]]
-        return project_information(still, self.grid, self.bases)
+        used = self.used[..., None, None]
+        return project_information(used * still, self.grid, self.bases)
 
     @cached_property
     def modes(self) -> Modes:
@@ -83,6 +104,7 @@ class FieldFit:
         """
         moves = evaluate(coefficients, self.grid, self.bases)
         gradients = block_gradients(self.template, frames, moves, mute_blocks=mute)
+        gradients *= self.used[..., None]
         projected = project_gradients(gradients, self.grid, self.bases)
         return coefficients @ self.information + projected
 
@@ -128,14 +150,11 @@ def align_subset_fields(
     """Rounds of fields and template on the subset; returns the template."""
     coefficients = grid.constant(displacements)
     for _ in range(max(1, subset.settings.rounds - 1)):
-        fit = FieldFit(template, grid, prior)
-        _ = fit.posterior  # before threads share it
+        fit, start = FieldFit(template, grid, prior), coefficients
+        _ = fit.posterior, fit.bases  # before threads share it
         parts = subset.map(
-            lambda frames, _, place: fit.fit(  # noqa: B023
-                frames,
-                coefficients[place],  # noqa: B023
-                _STEPS_A_ROUND,
-                mute=False,
+            lambda frames, _, place, fit=fit, start=start: fit.fit(
+                frames, start[place], _STEPS_A_ROUND, mute=False
             )
         )
         coefficients = np.concatenate(parts)

@@ -42,8 +42,8 @@ def _block_gradients(  # type: ignore[no-untyped-def]  # pragma: no cover
                     # nearest table entry, whole-pixel offset, remainder (linear)
                     dy = moves[t, z, bi, bj, 1]
                     dx = moves[t, z, bi, bj, 2]
-                    step_y = int(math.floor(dy * phases + 0.5))
-                    step_x = int(math.floor(dx * phases + 0.5))
+                    step_y = math.floor(dy * phases + 0.5)
+                    step_x = math.floor(dx * phases + 0.5)
                     rest_y = np.float32(dy - step_y / phases)
                     rest_x = np.float32(dx - step_x / phases)
                     p = step_y % phases
@@ -53,7 +53,7 @@ def _block_gradients(  # type: ignore[no-untyped-def]  # pragma: no cover
                     plane = z + pads[0]
                     if volumetric:
                         dz = moves[t, z, bi, bj, 0]
-                        step_z = int(math.floor(dz * phases_z + 0.5))
+                        step_z = math.floor(dz * phases_z + 0.5)
                         rest_z = np.float32(dz - step_z / phases_z)
                         pz = step_z % phases_z
                         plane = z + pads[0] - step_z // phases_z

@@ -85,7 +85,7 @@ class RigidParams(BaseModel, frozen=True, extra="forbid"):
         Field(
             ge=0,
             description="Width of the low-pass that is removed before registration (not "
-            "from the output); 0: 0.4 cell diameters",
+            "from the output); 0: 0.4 cell diameters, 0.32 for fields",
             json_schema_extra={"unit": "px", "also": "gSig_filt"},
         ),
     ] = 0.0
@@ -134,7 +134,7 @@ class PiecewiseParams(RigidParams, frozen=True, extra="forbid"):
             description="Largest difference of a patch's shift from the frame's",
             json_schema_extra={"unit": "px", "also": "max_deviation_rigid"},
         ),
-    ] = 4.0
+    ] = 6.0
     strides: Annotated[
         int,
         Field(
@@ -263,7 +263,7 @@ def resolve(params: RigidParams, image_shape: tuple[int, ...]) -> Settings:
         if params.max_shift_z:
             shift_z = _limit("max_shift_z", params.max_shift_z, depth, "planes")
     piecewise = isinstance(params, PiecewiseParams)
-    sigma = params.filter_sigma or params.cell_diameter * (0.35 if piecewise else 0.4)
+    sigma = params.filter_sigma or params.cell_diameter * (0.32 if piecewise else 0.4)
     settings = Settings(
         frame_shape=(depth, padded[0], padded[1]),
         max_shift=(shift_z, lateral[0], lateral[1]),

@@ -17,13 +17,13 @@ def sample_line(plane, y, x, slope_y, slope_x, n, out):  # type: ignore[no-untyp
     """
     height, width = plane.shape
     last = n - 1
-    whole_y = int(math.floor(y))
-    whole_x = int(math.floor(x))
+    whole_y = math.floor(y)
+    whole_x = math.floor(x)
     part_y = np.float32(y - whole_y)
     part_x = np.float32(x - whole_x)
     if (
-        whole_y == int(math.floor(y + last * slope_y))
-        and whole_x == int(math.floor(x + last * slope_x))
+        whole_y == math.floor(y + last * slope_y)
+        and whole_x == math.floor(x + last * slope_x)
         and whole_y >= 1
         and whole_y + 2 < height
         and whole_x >= 1

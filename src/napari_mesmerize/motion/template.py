@@ -35,6 +35,8 @@ class Template:
         along z, the sum over a block of weight times slope times slope.
     settings : Settings
         Settings it was made with.
+    partial : bool
+        Only a region of it is compared.
     """
 
     image: Image
@@ -42,6 +44,7 @@ class Template:
     tables: Image
     information: NDArray[np.float64]
     settings: Settings
+    partial: bool = False
 
     @cached_property
     def root_weights(self) -> Image:
@@ -109,7 +112,9 @@ def mean_and_weights(sums: CanvasSums, settings: Settings) -> tuple[Image, Image
     return image, weights.astype(np.float32)
 
 
-def make_template(image: Image, weights: Image, settings: Settings) -> Template:
+def make_template(
+    image: Image, weights: Image, settings: Settings, *, partial: bool = False
+) -> Template:
     """Prepare an image and its weights on the canvas (z, y, x) for fitting."""
     tables = phase_tables(image, settings)
     return Template(
@@ -118,6 +123,7 @@ def make_template(image: Image, weights: Image, settings: Settings) -> Template:
         tables=tables,
         information=block_information(tables, weights, settings),
         settings=settings,
+        partial=partial,
     )
 
 
