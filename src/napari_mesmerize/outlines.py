@@ -40,9 +40,10 @@ def check_outline(outline: ArrayLike, ndim: int) -> NDArray[np.float64]:
         raise ParameterError("The outline has vertices that are not finite.")
     planes = np.rint(vertices[:, 0]) if ndim == 3 else np.zeros(len(vertices))
     counts = np.unique(planes, return_counts=True)[1]
-    if counts.min(initial=len(vertices)) < 3:
+    fewest = int(counts.min()) if counts.size else 0
+    if fewest < 3:
         raise ParameterError(
-            f"The outline has {counts.min(initial=0)} vertices"
+            f"The outline has {fewest} vertices"
             f"{' in a plane' if ndim == 3 else ''}; a polygon needs at least 3."
         )
     return vertices
