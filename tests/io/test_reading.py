@@ -7,14 +7,17 @@ import tifffile
 
 from napari_mesmerize.errors import ParameterError, ReadError
 from napari_mesmerize.io import (
+    METADATA_FORMATS,
     READERS,
     SUFFIXES,
     ReadWarning,
     list_recordings,
     read_recording,
+    write_recording,
 )
 from napari_mesmerize.io.common import iso_date, rate_of_times, rate_spread
 from napari_mesmerize.io.files import JoinedFrames, natural_key
+from napari_mesmerize.recording import as_recording
 
 PLAIN = {"photometric": "minisblack", "metadata": None}
 
@@ -106,6 +109,33 @@ def test_other_metadata_dialects(path):
     beside.write_text('{"Exposure Time (ms)": 50, "Microscope Type": "NVista3"}')
     attrs = read_recording(path).attrs
     assert (attrs["frame_rate"], attrs["origin"]) == (20, "NVista3")
+
+
+def test_metadata_formats_by_name_and_ones_own(path, tmp_path, movie):
+    other = tmp_path / "notes.txt"
+    other.write_text("rate 31")
+
+    def notes(file):
+        rate = float(file.read_text().split()[1])
+        return {"fps": rate, "origin": "lab", "date": "20200102_030405", "extra": 1}
+
+    attrs = read_recording(path, metadata=other, metadata_format=notes).attrs
+    assert (attrs["frame_rate"], attrs["origin"]) == (31, "lab")
+    assert attrs["meta"]["orig_meta"]["extra"] == 1
+    METADATA_FORMATS["notes"] = notes
+    try:
+        attrs = read_recording(path, metadata=other, metadata_format="notes").attrs
+    finally:
+        del METADATA_FORMATS["notes"]
+    assert attrs["date"] == "2020-01-02T03:04:05"
+    vendor = tmp_path / "vendor.ome.tif"
+    write_recording(as_recording(movie(), frame_rate=6, origin="scope"), vendor)
+    attrs = read_recording(path, metadata=vendor, metadata_format="ome").attrs
+    assert (attrs["frame_rate"], attrs["origin"]) == (pytest.approx(6), "scope")
+    with pytest.raises(ParameterError, match="known are json_minimal"):
+        read_recording(path, metadata=other, metadata_format="nothing")
+    with pytest.raises(ReadError, match="came as NoneType"):
+        read_recording(path, metadata=other, metadata_format=lambda file: None)
 
 
 def test_conflicting_rates_warn(tmp_path, movie):

@@ -5,10 +5,12 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from napari_mesmerize.errors import ReadError
+from napari_mesmerize.errors import ParameterError, ReadError
+from napari_mesmerize.io import miniscope
 from napari_mesmerize.io.common import iso_date, positive, warn
 
 Facts = dict[str, Any]
+MetadataFormat = str | Callable[[Path], Mapping[str, Any]]
 
 
 def json_minimal(content: Mapping[str, Any]) -> Facts | None:
@@ -23,7 +25,7 @@ def json_minimal(content: Mapping[str, Any]) -> Facts | None:
     size = content.get("pixel_size_um")
     if isinstance(size, int | float):
         size = [size, size]
-    sizes = [positive(s) for s in size] if isinstance(size, list) else []
+    sizes = [positive(s) for s in size] if isinstance(size, list | tuple) else []
     return {
         "frame_rate": positive(rate),
         "date": iso_date(content.get("date")),
@@ -56,15 +58,90 @@ def inscopix_export(content: Mapping[str, Any]) -> Facts | None:
     }
 
 
-METADATA_FORMATS: dict[str, Callable[[Mapping[str, Any]], Facts | None]] = {
+def load_json(path: Path) -> dict[str, Any]:
+    """Return the content of a JSON file.
+
+    Raises
+    ------
+    ReadError
+        If it is none, or holds something else than keys and values.
+    """
+    try:
+        content = json.loads(path.read_text("utf-8-sig"))
+    except (OSError, ValueError, RecursionError) as error:
+        raise ReadError(
+            f"{path.name} can not be read as JSON: {error}. Correct it, for instance "
+            '{"origin": "my microscope", "fps": 10.0, "date": "20201123_172345"}.'
+        ) from error
+    if not isinstance(content, dict):
+        raise ReadError(
+            f"{path.name} says nothing known about a recording; expected the keys "
+            "'origin', 'fps' and 'date'."
+        )
+    return content
+
+
+_JSON_DIALECTS: dict[str, Callable[[Mapping[str, Any]], Facts | None]] = {
     "AwesomeImager": awesome_imager,
     "inscopix_export": inscopix_export,
     "json_minimal": json_minimal,
 }
 
 
-def read_facts(path: Path) -> tuple[Facts, dict[str, Any]]:
-    """Read a metadata JSON file.
+def of_recording(path: Path) -> Facts:
+    """Return what the recording's own file says (its first recording).
+
+    This is what OME-TIFF, ScanImage, Femtonics and Inscopix files hold; a TIFF can so
+    take the facts of the vendor's file that it was exported from.
+    """
+    from napari_mesmerize.io.readers import scan_file
+
+    items = [item for item in scan_file(path, {}) if not item.info.problem]
+    if not items:
+        raise ReadError(f"{path.name} holds no recording that opens.")
+    info = items[0].info
+    return {
+        "fps": info.frame_rate,
+        "date": info.date,
+        "origin": info.origin,
+        "pixel_size_um": info.pixel_size_um,
+        "z_step_um": info.z_step_um,
+        **items[0].meta,
+    }
+
+
+def of_miniscope(path: Path) -> Facts:
+    """Return what a Miniscope's ``metaData.json`` says."""
+    facts, content = miniscope.read_facts(path.parent)
+    return {"fps": facts.pop("frame_rate", None)} | facts | content
+
+
+METADATA_FORMATS: dict[str, Callable[[Path], Mapping[str, Any]]] = {
+    "json_minimal": load_json,
+    "AwesomeImager": load_json,
+    "inscopix_export": load_json,
+    "ome": of_recording,
+    "scanimage": of_recording,
+    "femtonics": of_recording,
+    "inscopix": of_recording,
+    "miniscope": of_miniscope,
+}
+"""Functions ``(path) -> dict`` by name; add your own, which returns at least the keys
+``origin``, ``fps`` and ``date``: ``METADATA_FORMATS["mine"] = my_function``."""
+
+
+def read_facts(
+    path: Path, metadata_format: MetadataFormat = ""
+) -> tuple[Facts, dict[str, Any]]:
+    """Read a metadata file.
+
+    Parameters
+    ----------
+    path : pathlib.Path
+        The file.
+    metadata_format : str or callable, optional
+        A name in ``METADATA_FORMATS``, or a function ``(path) -> dict``. Default: a
+        JSON file whose keys tell its dialect.
 
     Returns
     -------
@@ -75,22 +152,30 @@ def read_facts(path: Path) -> tuple[Facts, dict[str, Any]]:
 
     Raises
     ------
+    ParameterError
+        If there is no such format.
     ReadError
-        If it is no JSON, or of no dialect in ``METADATA_FORMATS``.
+        If the file can not be read, or says nothing known.
     """
-    try:
-        content = json.loads(path.read_text("utf-8-sig"))
-    except (OSError, ValueError, RecursionError) as error:
+    read = metadata_format or load_json
+    if isinstance(read, str):
+        if read not in METADATA_FORMATS:
+            raise ParameterError(
+                f"metadata_format='{read}' is unknown; known are "
+                f"{', '.join(METADATA_FORMATS)}."
+            )
+        read = METADATA_FORMATS[read]
+    content = read(path)
+    if not isinstance(content, Mapping):
         raise ReadError(
-            f"{path.name} can not be read as JSON: {error}. Correct it, for instance "
-            '{"origin": "my microscope", "fps": 10.0, "date": "20201123_172345"}.'
-        ) from error
-    if isinstance(content, dict):
-        for parse in METADATA_FORMATS.values():
-            facts = parse(content)
-            if facts is not None:
-                _check(path, content, facts)
-                return {k: v for k, v in facts.items() if v is not None}, content
+            f"The metadata of {path.name} came as {type(content).__name__}; expected a "
+            "dict with the keys 'origin', 'fps' and 'date'."
+        )
+    for parse in _JSON_DIALECTS.values():
+        facts = parse(content)
+        if facts is not None:
+            _check(path, content, facts)
+            return {k: v for k, v in facts.items() if v is not None}, dict(content)
     raise ReadError(
         f"{path.name} says nothing known about a recording; expected the keys "
         "'origin', 'fps' and 'date'."

@@ -10,9 +10,7 @@ from numpy.typing import NDArray
 
 from napari_mesmerize.errors import MesmerizeError, ReadError
 from napari_mesmerize.history import StepTimer
-from napari_mesmerize.io import miniscope
 from napari_mesmerize.io.common import (
-    Item,
     RecordingInfo,
     choose,
     rate_of_times,
@@ -20,8 +18,9 @@ from napari_mesmerize.io.common import (
     source_of,
     warn,
 )
+from napari_mesmerize.io.facts import known_facts, place_of, real_times
 from napari_mesmerize.io.files import JoinedFrames, PathLike, expand
-from napari_mesmerize.io.metadata import find_metadata, read_facts
+from napari_mesmerize.io.metadata import MetadataFormat
 from napari_mesmerize.io.readers import DAMAGE, READERS, scan_file
 from napari_mesmerize.recording import Frames, lazy_recording
 
@@ -52,7 +51,7 @@ def list_recordings(
     files = expand(path, READERS)
     infos = []
     for item in scan_file(files[0], options):
-        known, _ = _known_facts(item, files, _where(path, files), True)
+        known, _ = known_facts(item, files, place_of(path, files), True)
         info = _replaced(item.info, **known)
         parts = [choose(scan_file(f, options), info.selection, f) for f in files[1:]]
         if parts:
@@ -76,6 +75,7 @@ def read_recording(
     origin: str | None = None,
     name: str | None = None,
     metadata: PathLike | bool = True,
+    metadata_format: MetadataFormat = "",
     **options: Any,
 ) -> xr.DataArray:
     """Open a recording; its frames are read when they are needed.
@@ -101,6 +101,9 @@ def read_recording(
     metadata : path or bool, optional
         A JSON file with ``origin``, ``fps``, ``date``. By default the file of the same
         name that lies beside the recording; ``False`` ignores it.
+    metadata_format : str or callable, optional
+        A name in :data:`~napari_mesmerize.io.METADATA_FORMATS`, or a function
+        ``(path) -> dict`` that returns at least ``origin``, ``fps`` and ``date``.
     **options
         Options of the format.
 
@@ -136,11 +139,13 @@ def read_recording(
     )
     items = [choose(scan_file(file, options), selection, file) for file in files]
     first = items[0]
-    known, meta = _known_facts(first, files, _where(path, files), metadata)
+    known, meta = known_facts(
+        first, files, place_of(path, files), metadata, metadata_format
+    )
     frames = _Guarded(
         [item.frames() for item in items], files, selection, dict(options)
     )
-    times = _times(items, frames, files)
+    times = real_times(items, frames, files)
     if known["frame_rate"] is None:
         known["frame_rate"] = rate_of_times(times)
     facts = known | given
@@ -165,84 +170,6 @@ def read_recording(
     )
     recording.attrs["history"] = timer.extend([])
     return recording
-
-
-def _where(path: PathLike | Sequence[PathLike], files: list[Path]) -> PathLike:
-    """Return the place whose metadata file counts: the folder given, or the file."""
-    return path if isinstance(path, str) and len(files) > 1 else files[0]
-
-
-def _known_facts(
-    item: Item, files: list[Path], where: PathLike, metadata: PathLike | bool
-) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Return (facts, raw metadata) of the file and of the metadata file beside it."""
-    info = item.info
-    facts: dict[str, Any] = {
-        "frame_rate": info.frame_rate,
-        "pixel_size_um": info.pixel_size_um,
-        "z_step_um": info.z_step_um,
-        "date": info.date,
-        "origin": info.origin,
-    }
-    meta = dict(item.meta)
-    if info.channel is not None:
-        meta["channel"] = info.channel
-    beside: Path | None = None
-    if metadata is not False:
-        said, raw = miniscope.read_facts(files[0].parent)
-        if raw and files[0].suffix.lower() in (".avi", ".mkv", ".mp4"):
-            facts |= said
-            meta["miniscope"] = raw
-    if metadata is True:
-        beside = find_metadata(Path(where)) if Path(where).is_dir() else None
-        beside = beside or find_metadata(files[0])
-        beside = beside or (find_metadata(files[0].parent) if files[1:] else None)
-    elif metadata is not False:
-        beside = Path(metadata)
-    if beside is None:
-        return facts, meta
-    try:
-        said, content = read_facts(beside)
-    except ReadError as error:
-        if metadata is not True:
-            raise
-        warn(f"Nothing was taken from the metadata file beside the recording: {error}")
-        return facts, meta
-    stored, rate = facts["frame_rate"], said.get("frame_rate")
-    if stored and rate and abs(stored - rate) > 0.01 * stored:
-        warn(
-            f"{files[0].name} says {stored:.6g} Hz, {beside.name} says {rate:.6g} Hz; "
-            "took the latter. metadata=False takes the file's own."
-        )
-    return facts | said, meta | {"orig_meta": content, "metadata_file": beside.name}
-
-
-def _times(
-    items: list[Item], frames: Frames, files: list[Path]
-) -> NDArray[np.float64] | None:
-    """Return the time stamps of all files, if they have them and they go on."""
-    parts = [item.times() for item in items]
-    stamps = miniscope.find_times(files[0].parent)
-    if stamps is not None and files[0].suffix.lower() in (".avi", ".mkv", ".mp4"):
-        measured = miniscope.read_times(stamps)
-        if len(measured) == frames.shape[0]:
-            return measured
-        warn(
-            f"{stamps.name} has {len(measured)} time stamps, but {frames.shape[0]} "
-            "frames were opened; it is left out. Open all files of the folder together."
-        )
-    if any(part is None for part in parts):
-        return None
-    times = np.concatenate([np.asarray(part, np.float64) for part in parts])
-    if len(times) != frames.shape[0]:
-        return None
-    if len(parts) > 1 and not (np.diff(times) > 0).all():
-        warn(
-            f"The time stamps of {files[1].name} do not go on from those of "
-            f"{files[0].name}; none are kept. Give frame_rate=... instead."
-        )
-        return None
-    return times
 
 
 def _pair(size: tuple[float, float] | float | None) -> tuple[float, float] | None:

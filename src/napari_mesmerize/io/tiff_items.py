@@ -68,7 +68,9 @@ class Itemizer:
             plane = plane_of(shape, sample, transpose)
             info = RecordingInfo(
                 selection="/".join(parts) or "series-0",
-                name=_name(self.path, layout, label if n_channels > 1 else None),
+                name=_name(
+                    self.path, layout, label if n_channels > 1 else None, prefix
+                ),
                 shape=(*mine.shape, *plane),
                 dtype=str(dtype.newbyteorder("=")),
                 kind=kind_of((*mine.shape, *plane)),
@@ -139,7 +141,7 @@ class Itemizer:
     ) -> Item:
         info = RecordingInfo(
             selection=prefix or "series-0",
-            name=_name(self.path, layout, None),
+            name=_name(self.path, layout, None, prefix),
             shape=(layout.n_pages, *shape[:2]),
             dtype="uint8",
             kind="other",
@@ -274,11 +276,11 @@ def _problem(page: tifffile.TiffPage) -> str:
     return ""
 
 
-def _name(path: Path, layout: Layout, label: str | None) -> str:
+def _name(path: Path, layout: Layout, label: str | None, prefix: str) -> str:
     stem = path.name
     for suffix in (".tif", ".tiff", ".ome", ".btf", ".tf8", ".tf2"):
         if stem.lower().endswith(suffix):
             stem = stem[: -len(suffix)] or stem
     stem = stem.removesuffix(".ome")
-    parts = [stem, layout.name, label]
+    parts = [stem, (layout.name or prefix) if prefix else "", label]
     return " ".join(part for part in parts if part)

@@ -1,0 +1,99 @@
+"""What is known of a recording: its file's facts, and those of the files beside it."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_mesmerize.errors import ReadError
+from napari_mesmerize.io import miniscope
+from napari_mesmerize.io.common import Item, warn
+from napari_mesmerize.io.files import PathLike
+from napari_mesmerize.io.metadata import MetadataFormat, find_metadata, read_facts
+from napari_mesmerize.recording import Frames
+
+_VIDEOS = (".avi", ".mkv", ".mp4", ".mov")
+
+
+def place_of(path: PathLike | Sequence[PathLike], files: list[Path]) -> PathLike:
+    """Return the place whose metadata file counts: the folder given, or the file."""
+    return path if isinstance(path, str) and len(files) > 1 else files[0]
+
+
+def known_facts(
+    item: Item,
+    files: list[Path],
+    where: PathLike,
+    metadata: PathLike | bool,
+    metadata_format: MetadataFormat = "",
+) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Return (facts, raw metadata) of the file and of the metadata file beside it."""
+    info = item.info
+    facts: dict[str, Any] = {
+        "frame_rate": info.frame_rate,
+        "pixel_size_um": info.pixel_size_um,
+        "z_step_um": info.z_step_um,
+        "date": info.date,
+        "origin": info.origin,
+    }
+    meta = dict(item.meta)
+    if info.channel is not None:
+        meta["channel"] = info.channel
+    beside: Path | None = None
+    if metadata is not False:
+        said, raw = miniscope.read_facts(files[0].parent)
+        if raw and files[0].suffix.lower() in _VIDEOS:
+            facts |= said
+            meta["miniscope"] = raw
+    if metadata is True:
+        beside = find_metadata(Path(where)) if Path(where).is_dir() else None
+        beside = beside or find_metadata(files[0])
+        beside = beside or (find_metadata(files[0].parent) if files[1:] else None)
+    elif metadata is not False:
+        beside = Path(metadata)
+    if beside is None:
+        return facts, meta
+    try:
+        said, content = read_facts(beside, metadata_format)
+    except ReadError as error:
+        if metadata is not True:
+            raise
+        warn(f"Nothing was taken from the metadata file beside the recording: {error}")
+        return facts, meta
+    stored, rate = facts["frame_rate"], said.get("frame_rate")
+    if stored and rate and abs(stored - rate) > 0.01 * stored:
+        warn(
+            f"{files[0].name} says {stored:.6g} Hz, {beside.name} says {rate:.6g} Hz; "
+            "took the latter. metadata=False takes the file's own."
+        )
+    return facts | said, meta | {"orig_meta": content, "metadata_file": beside.name}
+
+
+def real_times(
+    items: list[Item], frames: Frames, files: list[Path]
+) -> NDArray[np.float64] | None:
+    """Return the time stamps of all files, if they have them and they go on."""
+    parts = [item.times() for item in items]
+    stamps = miniscope.find_times(files[0].parent)
+    if stamps is not None and files[0].suffix.lower() in _VIDEOS:
+        measured = miniscope.read_times(stamps)
+        if len(measured) == frames.shape[0]:
+            return measured
+        warn(
+            f"{stamps.name} has {len(measured)} time stamps, but {frames.shape[0]} "
+            "frames were opened; it is left out. Open all files of the folder together."
+        )
+    if any(part is None for part in parts):
+        return None
+    times = np.concatenate([np.asarray(part, np.float64) for part in parts])
+    if len(times) != frames.shape[0]:
+        return None
+    if len(parts) > 1 and not (np.diff(times) > 0).all():
+        warn(
+            f"The time stamps of {files[1].name} do not go on from those of "
+            f"{files[0].name}; none are kept. Give frame_rate=... instead."
+        )
+        return None
+    return times
