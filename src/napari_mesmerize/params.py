@@ -48,5 +48,6 @@ def explain_validation(model: type[BaseModel], error: ValidationError) -> str:
             sentences.append(f"'{name}' is no parameter of {model.__name__}; {hint}")
         else:
             came = "" if problem["type"] == "missing" else f"={problem['input']!r}"
-            sentences.append(f"{name}{came}: {problem['msg'].removeprefix('Value error, ').rstrip('.')}.")
+            why = problem["msg"].removeprefix("Value error, ").rstrip(".")
+            sentences.append(f"{name}{came}: {why}.")
     return " ".join(sentences)
