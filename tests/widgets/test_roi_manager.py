@@ -132,9 +132,9 @@ def test_colours_follow_the_choice(session, dock, shown):
 
 
 def test_a_set_is_chosen_and_disappears_with_its_layer(viewer, session, dock, shown):
-    from .test_roi_layer import make_small
-
     from napari_mesmerize.widgets.roi_set import RoiSet
+
+    from .test_roi_layer import make_small
 
     layer = session.show_rois(RoiSet(make_small(), name="small"))
     assert dock.model.rowCount() == 2

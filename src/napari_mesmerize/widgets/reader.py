@@ -22,13 +22,30 @@ def get_reader(path: str | list[str]) -> Callable[[Any], list[LayerData]] | None
     """
     from napari_mesmerize.io import SUFFIXES
 
+    known = tuple(SUFFIXES)
     first = Path(path[0] if isinstance(path, list) else path)
-    if first.is_dir():
-        inside = (name.suffix.lower() for name in first.iterdir())
-        return read if any(suffix in SUFFIXES for suffix in inside) else None
-    if str(first).lower().endswith(tuple(SUFFIXES)):
+    if first.name.lower().endswith(known):
         return read
-    return None
+    if not first.is_dir():
+        return None
+    if (first / "mesmerize.json").is_file():
+        return open_project
+    inside = (file.name.lower() for file in first.iterdir())
+    return read if any(name.endswith(known) for name in inside) else None
+
+
+def open_project(path: str | list[str]) -> list[LayerData]:
+    """Open a project folder in the project dock; it adds no layer by itself."""
+    import napari
+
+    viewer = napari.current_viewer()
+    if viewer is None:
+        raise ReadError(
+            f"{path} is a project; open it in a script with open_project(path)."
+        )
+    _, dock = viewer.window.add_plugin_dock_widget("napari-mesmerize", "Project")
+    dock.open_at(path[0] if isinstance(path, list) else path)
+    return [(None,)]
 
 
 def read(path: str | list[str]) -> list[LayerData]:

@@ -1,0 +1,108 @@
+import numpy as np
+import pytest
+
+from napari_mesmerize.cnmf import Cnmf3dParams, CnmfParams
+from napari_mesmerize.recording import as_recording
+from napari_mesmerize.widgets import work
+from napari_mesmerize.widgets.cnmf_dock import INDICATORS, CnmfDock
+
+
+@pytest.fixture
+def dock(viewer, qtbot):
+    made = CnmfDock(viewer)
+    qtbot.addWidget(made)
+    return made
+
+
+def test_it_says_what_to_do(session, dock, recording):
+    assert "Start here" in dock.hint.text()
+    recording.attrs["frame_rate"] = None
+    session.show_recording(recording)
+    assert "frame rate" in dock.hint.text()
+    dock.chooser.rate.setValue(10)
+    assert "Run" in dock.hint.text()
+
+
+def test_volumes_choose_the_method_for_volumes(session, dock, recording, viewer):
+    session.show_recording(recording)
+    assert isinstance(dock.form.value(), CnmfParams)
+    volumes = as_recording(np.zeros((9, 3, 8, 8), np.float32), frame_rate=5.0)
+    layer = session.show_recording(volumes)
+    dock.chooser.choose(layer)
+    assert isinstance(dock.form.value(), Cnmf3dParams)
+
+
+def test_indicators_set_the_time_constants(dock):
+    dock.form.preset.setCurrentText("GCaMP6s, jGCaMP7s")
+    dock.form.preset.activated.emit(dock.form.preset.currentIndex())
+    params = dock.form.value()
+    assert params.decay_time_s == INDICATORS["GCaMP6s, jGCaMP7s"]["decay_time_s"]
+
+
+def test_a_run_gives_one_roi_layer_with_the_scores_as_features(
+    viewer, session, dock, small_2p, wait_for_job
+):
+    session.show_recording(small_2p.recording, name="movie")
+    dock.run.click()
+    wait_for_job(dock.job, 180)
+    roi_set = session.roi_set
+    assert 5 <= int(roi_set.table["accepted"].sum()) <= 25
+    assert viewer.layers.selection.active is not None
+    layer = session.roi_layer.layer
+    assert layer.data.max() <= len(roi_set)
+    assert "snr" in layer.features
+    assert {"raw", "denoised", "dff", "spikes"} <= set(roi_set.trace_kinds)
+    assert roi_set.components.history[-1]["operation"] == "extract_components"
+    assert "accepted" in dock.summary.text()
+    assert roi_set.unsaved
+
+
+def test_open_rois_can_seed(session, dock, components, recording, monkeypatch, qtbot):
+    from napari_mesmerize.widgets.roi_set import RoiSet
+
+    seen = {}
+
+    def extract(recording, params, *, seeds=None, progress):
+        seen["seeds"] = seeds
+        return components
+
+    monkeypatch.setattr(work, "extract", extract)
+    session.show_recording(recording)
+    session.show_rois(RoiSet(components, recording=recording, name="drawn"))
+    dock.seeded.setChecked(True)
+    dock.run.click()
+    qtbot.waitUntil(lambda: not dock.job.running, timeout=5000)
+    assert seen["seeds"] is components
+
+
+def test_zero_components_are_a_result_with_advice(
+    viewer, session, dock, components, recording, monkeypatch, qtbot
+):
+    none = components.select([])
+    none.scores.attrs["advice"] = "Lower min SNR from 2.5 to 2.1."
+    monkeypatch.setattr(work, "extract", lambda *a, progress, **k: none)
+    session.show_recording(recording)
+    dock.run.click()
+    qtbot.waitUntil(lambda: not dock.job.running, timeout=5000)
+    assert "Lower min SNR" in dock.summary.text()
+    assert session.roi_set is None
+
+
+def test_a_preview_never_counts_as_unsaved_work(
+    viewer, session, dock, components, recording, monkeypatch, qtbot
+):
+    taken = []
+
+    def extract(recording, params, *, seeds=None, progress):
+        taken.append(recording.sizes["frame"])
+        return components
+
+    monkeypatch.setattr(work, "extract", extract)
+    session.show_recording(recording)
+    dock.preview_frames.setMinimum(1)
+    dock.preview_frames.setValue(20)
+    dock.preview.click()
+    qtbot.waitUntil(lambda: not dock.job.running, timeout=5000)
+    assert taken == [20]
+    assert session.roi_set.name.endswith("(preview)")
+    assert not session.roi_set.unsaved

@@ -1,0 +1,145 @@
+import numpy as np
+import pytest
+
+from napari_mesmerize.project import create_project, open_project
+from napari_mesmerize.stimulus import make_epochs
+from napari_mesmerize.widgets.layers import KEY
+from napari_mesmerize.widgets.project_dock import ProjectDock
+
+
+@pytest.fixture
+def dock(viewer, qtbot):
+    made = ProjectDock(viewer)
+    qtbot.addWidget(made)
+    return made
+
+
+@pytest.fixture
+def filled(session, dock, roi_set, recording, tmp_path):
+    layer = session.show_recording(recording, name="movie")
+    layer.metadata[KEY]["epochs"] = make_epochs([("odour", "a", 0.5, 1.0)])
+    session.show_rois(roi_set, like=layer)
+    dock.create_at(tmp_path / "project")
+    dock.animal.setText("m01")
+    dock.trial.setText("day1")
+    return dock
+
+
+def test_it_starts_with_a_project(dock, tmp_path):
+    assert "Start here" in dock.hint.text()
+    assert not dock.add.isEnabled()
+    dock.create_at(tmp_path / "project")
+    assert "project" in dock.title.text()
+    assert dock.hint.isHidden()
+    assert not dock.add.isEnabled()
+
+
+def test_what_is_no_project_is_explained(session, dock, tmp_path):
+    dock.open_at(tmp_path)
+    assert session.project is None
+    assert str(tmp_path) in dock.job.text.text()
+
+
+def test_what_is_open_becomes_a_sample(session, filled, roi_set, wait_for_job):
+    roi_set.set_tag("cell_type", "soma", [0])
+    assert "Not saved yet" in filled.content.text()
+    filled.comments.setPlainText("first try")
+    filled.add.click()
+    wait_for_job(filled.job)
+    project = session.project
+    assert project.samples == ["m01-_-day1"]
+    sample = project.sample("m01-_-day1")
+    assert sample.rois["cell_type"].tolist() == ["soma", "", "", ""]
+    assert sample.comments == "first try"
+    assert sample.epochs["name"].tolist() == ["a"]
+    assert sample.has_recording
+    assert "mean" in sample.projections
+    assert not roi_set.unsaved
+    assert filled.samples.rowCount() == 1
+    assert not filled.add.isEnabled()
+    assert filled.overwrite.isEnabled()
+
+
+def test_curation_is_saved_and_journalled(session, filled, roi_set, wait_for_job):
+    filled.add.click()
+    wait_for_job(filled.job)
+    assert not filled.save.isEnabled()
+    roi_set.set_accepted(False, [1])
+    assert "not saved" in filled.content.text()
+    assert session.project.unsaved_edits() in ([], ["m01-_-day1"])
+    other = open_project(session.project.path)
+    assert other.sample("m01-_-day1").rois["accepted"].tolist() == [1, 1, 1, 0]
+    filled.save.click()
+    wait_for_job(filled.job)
+    assert other.sample("m01-_-day1").rois["accepted"].tolist() == [1, 0, 1, 0]
+    assert not roi_set.unsaved
+
+
+def test_overwriting_keeps_a_backup(session, filled, roi_set, wait_for_job):
+    filled.add.click()
+    wait_for_job(filled.job)
+    roi_set.set_tag("cell_type", "glia", [2])
+    filled.overwrite.click()
+    wait_for_job(filled.job)
+    project = session.project
+    assert project.sample("m01-_-day1").rois["cell_type"].iat[2] == "glia"
+    assert len(project.backups("m01-_-day1")) == 1
+
+
+def test_a_sample_is_opened_again(
+    viewer, session, filled, roi_set, recording, wait_for_job
+):
+    roi_set.set_tag("cell_type", "soma", [0])
+    filled.add.click()
+    wait_for_job(filled.job)
+    viewer.layers.clear()
+    assert session.roi_set is None
+    filled.samples.selectRow(0)
+    filled.open_sample.click()
+    wait_for_job(filled.job)
+    opened = session.roi_set
+    assert opened.sample_id == "m01-_-day1"
+    assert opened.table["cell_type"].tolist() == ["soma", "", "", ""]
+    assert not opened.unsaved
+    np.testing.assert_array_equal(
+        np.asarray(viewer.layers["m01-_-day1"].data[3]), recording[3].to_numpy()
+    )
+    np.testing.assert_allclose(opened.traces("dff"), roi_set.traces("dff"))
+    assert filled.trial.text() == "day1"
+    opened.set_tag("cell_type", "glia", [1])
+    filled.save.click()
+    wait_for_job(filled.job)
+    saved = session.project.sample("m01-_-day1").rois["cell_type"].tolist()
+    assert saved == ["soma", "glia", "", ""]
+
+
+def test_a_lost_recording_is_a_problem_to_show(viewer, session, filled, wait_for_job):
+    filled.copy.setChecked(False)
+    filled.add.click()
+    wait_for_job(filled.job)
+    viewer.layers.clear()
+    filled.samples.selectRow(0)
+    filled.open_sample.click()
+    wait_for_job(filled.job)
+    assert session.roi_set is not None
+    assert "mean" in viewer.layers[0].name
+    assert filled.job.text.text()
+
+
+def test_ids_that_can_not_be_used_are_explained(filled, wait_for_job):
+    filled.animal.setText("a-_-b")
+    filled.add.click()
+    wait_for_job(filled.job)
+    assert "-_-" in filled.job.text.text()
+
+
+def test_a_recording_alone_can_be_added(
+    session, dock, recording, tmp_path, wait_for_job
+):
+    session.show_recording(recording)
+    session.set_project(create_project(tmp_path / "p"))
+    dock.animal.setText("a")
+    dock.trial.setText("b")
+    dock.add.click()
+    wait_for_job(dock.job)
+    assert session.project.sample("a-_-b").components is None
