@@ -114,7 +114,7 @@ def _read_frames(frames: Frames, which: Any) -> NDArray[Any]:
         if not -n_frames <= which < n_frames:
             raise IndexError(f"frame {which} of {n_frames}")
         at = int(which) % n_frames
-        return np.asarray(frames[at : at + 1])[0]
+        return cast(NDArray[Any], np.asarray(frames[at : at + 1])[0])
     if isinstance(which, slice):
         start, stop, step = which.indices(n_frames)
         n_wanted = len(range(start, stop, step))
