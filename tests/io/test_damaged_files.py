@@ -22,6 +22,8 @@ DATA = Path(__file__).parents[1] / "data"
 FILES = [
     DATA / "mesc" / "two_sessions.mesc",
     DATA / "mesc" / "aod.mesc",
+    DATA / "mes" / "two_channels.mes",
+    DATA / "mes" / "one_channel.mes",
     DATA / "isxd" / "movie_u16_gaps.isxd",
     DATA / "isxd" / "movie_u16_headers_spec.isxd",
 ]

@@ -118,7 +118,7 @@ class Footer:
             return []
         if not isinstance(value, list) or not all(isinstance(v, str) for v in value):
             raise self.error(keys, value, "a list of texts")
-        return value
+        return [text.encode("utf-8", "replace").decode() for text in value]
 
     def image_shape(self) -> tuple[int, int]:
         """Return (height, width)."""
@@ -242,13 +242,14 @@ def write_container(
     if path.exists() and not overwrite:
         raise WriteError(f"{path} exists; choose another name or say overwrite=True.")
     footer = dict(content) | {"producer": PRODUCER, "writer": _writer()}
-    text = json.dumps(footer, indent=4, sort_keys=True, ensure_ascii=False).encode()
+    text = json.dumps(footer, indent=4, sort_keys=True, ensure_ascii=False)
+    text_bytes = text.encode("utf-8", "replace")
     parts = path.with_name(f".{uuid.uuid4().hex[:12]}.tmp")
     try:
         with parts.open("xb") as stream:
             for block in blocks:
                 stream.write(_as_bytes(block))
-            stream.write(text + b"\0" + _LENGTH.pack(len(text)))
+            stream.write(text_bytes + b"\0" + _LENGTH.pack(len(text_bytes)))
             stream.flush()
             os.fsync(stream.fileno())
         if path.exists() and not overwrite:

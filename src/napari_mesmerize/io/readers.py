@@ -72,6 +72,7 @@ READERS: dict[str, Reader] = {
     ".npy": Reader("NumPy", f"{_IO}.npy"),
     ".mesc": Reader("Femtonics MESc", f"{_IO}.mesc"),
     ".isxd": Reader("Inscopix", f"{_IO}.isxd"),
+    ".mes": Reader("Femtonics MES", f"{_IO}.mes"),
     ".h5": _HDF5,
     ".hdf5": _HDF5,
     ".hdf": _HDF5,
