@@ -1,9 +1,9 @@
-"""Writes to a project and is killed on the way: run by test_crash.py, not a test itself.
+"""Writes to a project and is killed on the way: test_crash.py runs it; it is no test.
 
-``python crash_process.py PROJECT`` reads lines ``OPERATION VERSION AT`` from stdin. For each
-it forks; the child does the operation and kills itself at the AT-th step that touches the
-project folder (a number) or is killed after AT seconds (``0.123s``). One line answers:
-``killed`` or ``done SECONDS``.
+``python crash_process.py PROJECT`` reads lines ``OPERATION VERSION AT`` from stdin. For
+each it forks; the child does the operation and kills itself before its AT-th step that
+changes the project folder (a number), or is killed after AT seconds (``0.123s``). One
+line answers: ``killed``, ``done SECONDS`` or ``failed``.
 """
 
 import os

@@ -88,8 +88,8 @@ def drop_slot(project: Path, place: Path) -> None:
     if place.exists():
         return
     while folder != project / "backups" and folder.is_dir():
-        (folder / _HEADER).unlink(missing_ok=True)
         try:
+            (folder / _HEADER).unlink(missing_ok=True)
             folder.rmdir()
         except OSError:  # not empty after all: it stays
             return

@@ -7,7 +7,9 @@ ready one to its own name, is finished by the next who opens the project if it i
 off.
 """
 
+import contextlib
 import glob
+import logging
 import uuid
 from pathlib import Path
 
@@ -16,6 +18,7 @@ from napari_mesmerize.project.files import remove_tree, sync_folder, sync_tree
 from napari_mesmerize.project.locks import LockedError, locked
 from napari_mesmerize.project.names import fold_name
 
+_log = logging.getLogger(__name__)
 _READY = ".ready"
 _TEMPORARY = ".tmp"
 
@@ -76,15 +79,27 @@ def commit(project: Path, written: Path, name: str, reason: str) -> None:
     ready = samples / f".{name}{_READY}"
     try:
         written.rename(ready)
+        sync_folder(samples)
         try:
-            sync_folder(samples)
             _finish(ready, place, slot)
-        except OSError:
-            ready.rename(written)
-            raise
+        except OSError as error:
+            if _take_back(ready, written, place):
+                raise
+            _log.warning("Sample %s is saved, but not tidied up: %s", name, error)
     finally:
         backups.drop_slot(project, slot)
     sync_folder(samples)
+
+
+def _take_back(ready: Path, written: Path, place: Path) -> bool:
+    """Return whether the old sample could be made the sample again."""
+    if not place.exists():
+        return False
+    try:
+        ready.rename(written)
+    except OSError:
+        return False
+    return True
 
 
 def _finish(ready: Path, place: Path, slot: Path) -> None:
@@ -92,7 +107,8 @@ def _finish(ready: Path, place: Path, slot: Path) -> None:
     try:
         ready.rename(place)
     except OSError:
-        slot.rename(place)
+        with contextlib.suppress(OSError):
+            slot.rename(place)
         raise
 
 

@@ -70,12 +70,12 @@ def sync_folder(folder: Path) -> None:
     """Make the names in a folder survive a power cut, where the system can."""
     if os.name == "nt":
         return
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        with contextlib.suppress(OSError):  # some network shares refuse it
+    with contextlib.suppress(OSError):  # some network shares refuse it
+        handle = os.open(folder, os.O_RDONLY)
+        try:
             os.fsync(handle)
-    finally:
-        os.close(handle)
+        finally:
+            os.close(handle)
 
 
 def sync_tree(folder: Path) -> None:

@@ -136,9 +136,10 @@ def _create_in_place(path: Path, content: bytes) -> bool:
 
 
 def _release(path: Path, token: str) -> None:
-    holder = read_holder(path)
-    if holder is not None and holder.get("token") == token:
-        path.unlink(missing_ok=True)
+    with contextlib.suppress(OSError):  # what it protected is done; it will be stale
+        holder = read_holder(path)
+        if holder is not None and holder.get("token") == token:
+            path.unlink(missing_ok=True)
 
 
 def _break_stale(path: Path, seen: dict[str, Any]) -> None:

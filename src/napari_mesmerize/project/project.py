@@ -150,13 +150,17 @@ class Project:
             )
         return Sample(self.path, folders[wanted], self._read_config)
 
-    def table(self, *, outlines: bool = False) -> pd.DataFrame:
+    def table(
+        self, *, outlines: bool = False, skip_damaged: bool = False
+    ) -> pd.DataFrame:
         """Return one row per ROI of all samples, with the sample's columns.
 
         Parameters
         ----------
         outlines : bool, optional
             Include the column ``outline``, which is most of the data.
+        skip_damaged : bool, optional
+            Leave samples out that can not be read, with a warning in the log.
 
         Returns
         -------
@@ -165,11 +169,15 @@ class Project:
             ``date``, ``comments``, ``frame_rate``, ``n_frames``, the custom columns,
             then those of the ROI tables. Only files that changed are read again.
         """
-        return self._cache.roi_table(self._all(), self.config, outlines=outlines)
+        return self._cache.roi_table(
+            self._all(), self.config, outlines=outlines, skip_damaged=skip_damaged
+        )
 
-    def sample_table(self) -> pd.DataFrame:
+    def sample_table(self, *, skip_damaged: bool = False) -> pd.DataFrame:
         """Return one row per sample: ids, date, comments, rate and custom columns."""
-        return self._cache.sample_table(self._all(), self.config)
+        return self._cache.sample_table(
+            self._all(), self.config, skip_damaged=skip_damaged
+        )
 
     # ------------------------------------------------------------------- writing
 

@@ -224,22 +224,36 @@ class Sample:
     def verify(self) -> list[str]:
         """Read everything and compare it with the checksums of when it was written.
 
+        Of a copied recording only the header and the number and size of files are read.
+
         Returns
         -------
         list of str
             What is wrong, one message per part; empty if all is well.
         """
+        try:
+            measured = self._document.get("measured", {})
+        except ProjectError as error:
+            return [str(error)]
         problems = []
-        measured = self._document.get("measured", {})
         for part, recorded in measured.items():
             folder = self.path / part
             try:
                 arrays.check_tree(folder, recorded, self.remedy(part), deep=True)
             except ProjectError as error:
                 problems.append(str(error))
-        for read in ("rois", "epochs", "frame_times", "components", "projections"):
+        reads: list[Callable[[], object]] = [
+            lambda: self.rois,
+            lambda: self.epochs,
+            lambda: self.frame_times,
+            lambda: self.components,
+            lambda: self.projections,
+        ]
+        if self.has_recording:
+            reads.append(self._open_copy)
+        for read in reads:
             try:
-                getattr(self, read)
+                read()
             except ProjectError as error:
                 problems.append(str(error))
         return list(dict.fromkeys(problems))

@@ -1,10 +1,14 @@
 """The project's table: a row per ROI with the sample's columns, cached."""
 
+import contextlib
+import logging
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
+from napari_mesmerize.errors import ProjectError
 from napari_mesmerize.project.config import Config, fill_roi_tags
 from napari_mesmerize.project.sample import Sample
 
@@ -17,6 +21,7 @@ SAMPLE_COLUMNS = (
     "frame_rate",
     "n_frames",
 )
+_log = logging.getLogger(__name__)
 _FILES = ("sample.json", "rois.parquet")
 _Stamp = tuple[tuple[int, int, int], ...]
 
@@ -30,28 +35,39 @@ class TableCache:
         self._whole: tuple[Any, pd.DataFrame] | None = None
 
     def roi_table(
-        self, samples: dict[str, Sample], config: Config, *, outlines: bool
+        self,
+        samples: dict[str, Sample],
+        config: Config,
+        *,
+        outlines: bool,
+        skip_damaged: bool = False,
     ) -> pd.DataFrame:
         """Return one row per ROI of all samples; a copy that may be changed."""
         stamps = {sample_id: _stamp(s.path) for sample_id, s in samples.items()}
         key = (tuple(stamps.items()), config, outlines)
-        if self._whole is None or self._whole[0] != key:
-            parts = [
-                self._sample_rois(
-                    sample_id, sample, stamps[sample_id], config, outlines
+        if self._whole is not None and self._whole[0] == key:
+            return self._whole[1].copy()
+        parts = []
+        for sample_id, sample in samples.items():
+            with _damaged(skip=skip_damaged):
+                stamp = stamps[sample_id]
+                parts.append(
+                    self._sample_rois(sample_id, sample, stamp, config, outlines)
                 )
-                for sample_id, sample in samples.items()
-            ]
-            self._forget(samples)
-            self._whole = (key, _concat(parts, config))
-        return self._whole[1].copy()
+        table = _concat(parts, config)
+        self._forget(samples)
+        self._whole = (key, table) if len(parts) == len(samples) else None
+        return table.copy()
 
-    def sample_table(self, samples: dict[str, Sample], config: Config) -> pd.DataFrame:
+    def sample_table(
+        self, samples: dict[str, Sample], config: Config, *, skip_damaged: bool = False
+    ) -> pd.DataFrame:
         """Return one row per sample."""
-        rows = [
-            self._sample_facts(sample_id, sample, _stamp(sample.path), config)
-            for sample_id, sample in samples.items()
-        ]
+        rows = []
+        for sample_id, sample in samples.items():
+            with _damaged(skip=skip_damaged):
+                stamp = _stamp(sample.path)
+                rows.append(self._sample_facts(sample_id, sample, stamp, config))
         names = [*SAMPLE_COLUMNS, *(column.name for column in config.custom_columns)]
         table = pd.DataFrame(rows, columns=names)
         return _typed(table, config)
@@ -86,6 +102,7 @@ class TableCache:
         config: Config,
         outlines: bool,
     ) -> pd.DataFrame:
+        facts = self._sample_facts(sample_id, sample, stamp, config)
         cached = self._rois.get(sample_id)
         without = cached is not None and "outline" not in cached[1]
         if cached is None or cached[0] != stamp or (outlines and without):
@@ -94,11 +111,23 @@ class TableCache:
         rois = fill_roi_tags(cached[1], config)
         if not outlines:
             rois = rois.drop(columns="outline", errors="ignore")
-        facts = self._sample_facts(sample_id, sample, stamp, config)
         clash = [name for name in rois.columns if name in facts]
         rois = rois.rename(columns={name: f"{name}_roi" for name in clash})
         front = pd.DataFrame([facts] * len(rois), index=rois.index, columns=list(facts))
         return pd.concat([_typed(front, config), rois], axis=1)
+
+
+@contextlib.contextmanager
+def _damaged(*, skip: bool) -> Iterator[None]:
+    """Leave out a sample that can not be read, if asked to; say it either way."""
+    try:
+        yield
+    except ProjectError as error:
+        if not skip:
+            raise ProjectError(
+                f"{error} To go on without this sample: table(skip_damaged=True)."
+            ) from error
+        _log.warning("A sample is left out of the table: %s", error)
 
 
 def _stamp(folder: Path) -> _Stamp:
