@@ -21,13 +21,7 @@ from napari_mesmerize.resources import Usage, measure
 from napari_mesmerize.roi import roi_table_from_components
 
 MOTION_PARAMS = {"rigid": motion.RigidParams, "piecewise": motion.PiecewiseParams}
-EXTRACTION_PARAMS: dict[
-    str, type[cnmf.CnmfParams] | type[cnmf.CnmfeParams] | type[cnmf.Cnmf3dParams]
-] = {
-    "cnmf": cnmf.CnmfParams,
-    "cnmfe": cnmf.CnmfeParams,
-    "cnmf3d": cnmf.Cnmf3dParams,
-}
+EXTRACTION_PARAMS = cnmf.ENGINES
 QUALITY_TAG = "quality"
 
 

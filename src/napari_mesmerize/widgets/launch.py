@@ -1,4 +1,4 @@
-"""Start napari with a project open: ``python -m napari_mesmerize.widgets.launch DIR``."""
+"""Start napari with a project: ``python -m napari_mesmerize.widgets.launch DIR``."""
 
 import sys
 from collections.abc import Sequence
