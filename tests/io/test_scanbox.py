@@ -70,7 +70,7 @@ def test_bad_files(tmp_path, frames):
     with pytest.raises(ReadError, match="less than one frame"):
         read_recording(path)
     path.with_suffix(".mat").write_bytes(b"nothing")
-    with pytest.raises(ReadError, match=r"a\.mat can not be read"):
+    with pytest.raises(ReadError, match=r"a\.mat.*no MATLAB"):
         read_recording(path)
     savemat(path.with_suffix(".mat"), {"info": {"sz": [10**9, -1]}})
     with pytest.raises(ReadError, match=r"sz=.*expected \[rows, columns\]"):

@@ -1,12 +1,24 @@
 """NumPy ``.npy`` files, memory-mapped; never pickled ones."""
 
 from pathlib import Path
+from tokenize import TokenError
 
 import numpy as np
 
 from napari_mesmerize.errors import ReadError
 from napari_mesmerize.io.arrays import array_items, parse_axes
 from napari_mesmerize.io.common import Item, check_file
+
+_DAMAGE = (
+    ArithmeticError,
+    EOFError,
+    MemoryError,
+    OSError,
+    SyntaxError,
+    TokenError,
+    TypeError,
+    ValueError,
+)
 
 
 def scan(path: Path, *, axes: str | None = None) -> list[Item]:
@@ -27,14 +39,7 @@ def scan(path: Path, *, axes: str | None = None) -> list[Item]:
     check_file(path)
     try:
         array = np.load(path, mmap_mode="r", allow_pickle=False)
-    except (
-        ValueError,
-        OSError,
-        EOFError,
-        TypeError,
-        SyntaxError,
-        MemoryError,
-    ) as error:
+    except _DAMAGE as error:
         raise ReadError(
             f"{path.name} can not be read as a NumPy array: {error}. Expected a whole "
             "file by numpy.save that holds numbers."

@@ -8,11 +8,12 @@ from typing import Any
 
 import numpy as np
 import zarr
+import zarr.storage
 from numpy.typing import NDArray
 
 from napari_mesmerize.errors import ReadError
 from napari_mesmerize.io.arrays import CachedBlocks, array_items, parse_axes
-from napari_mesmerize.io.common import Item, iso_date, positive
+from napari_mesmerize.io.common import Item, check_file, iso_date, positive
 from napari_mesmerize.io.ome import length_um
 
 MAX_ARRAYS = 500
@@ -36,13 +37,15 @@ def scan(path: Path, *, axes: str | None = None) -> list[Item]:
     ReadError
         If it is no Zarr folder, or holds no array of frames.
     """
-    if path.is_dir() and not any((path / mark).exists() for mark in _OPEN_MARKS):
+    if path.is_file():
+        check_file(path)
+    elif not any((path / mark).exists() for mark in _OPEN_MARKS):
         raise ReadError(
             f"{path.name} is a folder without Zarr's own files "
             f"({', '.join(_OPEN_MARKS)}); it was not written to the end, or is "
             "something else."
         )
-    root = zarr.open(str(path), mode="r")
+    root = _root(path)
     if isinstance(root, zarr.Array):
         items = _plain(path, "", root, axes)
     else:
@@ -140,7 +143,7 @@ def _ome(path: Path, name: str, group: zarr.Group, axes: str | None) -> list[Ite
 
 def _times(path: Path, name: str, n_frames: int) -> NDArray[np.float64] | None:
     """Return the time stamps that lie beside the frames, if they do."""
-    root = zarr.open(str(path), mode="r")
+    root = _root(path)
     array = root.get(name) if isinstance(root, zarr.Group) else None
     if not isinstance(array, zarr.Array) or array.shape != (n_frames,):
         return None
@@ -194,11 +197,18 @@ def _stem(path: Path) -> str:
 
 
 def _open(path: Path, name: str) -> Any:
-    opened = zarr.open(str(path), mode="r")
+    opened = _root(path)
     array = opened if isinstance(opened, zarr.Array) else opened[name]
     if not isinstance(array, zarr.Array):
         raise ReadError(f"{path.name} has no array '{name}'.")
     return CachedBlocks(array, _Array(array), array.chunks[0])
+
+
+def _root(path: Path) -> Any:
+    """Open a folder or a zip file."""
+    if path.is_file():
+        return zarr.open(zarr.storage.ZipStore(path, mode="r"), mode="r")
+    return zarr.open(str(path), mode="r")
 
 
 class _Array:

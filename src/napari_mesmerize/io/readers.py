@@ -3,6 +3,7 @@
 import importlib
 import inspect
 import struct
+import zipfile
 import zlib
 from pathlib import Path
 from typing import Any, NamedTuple, cast
@@ -16,6 +17,7 @@ DAMAGE = (
     ArithmeticError,
     AttributeError,
     EOFError,
+    ExceptionGroup,
     LookupError,
     MemoryError,
     NotImplementedError,
@@ -25,6 +27,7 @@ DAMAGE = (
     TypeError,
     ValueError,
     struct.error,
+    zipfile.BadZipFile,
     zlib.error,
 )
 

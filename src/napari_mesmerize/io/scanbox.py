@@ -6,15 +6,14 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.io import loadmat
-from scipy.io.matlab import MatReadError
 
 from napari_mesmerize.errors import ReadError
 from napari_mesmerize.io.arrays import array_items
 from napari_mesmerize.io.common import Item, check_file, positive, warn
+from napari_mesmerize.io.mat5 import MatFile
+from napari_mesmerize.io.mat73 import Mat73File
 
 MAX_SIDE = 100_000
-MATLAB_ERRORS = (NotImplementedError, ValueError, TypeError, OSError, LookupError)
 
 
 def scan(path: Path, *, invert: bool = True) -> list[Item]:
@@ -101,25 +100,33 @@ def _read_info(path: Path) -> dict[str, Any]:
             "columns and channels there are; copy both files."
         )
     try:
-        content = loadmat(beside, squeeze_me=True, struct_as_record=False)
-    except (MatReadError, *MATLAB_ERRORS) as error:
-        raise ReadError(
-            f"{beside.name} can not be read as a MATLAB file: {error}. Expected the "
-            "one that Scanbox wrote (version 5)."
-        ) from error
-    info = _plain(content.get("info"))
+        content = MatFile(beside)
+    except ReadError:
+        content = _newer(beside)
+    if "info" not in content.variables:
+        raise ReadError(f"{beside.name} has no struct 'info', as Scanbox writes.")
+    info = _plain(content.value("info"))
     if not isinstance(info, dict):
         raise ReadError(f"{beside.name} has no struct 'info', as Scanbox writes.")
     return info
 
 
+def _newer(path: Path) -> Any:
+    """Open a MATLAB file of version 7.3, or say what is wrong with the older one."""
+    with path.open("rb") as stream:
+        newer = stream.read(19) == b"MATLAB 7.3 MAT-file"
+    return Mat73File(path) if newer else MatFile(path)
+
+
 def _plain(value: Any) -> Any:
-    """Return a MATLAB value as Python's own."""
-    if hasattr(value, "_fieldnames"):
-        return {name: _plain(getattr(value, name)) for name in value._fieldnames}
+    """Return a MATLAB value as Python's own; arrays of one element as this element."""
+    if isinstance(value, dict):
+        return {name: _plain(item) for name, item in value.items()}
     if isinstance(value, np.ndarray):
-        return [_plain(item) for item in value] if value.ndim else _plain(value.item())
-    return value.item() if isinstance(value, np.generic) else value
+        return value.item() if value.size == 1 else value.squeeze().tolist()
+    if isinstance(value, list):
+        return _plain(value[0]) if len(value) == 1 else [_plain(item) for item in value]
+    return value
 
 
 def _sides(info: Mapping[str, Any], path: Path) -> tuple[int, int]:
