@@ -225,10 +225,12 @@ class JobBar(QWidget):
         else:
             self.bar.setRange(0, 0)
             self.say(f"{step} …")
-        if self._activity is not None:
+        activity = self._activity
+        if activity is not None:
             percent = 100 * done // total if total else 0
-            self._activity.set_description(step)
-            self._activity.update(percent - self._activity.n)
+            activity.set_description(step)  # napari handles events here: the job may
+            if self._activity is activity:  # have ended meanwhile
+                activity.update(percent - activity.n)
 
     def _on_returned(self, result: Any) -> None:
         if self.sender() is not self.job:
