@@ -31,7 +31,13 @@ def write_projections(path: Path, projections: Mapping[str, ArrayLike]) -> None:
             )
         dims = ("y", "x") if image.ndim == 2 else ("z", "y", "x")
         chunks = tuple(max(1, size) for size in image.shape)
-        root.create_array(str(name), data=image, chunks=chunks, dimension_names=dims)
+        root.create_array(
+            str(name),
+            data=image,
+            chunks=chunks,
+            dimension_names=dims,
+            config={"write_empty_chunks": True},
+        )
 
 
 def read_projections(path: Path, remedy: Remedy) -> dict[str, NDArray[Any]]:
