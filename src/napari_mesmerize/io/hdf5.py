@@ -192,4 +192,4 @@ def _map(path: Path, data: Any) -> NDArray[Any] | None:
             f"{path.name} is cut short: '{data.name}' should end at byte "
             f"{offset + data.nbytes}. Copy it again from where it was recorded."
         )
-    return np.memmap(path, data.dtype, "r", offset, data.shape)
+    return np.asarray(np.memmap(path, data.dtype, "r", offset, data.shape))

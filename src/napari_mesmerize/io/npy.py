@@ -47,4 +47,4 @@ def scan(path: Path, *, axes: str | None = None) -> list[Item]:
     if not isinstance(array, np.ndarray):
         raise ReadError(f"{path.name} is not a single NumPy array.")
     letters = parse_axes(axes, array.shape, path.name)
-    return array_items(array, name=path.stem, axes=letters)
+    return array_items(np.asarray(array), name=path.stem, axes=letters)

@@ -82,7 +82,7 @@ class _Stored:
     """The mapped file."""
 
     def __init__(self, path: Path, shape: tuple[int, ...], invert: bool) -> None:
-        self._mapped = np.memmap(path, "<u2", "r", 0, shape)
+        self._mapped = np.asarray(np.memmap(path, "<u2", "r", 0, shape))
         self._invert = invert
         self.shape = shape
         self.dtype = np.dtype(np.uint16)

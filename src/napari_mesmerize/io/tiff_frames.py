@@ -1,5 +1,6 @@
 """Frames of a TIFF: views of the mapped file, or pages that are decoded when read."""
 
+import os
 import threading
 import weakref
 from concurrent.futures import ThreadPoolExecutor
@@ -13,6 +14,8 @@ from numpy.typing import NDArray
 from napari_mesmerize.errors import ReadError
 from napari_mesmerize.io.common import native
 from napari_mesmerize.io.ifd import HEIGHT, STRIP_OFFSETS, WIDTH, Chain
+
+_WORKERS = min(8, os.cpu_count() or 1)
 
 
 def plane_of(
@@ -34,7 +37,7 @@ class MappedPages:
         Shape (n_frames,) or (n_frames, n_planes): where the pixels of each page begin.
     pages : numpy.ndarray or None
         The same shape, numbers of the pages, whose headers are checked when they are
-        read; None where there are no headers to check.
+        first read; None where they were checked before or there are none.
     page_shape : tuple of int
         (height, width), with samples where there are several.
     dtype : numpy.dtype
@@ -59,6 +62,7 @@ class MappedPages:
         self._chain = chain
         self._offsets = offsets
         self._pages = pages
+        self._checked = None if pages is None else np.zeros(len(offsets), np.bool_)
         self._page_shape = page_shape
         self._stored = dtype
         self._sample = sample
@@ -68,8 +72,10 @@ class MappedPages:
 
     def __getitem__(self, frames: slice) -> NDArray[Any]:
         offsets = self._offsets[frames]
-        if self._pages is not None:
+        if self._checked is not None and not self._checked[frames].all():
+            assert self._pages is not None  # where it is, the other is
             self._check(self._pages[frames].ravel(), offsets.ravel())
+            self._checked[frames] = True
         view = self._view(offsets)
         block = native(self._copy(offsets) if view is None else view)
         block = block[(..., *self._sample)] if self._sample else block
@@ -79,10 +85,13 @@ class MappedPages:
         """Return the pages as a strided view, None if they do not lie regularly."""
         strides = []
         for axis in range(offsets.ndim):
+            if offsets.shape[axis] < 2:
+                strides.append(0)
+                continue
             steps = np.diff(offsets, axis=axis)
-            if steps.size and (steps != steps.flat[0]).any():
+            if (steps != steps.flat[0]).any():
                 return None
-            strides.append(int(steps.flat[0]) if steps.size else 0)
+            strides.append(int(steps.flat[0]))
         size = self._stored.itemsize
         first = int(offsets.flat[0])
         if first % size or any(stride % size for stride in strides):
@@ -166,7 +175,7 @@ class DecodedPages:
         self._sample = sample
         self._transpose = transpose
         self._opening = threading.Lock()
-        self._file: tifffile.TiffFile | None = None
+        self._file: tuple[tifffile.TiffFile, tifffile.TiffPage] | None = None
         self.shape = (*pages.shape, *plane_of(page_shape, sample, transpose))
         self.dtype = dtype.newbyteorder("=")
 
@@ -174,38 +183,43 @@ class DecodedPages:
         pages = self._pages[frames]
         out = np.empty((*pages.shape, *self.shape[-2:]), self.dtype)
         flat = out.reshape(-1, *self.shape[-2:])
-        file = self._open()
+        file, like = self._open()
 
         def decode(i: int) -> None:
-            page = self._decode(file, int(pages.flat[i]))
+            page = self._decode(file, like, int(pages.flat[i]))
             page = page[self._sample] if self._sample else page
             flat[i] = page.T if self._transpose else page
 
         if pages.size > 4:
-            with ThreadPoolExecutor(2) as pool:
+            with ThreadPoolExecutor(_WORKERS) as pool:
                 list(pool.map(decode, range(pages.size)))
         else:
             for i in range(pages.size):
                 decode(i)
         return out
 
-    def _open(self) -> tifffile.TiffFile:
+    def _open(self) -> tuple[tifffile.TiffFile, tifffile.TiffPage]:
+        """Return the open file, and the page that the others are like."""
         with self._opening:
             if self._file is None:
-                self._file = tifffile.TiffFile(self._path)
-                self._file.filehandle.set_lock(True)
-                weakref.finalize(self, self._file.close)
+                file = tifffile.TiffFile(self._path)
+                weakref.finalize(self, file.close)
+                file.filehandle.set_lock(True)
+                number = int(self._pages.flat[0])
+                file.filehandle.seek(int(self._chain.offsets[number]))
+                self._file = file, tifffile.TiffPage(file, number)
             return self._file
 
-    def _decode(self, file: tifffile.TiffFile, page: int) -> NDArray[Any]:
-        handle = file.filehandle
-        with handle.lock:
-            handle.seek(int(self._chain.offsets[page]))
-            header = tifffile.TiffPage(file, page)
-        if header.shape != self._page_shape:
+    def _decode(
+        self, file: tifffile.TiffFile, like: tifffile.TiffPage, page: int
+    ) -> NDArray[Any]:
+        with file.filehandle.lock:
+            header = tifffile.TiffFrame(
+                file, page, offset=int(self._chain.offsets[page]), keyframe=like
+            )
+        if like.shape != self._page_shape:
             raise ReadError(
-                f"page {page} has shape {header.shape}, expected {self._page_shape} as "
-                "the pages around it. The file is damaged, or holds pages of different "
-                "sizes."
+                f"pages have shape {like.shape}, expected {self._page_shape}; the file "
+                "has changed since it was opened."
             )
         return header.asarray(maxworkers=1)

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from napari_mesmerize.errors import ReadError
 from napari_mesmerize.io.common import Item, RecordingInfo, kind_of, warn
-from napari_mesmerize.io.ifd import Chain, data_offsets
+from napari_mesmerize.io.ifd import Chain, data_offsets, is_far
 from napari_mesmerize.io.tiff_dialects import Layout
 from napari_mesmerize.io.tiff_frames import DecodedPages, MappedPages, plane_of
 from napari_mesmerize.recording import Frames
@@ -235,7 +235,7 @@ class Itemizer:
         return MappedPages(
             self.chain,
             offsets[pages],
-            None if self._virtual else pages,
+            pages if is_far(self.chain) and not self._virtual else None,
             shape,
             dtype,
             sample=sample,
