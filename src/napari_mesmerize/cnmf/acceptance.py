@@ -11,6 +11,8 @@ from napari_mesmerize.cnmf.params import Cnmf3dParams, Params
 from napari_mesmerize.components import Components
 from napari_mesmerize.history import StepTimer
 
+CLEAR = 30.0  # energy from which a footprint's size is known well
+
 
 class Thresholds(BaseModel, frozen=True, extra="forbid"):
     """What a component must reach to be accepted; 0 switches a rule off.
@@ -24,6 +26,9 @@ class Thresholds(BaseModel, frozen=True, extra="forbid"):
     max_size_factor : float
         Area against that of a typical cell: at most this many times, and at least one
         over it.
+    min_clear_size : float
+        Area against that of a typical cell which clear components have at least; noise
+        makes only the footprints of weak ones smaller.
     min_snr : float
         Peak of the trace over its noise (min_SNR).
     min_planes : int
@@ -33,6 +38,7 @@ class Thresholds(BaseModel, frozen=True, extra="forbid"):
     min_shape: float = 0.55
     min_shape_corrected: float = 0.75
     max_size_factor: float = 2.2
+    min_clear_size: float = 0.6
     min_snr: float = 2.5
     min_planes: int = 0
 
@@ -43,6 +49,7 @@ def thresholds_of(params: Params) -> Thresholds:
         min_shape=params.min_shape,
         min_shape_corrected=params.min_shape_corrected,
         max_size_factor=params.max_size_factor,
+        min_clear_size=params.min_clear_size,
         min_snr=params.min_snr,
         min_planes=params.min_planes if isinstance(params, Cnmf3dParams) else 0,
     )
@@ -75,6 +82,13 @@ def reasons_against(scores: pd.DataFrame, thresholds: Thresholds) -> list[str]:
         for i in np.flatnonzero(fails):
             side = "below" if least else "above"
             text = f"{words}: {column} {values[i]:.3g} {side} {limit:.3g}"
+            reasons[i] = f"{reasons[i]}; {text}" if reasons[i] else text
+    clear = scores["energy"].to_numpy() > CLEAR if "energy" in scores else []
+    for i in np.flatnonzero(clear):
+        area = float(scores["relative_area"].iloc[i])
+        if area < thresholds.min_clear_size and "small" not in reasons[i]:
+            text = f"small for its strength: relative_area {area:.3g}"
+            text += f" below {thresholds.min_clear_size:.3g}"
             reasons[i] = f"{reasons[i]}; {text}" if reasons[i] else text
     return reasons
 

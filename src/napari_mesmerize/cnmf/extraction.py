@@ -30,6 +30,7 @@ from napari_mesmerize.cnmf.recipes import PatchResult, extract_patch
 from napari_mesmerize.cnmf.running import Step, run_on_cluster, run_patches
 from napari_mesmerize.cnmf.seeds import cells_of_patch, read_seeds
 from napari_mesmerize.cnmf.settings import Settings
+from napari_mesmerize.cnmf.sizes import estimate_cell_diameter
 from napari_mesmerize.components import Components
 from napari_mesmerize.errors import ParameterError
 from napari_mesmerize.history import StepTimer
@@ -43,7 +44,6 @@ from napari_mesmerize.recording import (
 )
 
 _LOG = logging.getLogger(__name__)
-DEFAULT_DIAMETER = 10.0  # px, where it can not be estimated
 
 
 def extract_components(
@@ -197,7 +197,7 @@ def _diameter(recording: xr.DataArray, params: Params) -> float:
         return params.cell_diameter_um / float(np.sqrt(size[0] * size[1]))
     if params.cell_diameter:
         return params.cell_diameter
-    return DEFAULT_DIAMETER
+    return estimate_cell_diameter(recording, params.decay_time_s)
 
 
 @dataclasses.dataclass(frozen=True)

@@ -69,7 +69,7 @@ class _Shared(BaseModel, frozen=True, extra="forbid"):
             "deviations",
             json_schema_extra=_also("", "sd"),
         ),
-    ] = 7.0
+    ] = 6.0
     components_per_patch: Annotated[
         int,
         Field(
@@ -207,6 +207,15 @@ class _Shared(BaseModel, frozen=True, extra="forbid"):
             "factor, larger or smaller; 0 is off",
         ),
     ] = 2.2
+    min_clear_size: Annotated[
+        float,
+        Field(
+            ge=0,
+            le=1,
+            description="Accepted components that stand clear of noise have at least this "
+            "share of a typical cell's area",
+        ),
+    ] = 0.6
 
 
 class CnmfParams(_Shared, frozen=True, extra="forbid"):

@@ -19,7 +19,9 @@ from napari_mesmerize.cnmf.spatial import update_footprint
 from napari_mesmerize.cnmf.temporal import raw_trace, set_first_trace, update_trace
 
 FIRST_MODES = {False: 8, True: 12}  # of one_photon, for 128 x 128 pixels
-MODES = 30  # for 128 x 128 pixels
+MODES = 30  # for 128 x 128 pixels and cells up to the usual radius
+USUAL_RADIUS = {False: 4.6, True: 5.6}  # of one_photon, pixels
+EDGE = {False: 1.6, True: 1.3}  # of one_photon: how far a mode stands above noise
 MOST_CANDIDATES = 600  # of one search, for 128 x 128 pixels
 
 
@@ -71,13 +73,17 @@ class _State:
             most=most,
             block_size=block_size,
             smoothing=smoothing,
+            edge_factor=EDGE[self.settings.one_photon],
             seed=self.seed,
         )
 
     def refine(self, smoothing: float) -> None:
         """Renew the background, then twice all traces and all footprints; prune."""
         radius = self.settings.radius
-        self.renew_background(int(MODES * self.share), radius, smoothing)
+        # larger cells would be taken for background by as many modes
+        most = MODES * self.share
+        most *= min(1.0, USUAL_RADIUS[self.settings.one_photon] / radius)
+        self.renew_background(max(8, int(most)), radius, smoothing)
         for _ in range(2):
             for cell in self.cells:
                 update_trace(cell, self.residual, self.settings)
