@@ -121,26 +121,22 @@ def finish_template(
     """Return a template that is compared within the caller's region."""
     settings = subset.settings
     weights = guide.weighted(weights, settings)
-    return make_template(
-        image, weights, settings, partial=guide.region is not None
-    )
+    return make_template(image, weights, settings, partial=guide.region is not None)
 
 
 def _given_template(subset: Subset, guide: Guide) -> Template:
     """Return the caller's image as a template; all its pixels weigh the same."""
-    assert guide.template is not None  # noqa: S101
+    assert guide.template is not None
     settings = subset.settings
     gain = estimate_gain(guide.template[None], settings.filter_sigma) or subset.gain
     contrast, _ = local_contrast(guide.template[None], settings.filter_sigma, gain)
     variances = subset.map(lambda frames, _, __: float(frames.var()))
     extra = [(pad, pad) for pad in settings.pads]
-    known = np.pad(np.ones(contrast[0].shape, np.float32), extra)
-    weights = known / np.float32(np.mean(variances))
+    known = np.ones(contrast[0].shape) / np.mean(variances)
+    weights = np.pad(known, extra).astype(np.float32)
     image = np.pad(contrast[0], extra)
     weights = guide.weighted(weights, settings)
-    return make_template(
-        image, weights, settings, partial=guide.region is not None
-    )
+    return make_template(image, weights, settings, partial=guide.region is not None)
 
 
 def align_subset(subset: Subset, guide: Guide) -> tuple[Subset, Float, Template]:
@@ -185,12 +181,7 @@ def _start_at_given(subset: Subset, guide: Guide) -> tuple[Float, NDArray[np.boo
     template = _given_template(subset, guide)
     coarse = coarse_of(template.binned, subset.settings, guide)
     displacements, at_edge = subset_displacements(subset, coarse, centre=False)
-    fitted = subset.map(
-        lambda frames, _, place: fit_rigid(
-            template, frames, displacements[place], 2 * _STEPS_A_ROUND
-        )
-    )
-    return np.concatenate(fitted), at_edge
+    return _fit_subset(subset, template, displacements, rounds=2), at_edge
 
 
 def _refine(
@@ -199,18 +190,23 @@ def _refine(
     """Rounds of template and rigid fit; returns the last of both."""
     template = rigid_template(subset, displacements, guide)
     for _ in range(subset.settings.rounds):
-        start, current = displacements, template
-        displacements = np.concatenate(
-            subset.map(
-                lambda frames, _, place, start=start, current=current: fit_rigid(
-                    current, frames, start[place], _STEPS_A_ROUND
-                )
-            )
-        )
+        displacements = _fit_subset(subset, template, displacements)
         if guide.template is None:
             displacements = displacements - np.median(displacements, axis=0)
         template = rigid_template(subset, displacements, guide)
     return displacements, template
+
+
+def _fit_subset(
+    subset: Subset, template: Template, displacements: Float, rounds: int = 1
+) -> Float:
+    """Improve the displacements of the subset by Gauss-Newton steps."""
+    n_steps = rounds * _STEPS_A_ROUND
+
+    def work(frames: Image, _: Image, place: slice) -> Float:
+        return fit_rigid(template, frames, displacements[place], n_steps)
+
+    return np.concatenate(subset.map(work))
 
 
 def _middle_mean(subset: Subset) -> Image:

@@ -16,7 +16,7 @@ _STILL = 1e-6  # px
 
 
 @njit(**FAST)
-def _shift_planes(planes, moves, taps, out):  # type: ignore[no-untyped-def]  # pragma: no cover
+def _shift_planes(planes, moves, taps, out):  # type: ignore[no-untyped-def]
     """out(y, x) = plane(y + dy, x + dx), rows then columns, nearest border."""
     n_planes, height, width = planes.shape
     n_taps = taps.shape[1]
@@ -50,7 +50,7 @@ def _shift_planes(planes, moves, taps, out):  # type: ignore[no-untyped-def]  # 
 def blend_depth(
     volumes: NDArray[np.float32], moves: NDArray[np.float64]
 ) -> NDArray[np.float32]:
-    """Return volumes (n, z, y, x) resampled at z + move (n,), Catmull-Rom, nearest border."""
+    """Return volumes (n, z, y, x) resampled at z + move (n,), cubic, nearest border."""
     taps = weight_table("cubic").astype(np.float64)
     depth = volumes.shape[1]
     whole = np.floor(moves).astype(int)
@@ -68,8 +68,8 @@ def blend_depth(
 def shift_by_kernel(
     volumes: NDArray[np.float32], moves: NDArray[np.float64], kernel: str
 ) -> NDArray[np.float32]:
-    """Resample volumes (n, z, y, x) at their pixels plus ``moves`` (n, 2), (y, x) px."""
-    n_frames, depth, height, width = volumes.shape
+    """Resample volumes (n, z, y, x) at their pixels plus ``moves`` (n, 2), px."""
+    depth, height, width = volumes.shape[1:]
     out = np.empty_like(volumes)
     _shift_planes(
         volumes.reshape(-1, height, width),
@@ -131,7 +131,7 @@ def shift_by_fourier(
 
 
 @njit(**FAST)
-def _continue_planes(planes, rows, row_weights, columns, column_weights, out):  # type: ignore[no-untyped-def]  # pragma: no cover
+def _continue_planes(planes, rows, row_weights, columns, column_weights, out):  # type: ignore[no-untyped-def]
     """Copy planes and close the gap at both ends by two blended mirror images."""
     n_planes, height, width = planes.shape
     wide = out.shape[2]
@@ -156,7 +156,7 @@ def _continue_planes(planes, rows, row_weights, columns, column_weights, out):  
 
 
 @njit(**FAST)
-def _turn(spectrum, turn_y, turn_x):  # type: ignore[no-untyped-def]  # pragma: no cover
+def _turn(spectrum, turn_y, turn_x):  # type: ignore[no-untyped-def]
     """Multiply spectra (n, y, x), in place, by phases (n, y) and (n, x)."""
     n_planes, height, width = spectrum.shape
     for t in range(n_planes):
@@ -169,7 +169,7 @@ def _turn(spectrum, turn_y, turn_x):  # type: ignore[no-untyped-def]  # pragma: 
 def _fourier_planes(
     planes: NDArray[np.float32], rest: NDArray[np.float32]
 ) -> NDArray[np.float32]:
-    """Resample planes (n, y, x) at their pixels plus ``rest`` (n, 2), some at a time."""
+    """Resample planes (n, y, x) at their pixels plus ``rest`` (n, 2), px."""
     n_planes, height, width = planes.shape
     rows, columns = _Axis.of(height, real=False), _Axis.of(width, real=True)
     at_rows, row_weights = rows.continuation()

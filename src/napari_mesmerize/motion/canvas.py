@@ -59,7 +59,7 @@ class CanvasSums:
 
 
 @njit(**FAST)
-def _blend_planes(volume, z, taps, out):  # type: ignore[no-untyped-def]  # pragma: no cover
+def _blend_planes(volume, z, taps, out):  # type: ignore[no-untyped-def]
     """The plane at height z of a volume (z, y, x), four planes weighed."""
     depth, height, width = volume.shape
     whole = math.floor(z)
@@ -74,10 +74,11 @@ def _blend_planes(volume, z, taps, out):  # type: ignore[no-untyped-def]  # prag
 
 
 @njit(**FAST)
-def _add_shifted(frames, moves, pads, border, taps, total, squares, corners):  # type: ignore[no-untyped-def]  # pragma: no cover
+def _add_shifted(frames, moves, pads, border, taps, total, squares, corners):  # type: ignore[no-untyped-def]
     """Add frames moved back by their displacement (n, 3) to canvas sums, in place.
 
-    corners (z, y + 1, x + 1) becomes the mixed difference of how often a pixel was seen.
+    corners (z, y + 1, x + 1) becomes the mixed difference of how often a pixel was
+    seen.
     """
     n_frames, depth, height, width = frames.shape
     n_z, n_y, n_x = total.shape
@@ -136,7 +137,7 @@ def _add_shifted(frames, moves, pads, border, taps, total, squares, corners):  #
 
 
 @njit(**FAST)
-def _add_warped(frames, moves, spacing, pads, border, total, count, squares):  # type: ignore[no-untyped-def]  # pragma: no cover
+def _add_warped(frames, moves, spacing, pads, border, total, count, squares):  # type: ignore[no-untyped-def]
     """Add frames to canvas sums, in place: canvas pixel u takes frame pixel u + e(u).
 
     moves (n, z, ny, nx, 3) is e at canvas pixels every ``spacing``; linear between.

@@ -1,4 +1,4 @@
-"""Coarse shifts, right to about a pixel, by plain cross-correlation of binned frames."""
+"""Coarse shifts, right to about a pixel, by cross-correlation of binned frames."""
 
 from dataclasses import dataclass
 
@@ -9,6 +9,7 @@ from scipy import fft
 from napari_mesmerize.motion.contrast import binned_shape
 
 _TAPER = 8  # px of the unbinned frame
+_BETTER_BEYOND = 1.25  # times as good a match beyond the search range counts as one
 _LARGE = 192  # px: frames whose sides are longer are binned 4 x 4
 
 
@@ -35,7 +36,7 @@ class CoarseTemplate:
 
 
 def bin_again(binned: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Return the mean of 2 x 2 pixels of planes (n, y, x); an odd last one is dropped."""
+    """Return the mean of 2 x 2 pixels of planes (n, y, x); an odd last is dropped."""
     height, width = (size // 2 * 2 for size in binned.shape[-2:])
     whole = binned[:, :height, :width]
     rows = whole[:, ::2] + whole[:, 1::2]
@@ -83,14 +84,16 @@ def prepare_coarse(
     height, width = plane.shape[1:]
     taper = _TAPER // binning
     window = edge_taper(height, taper)[:, None] * edge_taper(width, taper)
-    window = window.astype(np.float32)
     spectrum = np.conj(fft.rfft2((plane[0] * window).astype(np.float32)))
     reach_y, reach_x = (
         int(min(-(-limit // binning), max((size - 1) // 2, 0))) if limit else 0
         for limit, size in zip(max_shift, (height, width), strict=True)
     )
     return CoarseTemplate(
-        spectrum.astype(np.complex64), window, binning, (reach_y, reach_x)
+        spectrum.astype(np.complex64),
+        window.astype(np.float32),
+        binning,
+        (reach_y, reach_x),
     )
 
 
@@ -111,17 +114,23 @@ def coarse_shifts(
     displacements : numpy.ndarray
         Shape (n_frames, 2), unbinned px: how far the scene moved.
     at_edge : numpy.ndarray
-        Shape (n_frames,): True where the best match lies at the end of the search range.
+        Shape (n_frames,): True where the best match lies at the end of the search
+        range, or a clearly better one within twice the range.
     """
     planes = bin_again(binned) if template.binning == 4 else binned
     height, width = planes.shape[1:]
     spectrum = fft.rfft2(planes * template.window, workers=1)
     spectrum *= template.spectrum
-    score = fft.irfft2(spectrum, s=(height, width), workers=1, overwrite_x=True)
+    score = fft.irfft2(spectrum, s=(height, width), workers=1, overwrite_x=True).astype(
+        np.float32, copy=False
+    )
     reach_y, reach_x = template.reach
-    around_y = np.arange(-reach_y, reach_y + 1)
-    around_x = np.arange(-reach_x, reach_x + 1)
-    score = score[:, around_y][:, :, around_x]
+    beyond = _window(
+        score,
+        *(_wider(*pair) for pair in zip(template.reach, (height, width), strict=True)),
+    )
+    best = beyond.reshape(len(score), -1).max(axis=1)
+    score = _window(score, reach_y, reach_x)
 
     n_frames = len(score)
     frame = np.arange(n_frames)
@@ -133,7 +142,8 @@ def coarse_shifts(
     if reach_x:
         inner = np.clip(j, 1, 2 * reach_x - 1)
         found[:, 1] += _parabola(*(score[frame, i, inner + k] for k in (-1, 0, 1)))
-    at_edge = np.zeros(n_frames, bool)
+    inside = score.reshape(n_frames, -1).max(axis=1)
+    at_edge = best > _BETTER_BEYOND * np.maximum(inside, 0)
     if reach_y:
         at_edge |= (i == 0) | (i == 2 * reach_y)
     if reach_x:
@@ -141,20 +151,37 @@ def coarse_shifts(
     return template.binning * found, at_edge
 
 
+def _wider(reach: int, size: int) -> int:
+    """Return twice the reach, as far as the plane allows; 0 stays 0."""
+    return min(2 * reach, max((size - 1) // 2, 0))
+
+
+def _window(
+    score: NDArray[np.float32], reach_y: int, reach_x: int
+) -> NDArray[np.float32]:
+    """Return scores (n, y, x) within a reach; negative shifts wrap around."""
+    around_y = np.arange(-reach_y, reach_y + 1)
+    around_x = np.arange(-reach_x, reach_x + 1)
+    part: NDArray[np.float32] = score[:, around_y][:, :, around_x]
+    return part
+
+
 def _parabola(
     before: NDArray[np.float32], peak: NDArray[np.float32], after: NDArray[np.float32]
 ) -> NDArray[np.float64]:
-    """Return the sub-sample place of a peak from its neighbours, within half a sample."""
-    curvature = before.astype(np.float64) - 2 * peak + after
-    curvature = np.minimum(curvature, -1e-12)
-    return np.clip(0.5 * (before - after) / curvature, -0.5, 0.5)
+    """Return the place of a peak between samples, within half a sample."""
+    low, high = before.astype(np.float64), after.astype(np.float64)
+    curvature = np.minimum(low - 2 * peak + high, -1e-12)
+    place: NDArray[np.float64] = np.clip(0.5 * (low - high) / curvature, -0.5, 0.5)
+    return place
 
 
 def project_planes(binned: NDArray[np.float32]) -> NDArray[np.float32]:
     """Return binned volumes (n, z, y, x) as their mean over planes, (n, y, x)."""
     if binned.shape[1] == 1:
         return binned[:, 0]
-    return binned.mean(axis=1, dtype=np.float32)
+    mean: NDArray[np.float32] = binned.mean(axis=1, dtype=np.float32)
+    return mean
 
 
 def small_shape(frame_shape: tuple[int, int]) -> tuple[int, int]:

@@ -1,9 +1,9 @@
 """Local contrast: what is registered instead of the raw intensities.
 
 A frame becomes ``(frame - low) / (low - black)`` with ``low`` its Gaussian low-pass and
-``black`` the estimated dark level. This removes vignetting, bleaching and slow changes of
-brightness, and does not depend on the unit or the offset of the intensities. The low-pass
-is computed on 2 x 2 binned pixels, which also serve the coarse search.
+``black`` the estimated dark level. This removes vignetting, bleaching and slow changes
+of brightness, and does not depend on the unit or the offset of the intensities. The
+low-pass is computed on 2 x 2 binned pixels, which also serve the coarse search.
 """
 
 import math
@@ -37,7 +37,7 @@ class Gain:
 
 
 @njit(**FAST)
-def _bin_plane(plane, out):  # type: ignore[no-untyped-def]  # pragma: no cover
+def _bin_plane(plane, out):  # type: ignore[no-untyped-def]
     """Mean of 2 x 2 pixels; a last odd row or column counts twice."""
     height, width = plane.shape
     even = width // 2
@@ -55,7 +55,7 @@ def _bin_plane(plane, out):  # type: ignore[no-untyped-def]  # pragma: no cover
 
 
 @njit(**FAST)
-def _low_pass(plane, kernel, padded, row, out):  # type: ignore[no-untyped-def]  # pragma: no cover
+def _low_pass(plane, kernel, padded, row, out):  # type: ignore[no-untyped-def]
     """Separable symmetric FIR of one plane, nearest border; ``kernel`` is its half."""
     height, width = plane.shape
     half = kernel.size - 1
@@ -88,7 +88,7 @@ def _low_pass(plane, kernel, padded, row, out):  # type: ignore[no-untyped-def] 
 
 
 @njit(**FAST)
-def _contrast(raw, kernel, black, least, out, binned_out):  # type: ignore[no-untyped-def]  # pragma: no cover
+def _contrast(raw, kernel, black, least, out, binned_out):  # type: ignore[no-untyped-def]
     """Local contrast of planes (n, y, x), full size and binned."""
     n_planes, height, width = raw.shape
     small_height, small_width = binned_out.shape[1:]
@@ -126,7 +126,7 @@ def _contrast(raw, kernel, black, least, out, binned_out):  # type: ignore[no-un
 
 
 @njit(**FAST)
-def _low_passed(raw, kernel, out):  # type: ignore[no-untyped-def]  # pragma: no cover
+def _low_passed(raw, kernel, out):  # type: ignore[no-untyped-def]
     """Binned low-pass of planes (n, y, x)."""
     n_planes = raw.shape[0]
     small_height, small_width = out.shape[1:]
@@ -150,7 +150,8 @@ def half_kernel(sigma: float) -> NDArray[np.float32]:
     binned_sigma = 0.5 * math.sqrt(max(sigma**2 - _BINNING_VARIANCE, 0.25))
     radius = max(1, int(_TRUNCATE * binned_sigma + 0.5))
     kernel = np.exp(-0.5 * (np.arange(radius + 1) / binned_sigma) ** 2)
-    return (kernel / (2 * kernel.sum() - kernel[0])).astype(np.float32)
+    half: NDArray[np.float32] = kernel / (2 * kernel.sum() - kernel[0])
+    return half.astype(np.float32)
 
 
 def binned_shape(height: int, width: int) -> tuple[int, int]:
@@ -216,7 +217,7 @@ def estimate_gain(frames: NDArray[np.float32], sigma: float) -> Gain | None:
     other = frames[1:] if n_frames > 1 else frames.mean(axis=(2, 3), keepdims=True)
     noise = float(np.median(np.abs(other - first))) * 1.05
     black = darkest - 0.5 * (median - darkest) - noise
-    # rounding makes a constant movie differ from its low-pass by a few units in the last place
+    # rounding alone makes a constant movie differ from its low-pass
     if median - black <= 1e-5 * max(abs(median), abs(darkest)):
         return None
     return Gain(black, 0.25 * (darkest - black))

@@ -154,8 +154,8 @@ def apply_motion(
     expected = result.frames.source.recording.shape
     if recording.shape != expected:
         raise ParameterError(
-            f"The recording has shape {recording.shape}, but the motion was estimated on "
-            f"one of shape {expected}. Give another channel of the same recording."
+            f"The recording has shape {recording.shape}, but the motion was estimated "
+            f"on one of shape {expected}. Give another channel of the same recording."
         )
     timer = StepTimer("apply_motion", result.params, inputs=[recording, result])
     frames = corrected_like(recording, result, result.frames)
@@ -208,8 +208,8 @@ def _guide(
         given = np.asarray(template)
         if given.shape != shape:
             raise ParameterError(
-                f"The template has shape {given.shape}, but the recording's images have "
-                f"shape {shape}. Give an image of the same size."
+                f"The template has shape {given.shape}, but the recording's images "
+                f"have shape {shape}. Give an image of the same size."
             )
         volume = given.astype(np.float32).reshape(1, *source.volume_shape)
         image = source.fill(volume.copy())[0][0]

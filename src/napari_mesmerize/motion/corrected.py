@@ -111,7 +111,8 @@ class CorrectedFrames:
         values[lost] = self.output.offset
         stored = np.rint((values - self.output.offset) / self.output.scale)
         limit = np.iinfo(self.dtype).max
-        return np.clip(stored, 0, limit).astype(self.dtype)
+        whole: NDArray[Any] = np.clip(stored, 0, limit).astype(self.dtype)
+        return whole
 
     def values(self, raw: NDArray[Any], frames: slice) -> NDArray[np.float32]:
         """Return the corrected intensities of raw frames, float32."""
@@ -170,7 +171,7 @@ class CorrectedFrames:
 def field_border(
     motion: FieldMotion, image_shape: tuple[int, int], unit: int
 ) -> tuple[int, int, int, int]:
-    """Return the widest border that fields leave empty: (top, bottom, left, right), px."""
+    """Return the widest border that fields leave empty: (top, bottom, left, right)."""
     height, width = image_shape
     widths = np.zeros(4, int)
     for start in range(0, len(motion), unit):
@@ -191,7 +192,7 @@ def field_border(
     return top, bottom, left, right
 
 
-def _at(values: NDArray[np.floating], axis: int, place: float) -> NDArray[np.floating]:
+def _at(values: NDArray[Any], axis: int, place: float) -> Any:
     """Return values at a fractional place of an axis, linear."""
     first = int(place)
     part = place - first
@@ -202,7 +203,7 @@ def _at(values: NDArray[np.floating], axis: int, place: float) -> NDArray[np.flo
 def rigid_border(
     displacements: NDArray[np.float64], image_shape: tuple[int, int]
 ) -> tuple[int, int, int, int]:
-    """Return the widest border that shifts leave empty: (top, bottom, left, right), px."""
+    """Return the widest border that shifts leave empty: (top, bottom, left, right)."""
     height, width = image_shape
     widths = []
     for axis, size in ((1, height), (2, width)):

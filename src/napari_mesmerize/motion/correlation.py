@@ -13,17 +13,12 @@ _BLOCK = 8  # binned px that move together
 
 
 @njit(**FAST)
-def _correlate(binned, tables, known, pads, moves, block, out):  # type: ignore[no-untyped-def]  # pragma: no cover
-    """Out (n,): correlation of binned frames (n, z, y, x) with smoothed tables (2, 2, ...)."""
+def _correlate(binned, tables, known, pads, moves, block, out):  # type: ignore[no-untyped-def]
+    """Correlation (n,) of binned frames (n, z, y, x) with smoothed tables."""
     n_frames, depth, height, width = binned.shape
     _, _, n_z, n_y, n_x = tables.shape
     for t in range(n_frames):
-        number = 0.0
-        sum_a = 0.0
-        sum_b = 0.0
-        sum_aa = 0.0
-        sum_bb = 0.0
-        sum_ab = 0.0
+        sums = np.zeros(6)
         for z in range(depth):
             for top in range(0, height, block):
                 for left in range(0, width, block):
@@ -60,20 +55,16 @@ def _correlate(binned, tables, known, pads, moves, block, out):  # type: ignore[
                             aa += value * value
                             bb += other * other
                             ab += value * other
-                    number += count
-                    sum_a += a
-                    sum_b += b
-                    sum_aa += aa
-                    sum_bb += bb
-                    sum_ab += ab
-        if number < 1:
-            out[t] = 0
-            continue
-        spread_a = sum_aa - sum_a * sum_a / number
-        spread_b = sum_bb - sum_b * sum_b / number
-        both = sum_ab - sum_a * sum_b / number
-        scale = math.sqrt(max(spread_a, 0.0) * max(spread_b, 0.0))
-        out[t] = both / scale if scale > 0 else 0.0
+                    sums[0] += count
+                    sums[1] += a
+                    sums[2] += b
+                    sums[3] += aa
+                    sums[4] += bb
+                    sums[5] += ab
+        number = max(sums[0], 1.0)
+        spread = (sums[3] - sums[1] ** 2 / number) * (sums[4] - sums[2] ** 2 / number)
+        both = sums[5] - sums[1] * sums[2] / number
+        out[t] = both / math.sqrt(spread) if spread > 0 else 0.0
 
 
 class Correlator:
@@ -97,13 +88,13 @@ class Correlator:
         self._known = (template.weights > 0).astype(np.float32)
         self._pads = template.settings.pads
 
-    def places(self, binned_shape: tuple[int, ...]) -> tuple[NDArray[np.float64], ...]:
-        """Return where :meth:`correlate` wants displacements: (z, y, x), unbinned px."""
+    def places(self, binned_shape: tuple[int, ...]) -> tuple[NDArray[np.floating], ...]:
+        """Return where :meth:`correlate` wants displacements: (z, y, x), px."""
         depth, height, width = binned_shape[-3:]
         return (
             np.arange(depth, dtype=float),
-            2.0 * np.arange(0, height, _BLOCK) + _BLOCK - 0.5,
-            2.0 * np.arange(0, width, _BLOCK) + _BLOCK - 0.5,
+            np.arange(0, 2 * height, 2 * _BLOCK) + (_BLOCK - 0.5),
+            np.arange(0, 2 * width, 2 * _BLOCK) + (_BLOCK - 0.5),
         )
 
     def correlate(

@@ -1,4 +1,4 @@
-"""Estimating the motion of a recording: template, pass over the frames, joint filter."""
+"""Estimating the motion of a recording: template, all frames, joint filter."""
 
 from dataclasses import dataclass, replace
 from typing import Any
@@ -239,7 +239,7 @@ def joint_field(
     lost = estimates.lost
     constant = np.median(estimates.coefficients[~lost], axis=0).astype(float)
     vectors = estimates.vectors - (constant @ fit.information).astype(np.float32)
-    vectors = fill_lost(vectors, lost)
+    vectors = fill_lost(vectors, lost).astype(np.float32)
     modes = fit.modes
     if params.adapt_prior:
         prior = learn_prior(vectors[~lost], fit.information, fit.prior)

@@ -107,7 +107,7 @@ class Grid:
         return z, y, x
 
     def centres(self, block_size: tuple[int, int]) -> tuple[NDArray[np.floating], ...]:
-        """Return the centres (z, y, x) of blocks, px; the last ones reach the border."""
+        """Return the centres (z, y, x) of blocks; the last ones reach the border."""
         out: list[NDArray[np.floating]] = [np.arange(self.frame_shape[0], dtype=float)]
         for length, size in zip(self.frame_shape[1:], block_size, strict=True):
             edges = np.append(np.arange(max(length // size, 1)) * size, length)

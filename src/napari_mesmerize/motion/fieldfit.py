@@ -1,4 +1,4 @@
-"""Fitting displacement fields: block gradients, a spatial prior, the template's rounds."""
+"""Fitting displacement fields: gradients, a spatial prior, the template's rounds."""
 
 from dataclasses import dataclass
 from functools import cached_property
@@ -150,18 +150,22 @@ def align_subset_fields(
     """Rounds of fields and template on the subset; returns the template."""
     coefficients = grid.constant(displacements)
     for _ in range(max(1, subset.settings.rounds - 1)):
-        fit, start = FieldFit(template, grid, prior), coefficients
-        _ = fit.posterior, fit.bases  # before threads share it
-        parts = subset.map(
-            lambda frames, _, place, fit=fit, start=start: fit.fit(
-                frames, start[place], _STEPS_A_ROUND, mute=False
-            )
-        )
-        coefficients = np.concatenate(parts)
+        fit = FieldFit(template, grid, prior)
+        coefficients = _fit_subset(subset, fit, coefficients)
         if guide.template is None:
             coefficients = coefficients - np.median(coefficients, axis=0)
         template = field_template(subset, coefficients, grid, guide)
     return template
+
+
+def _fit_subset(subset: Subset, fit: FieldFit, coefficients: Float) -> Float:
+    """Improve the fields of the subset."""
+    _ = fit.posterior, fit.bases, fit.used  # before threads share them
+
+    def work(frames: Frames, _: Frames, place: slice) -> Float:
+        return fit.fit(frames, coefficients[place], _STEPS_A_ROUND, mute=False)
+
+    return np.concatenate(subset.map(work))
 
 
 class FieldEstimator(RigidEstimator):

@@ -68,8 +68,8 @@ def check_output(params: RigidParams, *, fields: bool) -> str:
         )
     if params.interpolation == "fourier" and fields:
         raise ParameterError(
-            "interpolation='fourier' moves a frame as a whole and can not follow a field; "
-            "choose 'cubic' or 'lanczos', or correct with RigidParams."
+            "interpolation='fourier' moves a frame as a whole and can not follow a "
+            "field; choose 'cubic' or 'lanczos', or correct with RigidParams."
         )
     if params.interpolation == "auto":
         return "cubic" if fields else "fourier"

@@ -38,8 +38,8 @@ def weight_table(kernel: str) -> NDArray[np.float32]:
     Returns
     -------
     numpy.ndarray
-        Shape (65, 2 * reach): row ``p`` weighs the samples at ``1 - reach .. reach`` for
-        an offset of p / 64; each row sums to 1.
+        Shape (65, 2 * reach): row ``p`` weighs the samples at ``1 - reach .. reach``
+        for an offset of p / 64; each row sums to 1.
     """
     function, reach = _KERNELS[kernel]
     offset = np.linspace(0, 1, PHASES + 1)

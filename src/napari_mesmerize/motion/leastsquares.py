@@ -1,4 +1,4 @@
-"""Gauss-Newton steps of frames towards a template: block gradients and the rigid fit."""
+"""Gauss-Newton steps of frames towards a template: gradients and the rigid fit."""
 
 import math
 
@@ -15,10 +15,10 @@ _NO_LIMIT = 1e30
 
 
 @njit(**FAST)
-def _block_gradients(  # type: ignore[no-untyped-def]  # pragma: no cover
+def _block_gradients(  # type: ignore[no-untyped-def]
     frames, tables, roots, pads, moves, sizes, border, clip, limit, out
 ):
-    """Out (n, z, by, bx, 3): minus the gradient of half the squared residual, per block."""
+    """Minus the gradient of half the squared residual of each block, (..., 3)."""
     n_frames, depth, height, width = frames.shape
     phases_z = tables.shape[0]
     phases = tables.shape[1]

@@ -19,7 +19,7 @@ _CANVAS_MARGIN = 6  # px of canvas beyond the largest shift
 
 
 class RigidParams(BaseModel, frozen=True, extra="forbid"):
-    """One shift a frame. The defaults fit two-photon, miniscope and volumetric movies."""
+    """One shift a frame; the defaults fit two-photon, miniscope and volume movies."""
 
     max_shift: Annotated[
         int,
@@ -84,8 +84,8 @@ class RigidParams(BaseModel, frozen=True, extra="forbid"):
         float,
         Field(
             ge=0,
-            description="Width of the low-pass that is removed before registration (not "
-            "from the output); 0: 0.4 cell diameters, 0.32 for fields",
+            description="Width of the low-pass that is removed before registration "
+            "(not from the output); 0: 0.4 cell diameters, 0.32 for fields",
             json_schema_extra={"unit": "px", "also": "gSig_filt"},
         ),
     ] = 0.0
@@ -99,8 +99,8 @@ class RigidParams(BaseModel, frozen=True, extra="forbid"):
     interpolation: Annotated[
         Interpolation,
         Field(
-            description="How frames are resampled; auto: fourier for one shift a frame, "
-            "cubic for fields; lanczos is crisper, linear blurs",
+            description="How frames are resampled; auto: fourier for one shift a "
+            "frame, cubic for fields; lanczos is crisper, linear blurs",
             json_schema_extra={"also": "shifts_opencv"},
         ),
     ] = "auto"
@@ -123,9 +123,7 @@ class RigidParams(BaseModel, frozen=True, extra="forbid"):
 
 
 class PiecewiseParams(RigidParams, frozen=True, extra="forbid"):
-    """A smooth field of shifts a frame, for tissue that bends, stretches or is scanned
-    slowly.
-    """
+    """A smooth field of shifts a frame, for tissue that bends or is scanned slowly."""
 
     max_deviation: Annotated[
         float,
@@ -215,7 +213,7 @@ class Settings:
         return 3 if self.frame_shape[0] > 1 else 2
 
     def wider(self) -> Self | None:
-        """Return the same with twice the lateral search range; None if it can not grow."""
+        """Return the same with twice the lateral search range; None if none fits."""
         z, y, x = self.max_shift
         _, height, width = self.frame_shape
         grown = (z, min(2 * y, _half(height)), min(2 * x, _half(width)))
@@ -287,8 +285,8 @@ def _with_field(settings: Settings, params: RigidParams) -> Settings:
     strides = params.strides or 3.0 * params.cell_diameter
     if params.strides > max(height, width):
         raise ParameterError(
-            f"strides={params.strides} px is larger than the image of {height} x {width} "
-            f"px; use at most {max(height, width)}, or 0 to let it be chosen."
+            f"strides={params.strides} px is larger than the image of {height} x "
+            f"{width} px; use at most {max(height, width)}, or 0 to let it be chosen."
         )
     overlaps = params.overlaps or strides
     block = max(8, int(min(params.cell_diameter, strides / 2)) // 8 * 8)

@@ -1,5 +1,7 @@
 """How well a recording was corrected: mean images, crispness, outliers."""
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -75,9 +77,7 @@ def crispness(image: NDArray[np.floating], border: tuple[int, int, int, int]) ->
     return float(np.sqrt(total))
 
 
-def fill_lost(
-    values: NDArray[np.float64], lost: NDArray[np.bool_]
-) -> NDArray[np.float64]:
+def fill_lost(values: NDArray[Any], lost: NDArray[np.bool_]) -> NDArray[Any]:
     """Return rows (n, k) with lost ones interpolated in time from their neighbours."""
     if not lost.any():
         return values

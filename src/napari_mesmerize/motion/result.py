@@ -20,8 +20,8 @@ class MotionQuality:
     Attributes
     ----------
     correlation_before, correlation_after : numpy.ndarray
-        Shape (n_frames,): correlation of each frame's local contrast (2 x 2 binned) with
-        the template, as recorded and moved back. NaN for lost frames.
+        Shape (n_frames,): correlation of each frame's local contrast (2 x 2 binned)
+        with the template, as recorded and moved back. NaN for lost frames.
     outliers : numpy.ndarray
         Shape (n_frames,) bool: frames that do not look like the template, or lost ones;
         their shift is interpolated where nothing could be found.

@@ -35,10 +35,17 @@ def estimate_scan_phase(volumes: NDArray[np.float32], *, largest: float = 8.0) -
         fft.rfft((rows - rows.mean(axis=-1, keepdims=True)) * window, axis=-1)
         for rows in (odd, even)
     ]
-    cross = (np.conj(spectra[0]) * spectra[1]).reshape(-1, width // 2 + 1).sum(axis=0)
+    odd_rows, even_rows = (
+        each.astype(np.complex128).reshape(-1, width // 2 + 1) for each in spectra
+    )
+    cross = (np.conj(odd_rows) * even_rows).sum(axis=0)
+    power = (np.abs(odd_rows) ** 2).sum(axis=0) * (np.abs(even_rows) ** 2).sum(axis=0)
+    # maximum likelihood: each frequency's phase weighs by its coherence
+    coherence = np.abs(cross) ** 2 / np.maximum(power, 1e-30)
+    coherence = np.minimum(coherence, 0.999)
+    coherence[0] = 0
+    cross *= coherence / (1 - coherence) / np.maximum(np.abs(cross), 1e-30)
     frequency = fft.rfftfreq(width)
-    # half whitened: slow background does not hide the fine structure
-    cross *= frequency / np.sqrt(np.abs(cross) + 1e-20)
     reach = min(largest, width / 4)
     places = np.arange(-reach, reach + 1e-9, 1 / _UPSAMPLING)
     score = (cross * np.exp(2j * np.pi * places[:, None] * frequency)).sum(axis=1).real

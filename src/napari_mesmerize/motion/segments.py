@@ -9,7 +9,7 @@ from napari_mesmerize.motion.jit import FAST
 
 
 @njit(**FAST)
-def sample_line(plane, y, x, slope_y, slope_x, n, out):  # type: ignore[no-untyped-def]  # pragma: no cover
+def sample_line(plane, y, x, slope_y, slope_x, n, out):  # type: ignore[no-untyped-def]
     """Sample a plane at (y + k slope_y, x + k (1 + slope_x)) for k < n; nearest border.
 
     Where all samples lie between the same rows and keep their column's distance, the

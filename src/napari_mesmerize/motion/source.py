@@ -1,4 +1,4 @@
-"""Frames as the computation wants them: float32 volumes without gaps, batch by batch."""
+"""Frames as the computation wants them: float32 volumes without gaps."""
 
 import os
 from collections.abc import Callable, Iterator, Sequence
@@ -21,12 +21,12 @@ _COPIES = 6  # float32 copies of a unit that a thread holds
 _LONGEST_BATCH = 512  # frames
 
 T = TypeVar("T")
-I = TypeVar("I")
+Item = TypeVar("Item")
 
 
 @njit(nogil=True, cache=True)
-def _fill_gaps(planes):  # type: ignore[no-untyped-def]  # pragma: no cover
-    """Replace non-finite pixels of planes (n, y, x), in place, by the nearest in the row.
+def _fill_gaps(planes):  # type: ignore[no-untyped-def]
+    """Fill non-finite pixels of planes (n, y, x), in place, from their row.
 
     Rows without any finite pixel take the row before, or the next one that has any.
     Returns how many pixels of each plane were finite.
@@ -82,7 +82,7 @@ class Source:
 
     @property
     def volume_shape(self) -> tuple[int, int, int]:
-        """(n_planes, height, width) as recorded; one plane for two-dimensional frames."""
+        """(n_planes, height, width) as recorded; one plane for frames without z."""
         depth, height, width = (1, *image_shape(self.recording))[-3:]
         return depth, height, width
 
@@ -103,7 +103,7 @@ class Source:
         return self.recording[frames].to_numpy()
 
     def volumes(self, raw: NDArray[Any]) -> NDArray[np.float32]:
-        """Return raw frames as float32 volumes (n, z, y, x), rows lined up; NaN stay."""
+        """Return raw frames as float32 volumes (n, z, y, x), rows lined up."""
         out = raw.astype(np.float32).reshape(len(raw), *self.volume_shape)
         if self.scan_phase:
             out = shift_odd_rows(out, self.scan_phase)
@@ -174,7 +174,7 @@ class Schedule:
         starts = range(0, n_frames, self.unit)
         return [slice(k, min(k + self.unit, n_frames)) for k in starts]
 
-    def map(self, function: Callable[[I], T], items: Sequence[I]) -> list[T]:
+    def map(self, function: Callable[[Item], T], items: Sequence[Item]) -> list[T]:
         """Return ``function(item)`` for all items, in their order, on all workers."""
         if self.workers == 1 or len(items) == 1:
             return [function(item) for item in items]
@@ -182,13 +182,13 @@ class Schedule:
             return list(pool.map(function, items))
 
     def map_units(self, function: Callable[[slice], T], n_frames: int) -> list[T]:
-        """Return ``function(unit)`` for the consecutive units of ``n_frames`` frames."""
+        """Return ``function(unit)`` for consecutive units of ``n_frames`` frames."""
         return self.map(function, self.units(n_frames))
 
     def prefetched(
         self, read: Callable[[slice], T], batches: Sequence[slice]
     ) -> Iterator[tuple[slice, T]]:
-        """Yield ``(batch, read(batch))``; with two workers the next one is read ahead."""
+        """Yield ``(batch, read(batch))``; the next one is read ahead by a thread."""
         if self.workers == 1 or len(batches) < 2:
             for batch in batches:
                 yield batch, read(batch)

@@ -1,8 +1,8 @@
 """The corrected recording on disk, written batch by batch, resumable after a kill.
 
-While the work goes on, everything lies in ``<out>.partial``: the template, the estimates
-of the finished batches, the corrected frames so far, and ``state.json``, which names the
-recording and the parameters. The finished folder is renamed to ``out``.
+While the work goes on, everything lies in ``<out>.partial``: the template, the
+estimates of the finished batches, the corrected frames so far, and ``state.json``,
+which names the recording and the parameters. The finished folder is renamed to ``out``.
 """
 
 import contextlib
@@ -15,7 +15,7 @@ import shutil
 from collections.abc import Iterator, Mapping
 from dataclasses import fields
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
 import zarr
@@ -37,7 +37,7 @@ class StoredFrames:
     """Frames of a Zarr array, read when indexed; safe from several threads."""
 
     def __init__(self, path: Path) -> None:
-        self._array = cast("zarr.Array[Any]", zarr.open_array(path, mode="r"))
+        self._array = zarr.open_array(path, mode="r")
         self.shape = tuple(int(size) for size in self._array.shape)
         self.dtype: np.dtype[Any] = np.dtype(self._array.dtype)
 
@@ -144,14 +144,14 @@ class MotionStore:
         """
         path = self.partial / "frames"
         if self.n_written and path.exists():
-            return cast("zarr.Array[Any]", zarr.open_array(path, mode="r+"))
+            return zarr.open_array(path, mode="r+")
         needed = math.prod(shape) * dtype.itemsize
         free = shutil.disk_usage(self.partial).free
         if needed > free:
             raise WriteError(
                 f"The corrected frames may take {needed / 1e9:.2f} GB, but the disk of "
-                f"{self.out} has {free / 1e9:.2f} GB free. Free space or choose another "
-                "disk; output_dtype='uint16' needs half of it."
+                f"{self.out} has {free / 1e9:.2f} GB free. Free space or choose "
+                "another disk; output_dtype='uint16' needs half of it."
             )
         with self.writing("the frames"):
             if path.exists():
@@ -188,7 +188,7 @@ class MotionStore:
         arrays: Mapping[str, NDArray[Any]],
         quality: MotionQuality,
     ) -> Path:
-        """Store facts and results beside the frames and move the folder to its place."""
+        """Store facts and results beside the frames; move the folder to its place."""
         with self.writing("the results"):
             root = zarr.open_group(self.partial, mode="a")
             root.attrs.update(json_safe(facts))
@@ -219,16 +219,16 @@ class MotionStore:
             full = error.errno in (errno.ENOSPC, errno.EDQUOT)
             reason = "the disk is full" if full else str(error)
             raise WriteError(
-                f"Writing {what} of {self.out} failed: {reason}. What was finished lies "
-                f"in {self.partial}; make room or check the permissions and run the same "
-                "again to go on from there, or delete that folder."
+                f"Writing {what} of {self.out} failed: {reason}. What was finished "
+                f"lies in {self.partial}; make room or check the permissions and run "
+                "the same again to go on from there, or delete that folder."
             ) from error
 
     def _save(self, name: str, arrays: Mapping[str, NDArray[Any]]) -> None:
         path = self.partial / _WORK / name
         unfinished = path.with_suffix(".tmp")
         with unfinished.open("wb") as file:
-            np.savez(file, **dict(arrays))
+            np.savez(file, **arrays)  # type: ignore[arg-type]
         os.replace(unfinished, path)
 
     def _read_state(self) -> dict[str, Any]:

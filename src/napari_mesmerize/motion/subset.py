@@ -124,9 +124,9 @@ def make_subset(source: Source, settings: Settings, schedule: Schedule) -> Subse
     chosen = chosen[usable_frames(source, chosen, schedule)]
     if len(chosen) < 2:
         raise ParameterError(
-            f"Only {len(chosen)} of the frames looked at have finite pixels that are not "
-            "all the same; motion correction needs at least 2 such frames. Check that "
-            "the right channel was opened."
+            f"Only {len(chosen)} of the frames looked at have finite pixels that are "
+            "not all the same; motion correction needs at least 2 such frames. Check "
+            "that the right channel was opened."
         )
     some = chosen[choose_frames(len(chosen), _GAIN_FRAMES)]
     volumes, _ = source.read(some)

@@ -80,7 +80,8 @@ class _Filter:
         """Return the spectrum of values without their mean, mirrored at both ends."""
         n = self._n_mirror
         parts = [values[n:0:-1], values, values[-2 : -n - 2 : -1]]
-        return np.fft.rfft(np.concatenate(parts), axis=0)
+        spectrum: NDArray[np.complex128] = np.fft.rfft(np.concatenate(parts), axis=0)
+        return spectrum
 
     def excess(self, spectrum: NDArray[np.complex128]) -> Float:
         """Return the smoothed power above the noise, (n_freq, m)."""
@@ -100,7 +101,8 @@ class _Filter:
             count += int(strong.sum())
         if not count or total.mean() <= 0:
             return np.ones_like(total)
-        return total / total.mean()
+        shape: Float = total / total.mean()
+        return shape
 
     def apply(self, chosen: slice, shape: Float) -> Float:
         """Return filtered amplitudes z of some modes, (n_frames, m)."""

@@ -14,8 +14,8 @@ _FIELD_STEP = 8  # px between the places at which a spline field is evaluated
 
 
 @njit(**FAST)
-def _invert(field, step, planes, places_y, places_x, height, width, out):  # type: ignore[no-untyped-def]  # pragma: no cover
-    """E = d(u + e) by 4 fixed-point steps; field (n, z, ny, nx, 3) every ``step`` px."""
+def _invert(field, step, planes, places_y, places_x, height, width, out):  # type: ignore[no-untyped-def]
+    """Solve e = d(u + e) by 4 fixed-point steps; field (n, z, ny, nx, 3)."""
     depth = field.shape[1]
     last_y = field.shape[2] - 1
     last_x = field.shape[3] - 1
@@ -110,7 +110,7 @@ def inverse_moves(
 
 
 @njit(**FAST)
-def _warp_cubic(frames, moves, spacing, out):  # type: ignore[no-untyped-def]  # pragma: no cover
+def _warp_cubic(frames, moves, spacing, out):  # type: ignore[no-untyped-def]
     """out(u) = frame(u + e(u)), nearest border; moves as inverse_moves() gives."""
     n_frames, depth, height, width = frames.shape
     other = np.empty(spacing, np.float32)
@@ -150,7 +150,7 @@ def _warp_cubic(frames, moves, spacing, out):  # type: ignore[no-untyped-def]  #
 
 
 @njit(**FAST)
-def _warp_taps(frames, moves, spacing, taps, out):  # type: ignore[no-untyped-def]  # pragma: no cover
+def _warp_taps(frames, moves, spacing, taps, out):  # type: ignore[no-untyped-def]
     """The same by a table of weights, for any kernel."""
     n_frames, depth, height, width = frames.shape
     n_taps = taps.shape[1]

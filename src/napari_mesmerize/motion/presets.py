@@ -1,0 +1,75 @@
+"""Parameters for kinds of recordings, and which kind a recording seems to be."""
+
+from typing import Any
+
+import xarray as xr
+
+from napari_mesmerize.errors import ParameterError
+from napari_mesmerize.motion.params import PiecewiseParams, RigidParams
+from napari_mesmerize.recording import check_recording
+
+_CELL_UM = 12.0  # typical diameter of a neuron's body
+_MINISCOPE_PIXEL_UM = 1.8  # coarser pixels hint at a miniscope
+_SMALLEST_CELL, _LARGEST_CELL = 4.0, 60.0  # px
+
+PRESETS: dict[str, dict[str, Any]] = {
+    "two-photon": {"cell_diameter": 10.0},
+    "miniscope": {"cell_diameter": 11.0, "template_frames": 400},
+    "volume": {"cell_diameter": 10.0, "max_shift_z": 0},
+}
+
+
+def suggest_preset(recording: xr.DataArray) -> str:
+    """Return the name of the preset that fits a recording.
+
+    Volumes are told by their planes, miniscopes by coarse pixels or by their origin;
+    everything else counts as two-photon.
+    """
+    check_recording(recording)
+    if recording.ndim == 4:
+        return "volume"
+    origin = str(recording.attrs.get("origin") or "").lower()
+    if any(name in origin for name in ("miniscope", "inscopix", "one-photon", "ucla")):
+        return "miniscope"
+    pixel = recording.attrs.get("pixel_size_um")
+    if pixel is not None and min(pixel) >= _MINISCOPE_PIXEL_UM:
+        return "miniscope"
+    return "two-photon"
+
+
+def suggest_params(
+    recording: xr.DataArray, *, engine: str = "rigid", preset: str = ""
+) -> RigidParams:
+    """Return parameters that fit a recording.
+
+    Where the pixel size is known, a cell counts as 12 micrometres wide.
+
+    Parameters
+    ----------
+    recording : xarray.DataArray
+        The recording; only its shape and facts are looked at.
+    engine : {"rigid", "piecewise"}, optional
+        Which parameters.
+    preset : str, optional
+        A name in ``PRESETS``; default :func:`suggest_preset`.
+
+    Raises
+    ------
+    ParameterError
+        If the engine or the preset is unknown.
+    """
+    models = {"rigid": RigidParams, "piecewise": PiecewiseParams}
+    name = preset or suggest_preset(recording)
+    if engine not in models or name not in PRESETS:
+        raise ParameterError(
+            f"engine={engine!r}, preset={name!r}: choose an engine of "
+            f"{', '.join(models)} and a preset of {', '.join(PRESETS)}."
+        )
+    values = dict(PRESETS[name])
+    pixel = recording.attrs.get("pixel_size_um")
+    if pixel is not None:
+        wide = _CELL_UM / max(sum(pixel) / len(pixel), 1e-6)
+        values["cell_diameter"] = round(
+            min(max(wide, _SMALLEST_CELL), _LARGEST_CELL), 1
+        )
+    return models[engine](**values)
