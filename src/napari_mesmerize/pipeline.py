@@ -16,7 +16,7 @@ from napari_mesmerize.params import parse_params
 from napari_mesmerize.progress import Progress, silent
 from napari_mesmerize.project import Project, Sample
 from napari_mesmerize.projections import project as project_image
-from napari_mesmerize.recording import check_recording
+from napari_mesmerize.recording import check_recording, require_frame_rate
 from napari_mesmerize.resources import Usage, measure
 from napari_mesmerize.roi import roi_table_from_components
 
@@ -68,7 +68,7 @@ def process(
     motion_engine : str, optional
         ``"rigid"``, ``"piecewise"`` or ``"none"``.
     extraction_engine : str, optional
-        ``"cnmf"``, ``"cnmfe"``, ``"cnmf3d"`` or ``"none"``.
+        ``"cnmf"`` (of volumes: ``"cnmf3d"``), ``"cnmfe"``, ``"cnmf3d"`` or ``"none"``.
     params : mapping, optional
         Parameters of the engines: ``{"motion": {...}, "extract": {...}}``; what is left
         out keeps its default.
@@ -82,8 +82,7 @@ def process(
     ParameterError
         If an engine or a parameter is unknown, or the recording can not be used.
     """
-    check_recording(recording)
-    chosen = engine_params(motion_engine, extraction_engine, params or {})
+    chosen = prepare(recording, motion_engine, extraction_engine, params)
     usages: list[Usage] = []
     result, corrected, projections = None, recording, {}
     if chosen["motion"] is not None:
@@ -107,6 +106,28 @@ def process(
             )
         usages.append(usage)
     return Processed(corrected, result, components, projections, usages)
+
+
+def prepare(
+    recording: xr.DataArray,
+    motion_engine: str,
+    extraction_engine: str,
+    params: Mapping[str, Mapping[str, Any]] | None = None,
+) -> dict[str, Any]:
+    """Return the params models of both steps; find before the work what would fail.
+
+    Raises
+    ------
+    ParameterError
+        If the recording, an engine or a parameter can not be used.
+    """
+    check_recording(recording)
+    if extraction_engine == "cnmf" and recording.ndim == 4:
+        extraction_engine = "cnmf3d"
+    chosen = engine_params(motion_engine, extraction_engine, params or {})
+    if chosen["extract"] is not None:
+        require_frame_rate(recording, "Extraction")
+    return chosen
 
 
 def engine_params(

@@ -79,6 +79,17 @@ def test_debug_shows_the_traceback_and_json_the_error(tmp_path, capsys):
     assert "notes.tif" in json.loads(printed.out)["error"]
 
 
+def test_a_warning_is_a_paragraph_without_a_place_in_the_code(tmp_path, capsys):
+    tifffile.imwrite(tmp_path / "a.tif", np.zeros((5, 8, 9), np.uint16))
+    (tmp_path / "a.json").write_text("{oops")
+    assert main(["info", str(tmp_path / "a.tif"), "--json"]) == 0
+    printed = capsys.readouterr()
+    assert "Warning: " in printed.err
+    assert "a.json" in printed.err
+    assert ".py" not in printed.err
+    assert json.loads(printed.out)["recordings"]
+
+
 def test_a_missing_file_is_named(tmp_path, capsys):
     assert main(["info", str(tmp_path / "absent.tif")]) == 1
     assert "absent.tif" in capsys.readouterr().err
@@ -175,6 +186,13 @@ def test_run_without_steps_and_overwrite(movie, project, capsys):
     np.testing.assert_array_equal(
         sample.open_recording()[7].to_numpy(), tifffile.imread(movie, key=7)
     )
+
+
+def test_run_wants_the_frame_rate_before_the_work(tmp_path, capsys):
+    np.save(tmp_path / "a.npy", np.zeros((50, 40, 40), np.uint16))
+    assert main(_run(tmp_path / "a.npy", tmp_path / "p")) == 1
+    assert "--frame-rate" in capsys.readouterr().err
+    assert not (tmp_path / "p").exists()
 
 
 def test_run_names_unknown_engines_and_sections(movie, tmp_path, capsys):

@@ -2,12 +2,13 @@
 
 import sys
 import traceback
+import warnings
 from collections.abc import Sequence
 from typing import Any
 
 import typer
 
-from napari_mesmerize.cli.output import print_error, print_json
+from napari_mesmerize.cli.output import print_error, print_json, print_warning
 from napari_mesmerize.errors import MesmerizeError
 
 EXIT_FAILED, EXIT_INTERRUPTED = 1, 130
@@ -25,6 +26,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     words = list(sys.argv[1:] if arguments is None else arguments)
     debug = "--debug" in words
     words = [word for word in words if word != "--debug"]
+    with warnings.catch_warnings():
+        warnings.showwarning = _show_warning
+        return _run(app, words, debug)
+
+
+def _run(app: typer.Typer, words: Sequence[str], debug: bool) -> int:
     try:
         code = typer.main.get_command(app).main(
             words, prog_name="napari-mesmerize", standalone_mode=False
@@ -48,6 +55,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
         )
         return _fail(error, text, words, EXIT_FAILED, debug=debug)
     return code if isinstance(code, int) else 0
+
+
+def _show_warning(message: Warning | str, *_: Any, **__: Any) -> None:
+    """Show a warning as a paragraph on standard error, not its place in the code."""
+    print_warning(str(message))
 
 
 def _usage(error: Any, words: Sequence[str], code: int) -> int:

@@ -46,7 +46,15 @@ def info(
                 fact.get("problem") or size(fact["n_bytes"]),
             )
         )
-    columns = ("selection", "name", "frames", "pixels", "frame rate", "duration", "size")
+    columns = (
+        "selection",
+        "name",
+        "frames",
+        "pixels",
+        "frame rate",
+        "duration",
+        "size",
+    )
     print_table(str(file), columns, rows)
 
 

@@ -50,9 +50,18 @@ def print_line(text: str) -> None:
 
 
 def print_error(text: str) -> None:
-    """Write one paragraph to standard error."""
+    """Write what went wrong to standard error."""
+    _print_paragraph("Error:", "bold red", text)
+
+
+def print_warning(text: str) -> None:
+    """Write what the user should know to standard error."""
+    _print_paragraph("Warning:", "bold yellow", text)
+
+
+def _print_paragraph(head: str, style: str, text: str) -> None:
     console = Console(stderr=True, highlight=False)
-    console.print("Error:", style="bold red", end=" ")
+    console.print(head, style=style, end=" ")
     console.print(text, markup=False, soft_wrap=not console.is_terminal)
 
 

@@ -27,6 +27,7 @@ from napari_mesmerize.cli.output import (
     seconds,
     size,
 )
+from napari_mesmerize.components import Components
 from napari_mesmerize.demo import run_demo
 from napari_mesmerize.doctor import has_display, version
 from napari_mesmerize.errors import ParameterError, WriteError
@@ -36,7 +37,7 @@ from napari_mesmerize.pipeline import (
     EXTRACTION_PARAMS,
     MOTION_PARAMS,
     add_to_project,
-    engine_params,
+    prepare,
     process,
     tag_by_quality,
 )
@@ -187,6 +188,7 @@ def extract(
     print_line(
         f"{len(components)} components found, {n_accepted} accepted. Written: {out}"
     )
+    _print_advice(components)
 
 
 @app.command()
@@ -213,8 +215,8 @@ def run(
 ) -> None:
     """Motion correction, extraction and a sample of a project, in one go."""
     sections = read_params_file(params)
-    engine_params(motion_engine, extraction_engine, sections)  # fail before the work
     recording = _read(file, selection, frame_rate)
+    prepare(recording, motion_engine, extraction_engine, sections)
     if project.exists():
         opened = open_project(project)
         sample_id = opened.sample_id(animal, trial)
@@ -262,12 +264,19 @@ def run(
         f"Sample {sample.sample_id} of {project}: {report['n_rois']} ROIs, "
         f"{report['n_accepted']} accepted."
     )
+    _print_advice(processed.components)
 
 
 def _read(file: Path, selection: str, frame_rate: float) -> Any:
     return read_recording(
         file, selection=selection or None, frame_rate=frame_rate or None
     )
+
+
+def _print_advice(components: Components | None) -> None:
+    """Say what to try where no component was accepted."""
+    if components is not None and not components.accepted.any():
+        print_line(str(components.scores.attrs.get("advice", "")))
 
 
 def _section(values: dict[str, Any], name: str) -> dict[str, Any]:
