@@ -12,7 +12,7 @@ from napari_mesmerize.io import miniscope
 from napari_mesmerize.io.common import Item, warn
 from napari_mesmerize.io.files import PathLike
 from napari_mesmerize.io.metadata import MetadataFormat, find_metadata, read_facts
-from napari_mesmerize.recording import Frames
+from napari_mesmerize.io.series import Part
 
 _VIDEOS = (".avi", ".mkv", ".mp4", ".mov")
 
@@ -71,29 +71,26 @@ def known_facts(
     return facts | said, meta | {"orig_meta": content, "metadata_file": beside.name}
 
 
-def real_times(
-    items: list[Item], frames: Frames, files: list[Path]
-) -> NDArray[np.float64] | None:
+def real_times(parts: Sequence[Part], n_frames: int) -> NDArray[np.float64] | None:
     """Return the time stamps of all files, if they have them and they go on."""
-    parts = [item.times() for item in items]
-    stamps = miniscope.find_times(files[0].parent)
-    if stamps is not None and files[0].suffix.lower() in _VIDEOS:
+    first = parts[0].path
+    stamps = miniscope.find_times(first.parent)
+    if stamps is not None and first.suffix.lower() in _VIDEOS:
         measured = miniscope.read_times(stamps)
-        if len(measured) == frames.shape[0]:
+        if len(measured) == n_frames:
             return measured
         warn(
-            f"{stamps.name} has {len(measured)} time stamps, but {frames.shape[0]} "
-            "frames were opened; it is left out. Open all files of the folder together."
+            f"{stamps.name} has {len(measured)} time stamps, but {n_frames} frames "
+            "were opened; it is left out. Open all files of the folder together."
         )
-    if any(part is None for part in parts):
-        return None
-    times = np.concatenate([np.asarray(part, np.float64) for part in parts])
-    if len(times) != frames.shape[0]:
+    known = [part.times for part in parts if part.times is not None]
+    times = np.concatenate(known) if len(known) == len(parts) else np.empty(0)
+    if len(times) != n_frames:
         return None
     if len(parts) > 1 and not (np.diff(times) > 0).all():
         warn(
-            f"The time stamps of {files[1].name} do not go on from those of "
-            f"{files[0].name}; none are kept. Give frame_rate=... instead."
+            f"The time stamps of {parts[1].path.name} do not go on from those of "
+            f"{first.name}; none are kept. Give frame_rate=... instead."
         )
         return None
     return times

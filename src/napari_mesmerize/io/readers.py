@@ -5,8 +5,11 @@ import inspect
 import struct
 import zipfile
 import zlib
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple, cast
+
+import xarray as xr
 
 from napari_mesmerize.errors import MesmerizeError, ParameterError, ReadError
 from napari_mesmerize.io.common import Item
@@ -124,3 +127,14 @@ def scan_file(path: Path, options: dict[str, Any]) -> list[Item]:
             f"{path.name} can not be read as {reader.title}: {error or type(error)}. "
             "It is damaged or something else; copy it again from where it was recorded."
         ) from error
+
+
+def series_reader(files: Sequence[Path]) -> Callable[..., xr.DataArray] | None:
+    """Return the format's own function for files of one series, if it has one."""
+    suffixes = {suffix_of(file, READERS) for file in files}
+    suffix = suffixes.pop()
+    if len(files) == 1 or suffixes or suffix is None:
+        return None
+    module = importlib.import_module(READERS[suffix].module)
+    function: Callable[..., xr.DataArray] | None = getattr(module, "read_series", None)
+    return function

@@ -1,14 +1,10 @@
 """Open recordings, and list what files hold, whatever their format."""
 
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
-import numpy as np
 import xarray as xr
-from numpy.typing import NDArray
 
-from napari_mesmerize.errors import MesmerizeError, ReadError
 from napari_mesmerize.history import StepTimer
 from napari_mesmerize.io.common import (
     RecordingInfo,
@@ -19,10 +15,11 @@ from napari_mesmerize.io.common import (
     warn,
 )
 from napari_mesmerize.io.facts import known_facts, place_of, real_times
-from napari_mesmerize.io.files import JoinedFrames, PathLike, expand
+from napari_mesmerize.io.files import PathLike, expand
 from napari_mesmerize.io.metadata import MetadataFormat
-from napari_mesmerize.io.readers import DAMAGE, READERS, scan_file
-from napari_mesmerize.recording import Frames, lazy_recording
+from napari_mesmerize.io.readers import READERS, scan_file, series_reader
+from napari_mesmerize.io.series import FileFrames, parts_of
+from napari_mesmerize.recording import as_recording, lazy_recording
 
 
 def list_recordings(
@@ -53,9 +50,9 @@ def list_recordings(
     for item in scan_file(files[0], options):
         known, _ = known_facts(item, files, place_of(path, files), True)
         info = _replaced(item.info, **known)
-        parts = [choose(scan_file(f, options), info.selection, f) for f in files[1:]]
-        if parts:
-            n_frames = info.n_frames + sum(part.info.n_frames for part in parts)
+        if files[1:] and not info.problem:
+            parts = parts_of(files, item, options)
+            n_frames = sum(part.info.n_frames for part in parts)
             kind = "movie" if n_frames > 1 else info.kind
             shape = (n_frames, *info.shape[1:])
             info = _replaced(info, shape=shape, kind=kind)
@@ -132,20 +129,21 @@ def read_recording(
         "name": name,
     }
     given = {key: value for key, value in given.items() if value is not None}
+    read_series = series_reader(files)
+    if read_series is not None:
+        return as_recording(read_series(files), **given)
     timer = StepTimer(
         "read_recording",
         {"selection": selection, **options, **given, "n_files": len(files)},
         inputs=[str(file.absolute()) for file in files[:1]],
     )
-    items = [choose(scan_file(file, options), selection, file) for file in files]
-    first = items[0]
+    first = choose(scan_file(files[0], options), selection, files[0])
+    parts = parts_of(files, first, options)
     known, meta = known_facts(
         first, files, place_of(path, files), metadata, metadata_format
     )
-    frames = _Guarded(
-        [item.frames() for item in items], files, selection, dict(options)
-    )
-    times = real_times(items, frames, files)
+    frames = FileFrames(first, parts, dict(options))
+    times = real_times(parts, frames.shape[0])
     if known["frame_rate"] is None:
         known["frame_rate"] = rate_of_times(times)
     facts = known | given
@@ -158,7 +156,7 @@ def read_recording(
                 f"{std:.3g} Hz, largest deviation {largest:.3g} Hz); the coordinate "
                 "time_s holds the real times."
             )
-    for note in dict.fromkeys(note for item in items for note in item.notes):
+    for note in dict.fromkeys(note for part in parts for note in part.notes):
         warn(f"{files[0].name}: {note}")
     recording = lazy_recording(
         frames,
@@ -180,49 +178,3 @@ def _pair(size: tuple[float, float] | float | None) -> tuple[float, float] | Non
 
 def _replaced(info: RecordingInfo, **changes: Any) -> RecordingInfo:
     return RecordingInfo(**(vars(info) | changes))
-
-
-class _Guarded:
-    """Frames of one or more files that name the file when reading fails.
-
-    Copies share the open file; a pickle names the file and opens it again.
-    """
-
-    def __init__(
-        self,
-        parts: Sequence[Frames],
-        files: Sequence[Path],
-        selection: str | int | None,
-        options: dict[str, Any],
-    ) -> None:
-        names = [file.name for file in files]
-        self._frames = parts[0] if len(parts) == 1 else JoinedFrames(parts, names)
-        self._origin = (list(files), selection, options)
-        self.shape = tuple(int(size) for size in self._frames.shape)
-        self.dtype = np.dtype(self._frames.dtype)
-
-    def __getitem__(self, frames: slice) -> NDArray[Any]:
-        try:
-            return self._frames[frames]
-        except MesmerizeError as error:
-            raise ReadError(self._explain(frames, error)) from error
-        except DAMAGE as error:
-            raise ReadError(self._explain(frames, error)) from error
-
-    def _explain(self, frames: slice, error: Exception) -> str:
-        files = self._origin[0]
-        name = files[0].name + (f" (and {len(files) - 1} more)" if files[1:] else "")
-        return f"Frames {frames.start} to {frames.stop} of {name}: {error}"
-
-    def __deepcopy__(self, memo: dict[int, Any]) -> "_Guarded":
-        return self
-
-    def __reduce__(self) -> tuple[Any, ...]:
-        return _reopen, self._origin
-
-
-def _reopen(
-    files: list[Path], selection: str | int | None, options: dict[str, Any]
-) -> _Guarded:
-    items = [choose(scan_file(file, options), selection, file) for file in files]
-    return _Guarded([item.frames() for item in items], files, selection, options)

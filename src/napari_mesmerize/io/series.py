@@ -1,0 +1,170 @@
+"""Many files as one recording: what each holds, opened when it is needed."""
+
+import threading
+from collections import OrderedDict
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_mesmerize.errors import MesmerizeError, ReadError
+from napari_mesmerize.io.common import Item, RecordingInfo, choose
+from napari_mesmerize.io.files import JoinedFrames
+from napari_mesmerize.io.readers import DAMAGE, scan_file
+from napari_mesmerize.recording import Frames
+
+MAX_OPEN = 32
+"""Files of a series that are open at the same time."""
+_ALIKE = 16
+
+
+class Part(NamedTuple):
+    """One file of a series."""
+
+    path: Path
+    info: RecordingInfo
+    times: NDArray[np.float64] | None
+    notes: tuple[str, ...]
+
+
+def parts_of(files: Sequence[Path], first: Item, options: dict[str, Any]) -> list[Part]:
+    """Return what each file holds of the recording that ``first`` is in the first file.
+
+    Many files of one size, uncompressed and without time stamps, are taken to hold the
+    same; each is looked at when it is read.
+
+    Raises
+    ------
+    ReadError
+        If a file does not hold it, or damaged.
+    """
+    selection = first.info.selection
+    times = _times(first)
+    parts = [Part(files[0], first.info, times, first.notes)]
+    sizes = {file.stat().st_size for file in files if file.is_file()}
+    bare = len(sizes) == 1 and sizes.pop() > first.info.n_bytes
+    if len(files) > _ALIKE and bare and times is None:
+        return [parts[0]._replace(path=file) for file in files]
+    for file in files[1:]:
+        item = choose(scan_file(file, options), selection, file)
+        parts.append(Part(file, item.info, _times(item), item.notes))
+    return parts
+
+
+def _times(item: Item) -> NDArray[np.float64] | None:
+    times = item.times()
+    return None if times is None else np.asarray(times, np.float64)
+
+
+class _OpenFiles:
+    """The files of a series that were read last, kept open."""
+
+    def __init__(
+        self, parts: Sequence[Part], selection: str, options: dict[str, Any]
+    ) -> None:
+        self._parts = parts
+        self._selection = selection
+        self._options = options
+        self._lock = threading.Lock()
+        self._open: OrderedDict[int, Frames] = OrderedDict()
+
+    def frames(self, number: int) -> Frames:
+        with self._lock:
+            if number in self._open:
+                self._open.move_to_end(number)
+                return self._open[number]
+            part = self._parts[number]
+            item = choose(
+                scan_file(part.path, self._options), self._selection, part.path
+            )
+            frames = item.frames()
+            if tuple(frames.shape) != part.info.shape:
+                raise ReadError(
+                    f"{part.path.name} has shape {tuple(frames.shape)}, expected "
+                    f"{part.info.shape} as the files before it. Take it out of the "
+                    "list or folder."
+                )
+            self._open[number] = frames
+            while len(self._open) > MAX_OPEN:
+                self._open.popitem(last=False)
+            return frames
+
+
+class _PartFrames:
+    """Frames of one file of a series."""
+
+    def __init__(self, files: _OpenFiles, number: int, info: RecordingInfo) -> None:
+        self._files = files
+        self._number = number
+        self.shape = info.shape
+        self.dtype = np.dtype(info.dtype)
+
+    def __getitem__(self, frames: slice) -> NDArray[Any]:
+        return self._files.frames(self._number)[frames]
+
+
+class FileFrames:
+    """Frames of one or more files, named when reading fails.
+
+    Copies share the open files; a pickle names them and opens them again.
+
+    Parameters
+    ----------
+    first : Item
+        The recording in the first file.
+    parts : sequence of Part
+        All files.
+    options : dict
+        Options of the reader.
+
+    Raises
+    ------
+    ReadError
+        If the files' frames differ in shape or type.
+    """
+
+    def __init__(
+        self, first: Item, parts: Sequence[Part], options: dict[str, Any]
+    ) -> None:
+        self._parts = list(parts)
+        self._origin = ([part.path for part in parts], first.info.selection, options)
+        self._frames: Frames
+        if len(parts) == 1:
+            self._frames = first.frames()
+        else:
+            files = _OpenFiles(self._parts, first.info.selection, options)
+            self._frames = JoinedFrames(
+                [_PartFrames(files, i, part.info) for i, part in enumerate(parts)],
+                [part.path.name for part in parts],
+            )
+        self.shape = tuple(int(size) for size in self._frames.shape)
+        self.dtype = np.dtype(self._frames.dtype)
+
+    def __getitem__(self, frames: slice) -> NDArray[Any]:
+        try:
+            return self._frames[frames]
+        except MesmerizeError as error:
+            raise ReadError(self._explain(frames, error)) from error
+        except DAMAGE as error:
+            raise ReadError(self._explain(frames, error)) from error
+
+    def _explain(self, frames: slice, error: Exception) -> str:
+        files = self._origin[0]
+        name = files[0].name + (f" (and {len(files) - 1} more)" if files[1:] else "")
+        return f"Frames {frames.start} to {frames.stop} of {name}: {error}"
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> "FileFrames":
+        return self
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return open_frames, self._origin
+
+
+def open_frames(
+    files: Sequence[Path], selection: str | int | None, options: dict[str, Any]
+) -> FileFrames:
+    """Open the frames of a recording in one or more files."""
+    first = choose(scan_file(files[0], options), selection, files[0])
+    return FileFrames(first, parts_of(files, first, options), options)
