@@ -47,7 +47,7 @@ def test_an_area_is_cut_out_with_its_place(components):
     mask, corner = area_mask(drawn_areas(components), 2, SHAPE)
     image = np.zeros(SHAPE, bool)
     y, x = corner
-    image[y : y + mask.shape[0], x : x + mask.shape[1]] = mask
+    image[y : y + mask.shape[0], x : x + mask.shape[1]] = mask == 1
     assert image[14, 5]
     assert mask[0].sum() == mask[:, 0].sum() == 0  # a rim, so that outlines close
 

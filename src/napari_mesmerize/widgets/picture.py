@@ -96,7 +96,10 @@ def label_picture(
 def area_mask(
     areas: sparse.csc_array, position: int, image_shape: tuple[int, ...]
 ) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
-    """Return one area cut out of the image, and the place of the cut's corner (px)."""
+    """Return one area cut out of the image, and the place of the cut's corner (px).
+
+    Inside is 1, the pixels around it are 2, all else 0.
+    """
     pixels = areas.indices[areas.indptr[position] : areas.indptr[position + 1]]
     ndim = len(image_shape)
     if pixels.size == 0:
@@ -105,4 +108,6 @@ def area_mask(
     corner = where.min(axis=1) - 2
     mask = np.zeros(where.max(axis=1) - corner + 3, np.uint8)
     mask[tuple(where - corner[:, None])] = 1
+    around = ndimage.binary_dilation(mask, ndimage.generate_binary_structure(ndim, ndim))
+    mask[around & (mask == 0)] = 2
     return mask, corner

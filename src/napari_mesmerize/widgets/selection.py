@@ -12,6 +12,12 @@ from napari_mesmerize.widgets.roi_set import RoiSet
 
 NAME = "selected ROI"
 _CLEAR = (0.0, 0.0, 0.0, 0.0)
+_COLOURS = {
+    None: _CLEAR,
+    0: _CLEAR,
+    1: (1.0, 1.0, 1.0, 1.0),
+    2: (0.0, 0.0, 0.0, 0.9),  # a dark rim: white alone is lost on bright cells
+}
 
 
 def draw_selection(viewer: Any, roi_set: RoiSet, like: Layer) -> None:
@@ -44,9 +50,7 @@ def draw_selection(viewer: Any, roi_set: RoiSet, like: Layer) -> None:
         units=like.units[-ndim:],
         translate=offset,
         axis_labels=("z", "y", "x")[-ndim:],
-        colormap=DirectLabelColormap(
-            color_dict={None: _CLEAR, 0: _CLEAR, 1: (1.0, 1.0, 1.0, 1.0)}
-        ),
+        colormap=DirectLabelColormap(color_dict=_COLOURS),
         metadata={KEY: {"role": "selection"}},
         opacity=1.0,
     )

@@ -1,5 +1,6 @@
 """What docks compute off the GUI thread; engines are imported on first use."""
 
+import functools
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
@@ -70,7 +71,9 @@ def extract(
     from napari_mesmerize.cnmf import extract_components
 
     options = {} if seeds is None else {"seeds": seeds}
-    return extract_components(recording, params, progress=progress, **options)
+    found = extract_components(recording, params, progress=progress, **options)
+    prepare_labels()
+    return found
 
 
 def trace_outlines(
@@ -110,6 +113,19 @@ def project_images(
     from napari_mesmerize.projections import project
 
     return project(recording, progress=progress)
+
+
+@functools.cache
+def prepare_labels() -> None:
+    """Let napari compile what draws Labels, here and not on the GUI thread."""
+    from napari.layers import Labels
+    from napari.utils.colormaps import DirectLabelColormap
+
+    clear, white = (0.0, 0.0, 0.0, 0.0), (1.0, 1.0, 1.0, 1.0)
+    for dtype in (np.uint8, np.int32):
+        colours = DirectLabelColormap(color_dict={None: clear, 0: clear, 1: white})
+        layer = Labels(np.eye(4, dtype=dtype), colormap=colours)
+        layer.contour = 1
 
 
 class SampleContent(NamedTuple):
@@ -197,6 +213,7 @@ def open_sample(project: Any, sample_id: str, *, progress: Progress) -> OpenedSa
             limits = contrast_limits(recording)
         except MesmerizeError as error:
             problem = str(error)
+    prepare_labels()
     epochs = sample.epochs
     missing = () if recording is None else recording.attrs.get("missing_steps") or ()
     if missing:

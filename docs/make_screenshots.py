@@ -1,0 +1,152 @@
+"""Make docs/images/napari_*.png: the tutorial, step by step, in a real window.
+
+Run it on a display of 1600 x 1000 pixels:
+
+    xvfb-run -a -s "-screen 0 1600x1000x24" python docs/make_screenshots.py
+"""
+
+import os
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import numpy as np
+
+IMAGES = Path(__file__).parent / "images"
+SIZE = (1500, 940)
+PLUGIN = "napari-mesmerize"
+
+
+class Tutorial:
+    """Napari with the plugin, driven as a user would."""
+
+    def __init__(self):
+        import napari
+
+        self.viewer = napari.Viewer(show=False, title="napari")
+        self.window = self.viewer.window._qt_window
+        self.window.resize(*SIZE)
+        self.window.show()
+        self.docks = []
+
+    def wait(self, seconds=0.3):
+        """Let Qt draw."""
+        from qtpy.QtWidgets import QApplication
+
+        end = time.monotonic() + seconds
+        while time.monotonic() < end:
+            QApplication.processEvents()
+            time.sleep(0.005)
+
+    def finish(self, dock, limit_s=300):
+        """Wait for the job of a dock."""
+        started = time.monotonic()
+        self.wait(0.1)
+        while dock.job.running:
+            self.wait(0.1)
+            if time.monotonic() - started > limit_s:
+                sys.exit(f"{type(dock).__name__} needs more than {limit_s} s.")
+        self.wait(0.5)
+
+    def open(self, name):
+        """Open a dock and return its widget."""
+        dock, widget = self.viewer.window.add_plugin_dock_widget(PLUGIN, name)
+        self.docks.append(dock)
+        self.wait(0.3)
+        return widget
+
+    def close_docks(self):
+        """Close all docks of the plugin."""
+        for dock in self.docks:
+            self.viewer.window.remove_dock_widget(dock)
+        self.docks.clear()
+        self.wait(0.2)
+
+    def fit(self):
+        """Show the whole recording."""
+        self.wait(0.2)
+        self.viewer.reset_view()
+        self.wait(0.3)
+
+    def save(self, name):
+        """Write a picture of the window."""
+        IMAGES.mkdir(exist_ok=True)
+        self.wait(0.5)
+        path = IMAGES / f"napari_{name}.png"
+        self.viewer.screenshot(str(path), canvas_only=False, flash=False)
+        print(path)
+
+
+def main():
+    """Do the tutorial on the two-photon sample."""
+    os.environ.setdefault("NAPARI_CONFIG", tempfile.mkdtemp() + "/settings.yaml")
+    from napari_mesmerize.widgets.session import get_session
+
+    tutorial = Tutorial()
+    viewer = tutorial.viewer
+    viewer.open_sample(PLUGIN, "2p-small")
+    viewer.dims.set_current_step(0, 475)
+    tutorial.fit()
+    tutorial.save("recording")
+
+    motion = tutorial.open("Motion correction")
+    motion.run.click()
+    tutorial.finish(motion)
+    tutorial.fit()
+    tutorial.save("motion")
+    tutorial.close_docks()
+
+    cnmf = tutorial.open("CNMF")
+    cnmf.run.click()
+    tutorial.finish(cnmf)
+    tutorial.fit()
+    tutorial.save("components")
+    tutorial.close_docks()
+
+    manager = tutorial.open("ROI manager")
+    tutorial.open("Traces")
+    tutorial.fit()
+    curate(tutorial, manager, get_session(viewer).roi_set)
+    tutorial.save("overview")
+    tutorial.close_docks()
+
+    project = tutorial.open("Project")
+    folder = Path(tempfile.mkdtemp()) / "my_project"
+    project.create_at(folder)
+    project.title.setText("<b>my_project</b><br>/home/me/my_project")
+    project.animal.setText("m01")
+    project.trial.setText("day1")
+    project.comments.setPlainText("two-photon, layer 2/3, gratings")
+    tutorial.wait()
+    project.add.click()
+    tutorial.finish(project)
+    tutorial.fit()
+    tutorial.save("project")
+    viewer.close()
+
+
+def curate(tutorial, manager, roi_set):
+    """Tag some ROIs, and leave one selected at a frame where it is active."""
+    accepted = [i for i in range(len(roi_set)) if roi_set.table["accepted"].iat[i]]
+    roi_set.add_tag_column("cell_type")
+    for i in accepted:
+        snr = float(roi_set.table["snr"].iat[i])
+        roi_set.set_tag("cell_type", "bright" if snr > 25 else "dim", [i])
+    best = max(accepted, key=lambda i: float(roi_set.table["snr"].iat[i]))
+    roi_set.select(best)
+    manager.tags.column.setCurrentText("cell_type")
+    peak = int(roi_set.traces("denoised")[best].argmax())
+    viewer = tutorial.viewer
+    viewer.dims.set_current_step(0, peak)
+    # the mean of some frames shows cells that one noisy frame hides
+    viewer.dims.margin_left = (4, 0, 0)
+    viewer.dims.margin_right = (4, 0, 0)
+    layer = viewer.layers["2p-small corrected"]
+    shown = np.mean(layer.data[max(peak - 4, 0) : peak + 5], axis=0)
+    layer.contrast_limits = tuple(map(float, np.percentile(shown, (0.5, 99.6))))
+    tutorial.wait()
+
+
+if __name__ == "__main__":
+    main()
