@@ -41,9 +41,10 @@ def run_python(code: str) -> str:
 
 
 def test_importing_costs_less_than_half_a_second():
+    # processor time: wall time would also measure what else the machine does
     code = (
-        "import time; start = time.perf_counter(); import napari_mesmerize;"
-        "print(time.perf_counter() - start)"
+        "import time; start = time.process_time(); import napari_mesmerize;"
+        "print(time.process_time() - start)"
     )
     assert min(float(run_python(code)) for _ in range(3)) < LIMIT_S
 
