@@ -13,7 +13,7 @@ from napari_mesmerize.motion.coarse import (
     project_planes,
 )
 from napari_mesmerize.motion.contrast import estimate_gain, local_contrast
-from napari_mesmerize.motion.leastsquares import fit_rigid
+from napari_mesmerize.motion.leastsquares import expected_error, fit_rigid
 from napari_mesmerize.motion.params import Settings
 from napari_mesmerize.motion.subset import Subset
 from napari_mesmerize.motion.template import (
@@ -26,6 +26,8 @@ from napari_mesmerize.motion.template import (
 _EDGE_SHARE = 0.005  # of frames at the edge of the search range: it was too small
 _EDGE_COUNT = 2
 _STEPS_A_ROUND = 2
+_MORE_ROUNDS = 6  # at most, while displacements still change
+_SETTLED = 0.01  # px
 
 Float = NDArray[np.float64]
 Image = NDArray[np.float32]
@@ -189,11 +191,16 @@ def _refine(
 ) -> tuple[Float, Template]:
     """Rounds of template and rigid fit; returns the last of both."""
     template = rigid_template(subset, displacements, guide)
-    for _ in range(subset.settings.rounds):
+    for k in range(subset.settings.rounds + _MORE_ROUNDS):
+        before = displacements
         displacements = _fit_subset(subset, template, displacements)
         if guide.template is None:
             displacements = displacements - np.median(displacements, axis=0)
         template = rigid_template(subset, displacements, guide)
+        change = float(np.sqrt(((displacements - before) ** 2).sum(axis=1).mean()))
+        settled = change < max(_SETTLED, 3 * expected_error(template))
+        if k + 1 >= subset.settings.rounds and settled:
+            break
     return displacements, template
 
 

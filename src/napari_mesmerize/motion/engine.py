@@ -22,7 +22,7 @@ from napari_mesmerize.motion.fieldfit import (
     field_template,
     make_prior,
 )
-from napari_mesmerize.motion.leastsquares import rigid_information
+from napari_mesmerize.motion.leastsquares import expected_error, rigid_information
 from napari_mesmerize.motion.params import PiecewiseParams, RigidParams, Settings
 from napari_mesmerize.motion.passes import Passes
 from napari_mesmerize.motion.quality import fill_lost
@@ -113,12 +113,6 @@ def restore_basis(
         partial=bool(arrays["partial"]),
     )
     return Basis(subset, template, bool(arrays["dim"]))
-
-
-def expected_error(template: Template) -> float:
-    """Return the standard error of a frame's lateral shift that noise allows, px."""
-    information = rigid_information(template)[template.settings.pads[0]]
-    return float(np.sqrt(np.trace(np.linalg.inv(information)[1:, 1:])))
 
 
 def make_basis(

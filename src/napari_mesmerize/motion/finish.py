@@ -15,7 +15,8 @@ from napari_mesmerize.motion.corrected import (
     field_border,
     rigid_border,
 )
-from napari_mesmerize.motion.engine import Motion, expected_error
+from napari_mesmerize.motion.engine import Motion
+from napari_mesmerize.motion.leastsquares import expected_error
 from napari_mesmerize.motion.params import RigidParams
 from napari_mesmerize.motion.passes import Passes, describe_source
 from napari_mesmerize.motion.quality import crispness, find_outliers, mean_images

@@ -162,6 +162,12 @@ def rigid_information(template: Template) -> NDArray[np.float64]:
     return whole + np.diag(prior)
 
 
+def expected_error(template: Template) -> float:
+    """Return the standard error of a frame's lateral shift that noise allows, px."""
+    information = rigid_information(template)[template.settings.pads[0]]
+    return float(np.sqrt(np.trace(np.linalg.inv(information)[1:, 1:])))
+
+
 def fit_rigid(
     template: Template,
     frames: NDArray[np.float32],

@@ -14,6 +14,8 @@ from napari_mesmerize.motion.contrast import binned_shape
 from napari_mesmerize.motion.interpolate import noise_kept
 from napari_mesmerize.motion.params import Settings
 
+_LEAST_NOISE = 0.0025  # variance of a frame's pixel, in that of the image
+
 Image = NDArray[np.float32]
 
 
@@ -104,6 +106,7 @@ def mean_and_weights(sums: CanvasSums, settings: Settings) -> tuple[Image, Image
         typical = float(variance[seen].mean()) or 1e-12 * (
             float(np.square(image[seen]).mean()) or 1.0
         )
+    typical = max(typical, _LEAST_NOISE * float(image[seen].var()))
     spread = gaussian_filter(np.where(seen, variance, typical), (0, 1.0, 1.0))
     valid = minimum_filter(seen.astype(np.uint8), (1, 5, 5))
     lowered = noise_kept("cubic", settings.n_axes)
