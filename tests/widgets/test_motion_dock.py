@@ -38,17 +38,24 @@ def test_a_run_adds_the_corrected_recording_and_keeps_the_raw_one(
     error = dock.result.shifts + small_2p_rigid.truth.shifts
     error -= error.mean(axis=0)
     assert np.sqrt((error**2).mean()) < 0.3
-    assert "Largest shift" in dock.summary.text()
+    assert "Largest shift" in dock.view.summary.text()
     assert "corrected already" in dock.hint.text()
-    dock.blink.setChecked(True)
-    dock._swap()
+    dock.view.blink.setChecked(True)
+    dock.view.swap()
     assert raw.visible
     assert not layer.visible
-    dock.blink.setChecked(False)
+    dock.view.blink.setChecked(False)
     assert layer.visible
+    dock.view.side_by_side.setChecked(True)
+    assert raw.visible
+    assert raw.extent.world[1][-1] < layer.extent.world[0][-1]
+    dock.view.side_by_side.setChecked(False)
+    np.testing.assert_array_equal(raw.translate, layer.translate)
+    dock.view.what.setCurrentIndex(1)
+    assert "outlier" in dock.view.legend.text()
     viewer.layers.remove(layer)
-    dock.blink.setChecked(True)
-    assert not dock.blink.isChecked()
+    dock.view.blink.setChecked(True)
+    assert not dock.view.blink.isChecked()
 
 
 def test_a_preview_takes_frames_around_the_shown_one(
@@ -109,3 +116,77 @@ def test_the_frame_rate_can_be_given(session, dock, recording):
     dock.chooser.rate.setValue(12.5)
     assert recording_of(layer).attrs["frame_rate"] == 12.5
     assert "12.5 Hz" in dock.chooser.facts.text()
+
+
+def test_parameters_that_fit_the_recording_are_suggested(session, dock, recording):
+    recording.attrs["pixel_size_um"] = (0.5, 0.5)
+    session.show_recording(recording)
+    assert dock.form.preset.currentText() == "two-photon"
+    assert dock.form.value().cell_diameter == 24
+    dock.form.fields["cell_diameter"].setValue(9)
+    coarse = session.show_recording(recording.assign_attrs(pixel_size_um=(3.0, 3.0)))
+    dock.chooser.choose(coarse)
+    assert dock.form.value().cell_diameter == 9  # what the user chose stays
+
+
+def test_the_patches_follow_the_parameters(viewer, session, dock, small_2p):
+    layer = session.show_recording(small_2p.recording)
+    dock.engine.setCurrentIndex(1)
+    dock.show_patches.setChecked(True)
+    patches = viewer.layers["patches"]
+    before = len(patches.data)
+    assert before > 1
+    assert f"{before} patches" in dock.patches.text()
+    assert patches.extent.world[1][0] <= layer.extent.world[1][1] + 1
+    dock.form.fields["strides"].setValue(16)
+    assert len(patches.data) > before
+    dock.form.fields["strides"].setValue(999)
+    assert "strides=999" in dock.patches.text()
+    assert not patches.visible
+    dock.form.fields["strides"].setValue(20)
+    assert patches.visible
+    dock.engine.setCurrentIndex(0)
+    assert not patches.visible
+
+
+def test_a_drawn_region_is_registered_on(
+    viewer, session, dock, small_2p_rigid, wait_for_job
+):
+    layer = session.show_recording(small_2p_rigid.recording, name="raw")
+    shapes = viewer.add_shapes(
+        [np.array([[8, 8], [8, 50], [50, 50], [50, 8]])],
+        shape_type="polygon",
+        name="region",
+    )
+    dock.region.setCurrentText("region")
+    mask = dock.region.mask(layer)
+    assert mask.shape == (64, 64)
+    assert mask.sum() == pytest.approx(42**2, rel=0.1)
+    dock.run.click()
+    wait_for_job(dock.job)
+    assert dock.result is not None
+    shapes.selected_data = {0}
+    shapes.remove_selected()
+    dock.chooser.choose(layer)
+    dock.run.click()
+    assert "cover no pixel" in dock.job.text.text()
+
+
+def test_frames_are_stored_and_another_channel_is_carried_along(
+    viewer, session, dock, small_2p_rigid, wait_for_job, tmp_path
+):
+    first = session.show_recording(small_2p_rigid.recording, name="red")
+    dock.out.setText(str(tmp_path / "corrected.zarr"))
+    dock.run.click()
+    wait_for_job(dock.job)
+    assert (tmp_path / "corrected.zarr").exists()
+    second = session.show_recording(small_2p_rigid.recording.copy(), name="green")
+    dock.chooser.choose(second)
+    assert not dock.carry.isHidden()
+    dock.carry.click()
+    wait_for_job(dock.job)
+    red, green = (viewer.layers[f"{name} corrected"] for name in ("red", "green"))
+    np.testing.assert_allclose(
+        np.asarray(red.data[40], float), np.asarray(green.data[40], float), atol=1
+    )
+    assert first in viewer.layers

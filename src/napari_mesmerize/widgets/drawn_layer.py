@@ -79,19 +79,7 @@ class DrawnLayer:
 
     def outlines(self) -> list[NDArray[np.float64]]:
         """Return each shape as a polygon in pixels of the recording."""
-        found = []
-        for kind, vertices in zip(self.layer.shape_type, self.layer.data, strict=True):
-            points = np.asarray(vertices, np.float64)
-            if kind == "ellipse":
-                points = ellipse_outline(points)
-            found.append(self._to_pixels(points))
-        return found
-
-    def _to_pixels(self, points: NDArray[np.float64]) -> NDArray[np.float64]:
-        image = self.recording_layer
-        ndim = points.shape[1]
-        world = points * self.layer.scale + self.layer.translate
-        return (world - image.translate[-ndim:]) / image.scale[-ndim:]
+        return shapes_in_pixels(self.layer, self.recording_layer)
 
     def roi_ids(self) -> list[str]:
         """Return the id of each shape; new shapes get one."""
@@ -160,6 +148,19 @@ class DrawnLayer:
         # napari says "adding", "changing" before, and "added", "changed" after
         if not self._busy and not str(event.action).endswith("ing"):
             self._on_drawn(self)
+
+
+def shapes_in_pixels(shapes: Shapes, image: Image) -> list[NDArray[np.float64]]:
+    """Return the shapes of a layer as polygons in pixels of an image layer."""
+    found = []
+    for kind, vertices in zip(shapes.shape_type, shapes.data, strict=True):
+        points = np.asarray(vertices, np.float64)
+        if kind == "ellipse":
+            points = ellipse_outline(points)
+        ndim = min(points.shape[1], image.ndim)
+        world = points[:, -ndim:] * shapes.scale[-ndim:] + shapes.translate[-ndim:]
+        found.append((world - image.translate[-ndim:]) / image.scale[-ndim:])
+    return found
 
 
 def ellipse_outline(corners: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -58,6 +58,7 @@ class ParamsForm(QWidget):
         self.model = model
         self.presets = dict(presets or {})
         self.fields: dict[str, QWidget] = {}
+        self.touched = False
         self._labels: dict[str, QLabel] = {}
         self._wheel = _IgnoreWheel(self)
         layout = QVBoxLayout(self)
@@ -117,6 +118,15 @@ class ParamsForm(QWidget):
         )  # fmt: skip
         if self.presets:
             self.preset.setCurrentIndex(0)
+        self.touched = False
+
+    def suggest(self, preset: str, values: Mapping[str, Any]) -> None:
+        """Offer values that fit a recording, unless the user has changed some."""
+        if not self.touched:
+            self.reset()
+            self.set_values(values)
+            self.preset.setCurrentText(preset)
+            self.touched = False
 
     def show_error(self, text: str) -> None:
         """Show why the parameters do not fit; fields that the text names are marked."""
@@ -191,8 +201,10 @@ class ParamsForm(QWidget):
         if name in self.presets:
             self.set_values(self.presets[name])
             self.preset.setCurrentIndex(index)
+        self.touched = True
 
     def _on_edited(self, *_: Any) -> None:
+        self.touched = True
         self._mark(())
         self.changed.emit()
 

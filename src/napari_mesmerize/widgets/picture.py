@@ -108,6 +108,8 @@ def area_mask(
     corner = where.min(axis=1) - 2
     mask = np.zeros(where.max(axis=1) - corner + 3, np.uint8)
     mask[tuple(where - corner[:, None])] = 1
-    around = ndimage.binary_dilation(mask, ndimage.generate_binary_structure(ndim, ndim))
+    around = ndimage.binary_dilation(
+        mask, ndimage.generate_binary_structure(ndim, ndim)
+    )
     mask[around & (mask == 0)] = 2
     return mask, corner

@@ -61,7 +61,7 @@ class RoiSet:
         self.epochs = epochs
         self.unsaved = False
         self.selected: int | None = None
-        self._undo: list[tuple[str, pd.Index, pd.Series]] = []
+        self._undo: list[Any] = []  # (column, rows, values before), or what restores
         self.components = components
         self.table = _fitting_table(components, table)
         for column in tag_columns:
@@ -92,7 +92,11 @@ class RoiSet:
         return self.components.traces.get(kind)
 
     def replace(
-        self, components: Components, table: pd.DataFrame | None = None
+        self,
+        components: Components,
+        table: pd.DataFrame | None = None,
+        *,
+        areas: Any = None,
     ) -> None:
         """Show other components; tags of ROIs that stay are kept."""
         fresh = _fitting_table(components, table)
@@ -104,11 +108,49 @@ class RoiSet:
             fresh["accepted"] = fresh["accepted"].astype(bool)
         chosen = None if self.selected is None else self.table.index[self.selected]
         self.components, self.table = components, fresh
-        self._undo.clear()
+        self._areas = areas
+        self._undo = []
         self.selected = fresh.index.get_loc(chosen) if chosen in fresh.index else None
         self.unsaved = True
         self.replaced.emit()
         self.selection_changed.emit()
+
+    def exchange(
+        self, components: Components, table: pd.DataFrame, areas: Any = None
+    ) -> None:
+        """Show merged or split ROIs, in a step that :meth:`undo` takes back.
+
+        ``areas`` may be what :attr:`areas` would compute, which takes a while.
+        """
+        before = (self.components, self.table, self._areas)
+        steps = self._undo
+
+        def restore() -> None:
+            self.replace(before[0], before[1], areas=before[2])
+            self._undo = steps
+
+        self.replace(components, table, areas=areas)
+        self._undo = [*steps, restore]
+
+    def set_columns(self, columns: dict[str, Any]) -> None:
+        """Write whole columns (a value an ROI) in one step that can be undone."""
+        before = {c: self.table[c].copy() for c in columns if c in self.table}
+
+        def restore() -> None:
+            self._write(before)
+
+        self._write(columns)
+        self._undo.append(restore)
+
+    def _write(self, columns: dict[str, Any]) -> None:
+        for column, values in columns.items():
+            values = pd.Series(np.asarray(values), index=self.table.index)
+            old = self.table.get(column, pd.Series(None, self.table.index, object))
+            rows = self.table.index[(values != old).to_numpy(bool)]
+            self.table[column] = values
+            if len(rows):
+                self.edited.emit(column, values[rows].to_dict(), old[rows].to_dict())
+        self._changed()
 
     def select(self, position: int | None) -> None:
         """Select an ROI by its position, or none."""
@@ -150,9 +192,12 @@ class RoiSet:
         self._set("accepted", bool(accepted), positions)
 
     def undo(self) -> None:
-        """Take the last tag, acceptance or rejection back."""
-        if self._undo:
-            column, rows, values = self._undo.pop()
+        """Take the last tag, acceptance, rejection, evaluation, merge or split back."""
+        step = self._undo.pop() if self._undo else None
+        if callable(step):
+            step()
+        elif step is not None:
+            column, rows, values = step
             now = self.table.loc[rows, column].to_dict()
             self.table.loc[rows, column] = values
             self.edited.emit(column, values.to_dict(), now)

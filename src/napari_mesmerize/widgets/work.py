@@ -36,14 +36,31 @@ def part_of(recording: xr.DataArray, n_frames: int, around: int) -> xr.DataArray
 
 
 def correct(
-    recording: xr.DataArray, params: BaseModel, *, progress: Progress
+    recording: xr.DataArray,
+    params: BaseModel,
+    *,
+    region: NDArray[np.bool_] | None = None,
+    out: str = "",
+    progress: Progress,
 ) -> Corrected:
     """Correct the motion; a small movie is kept in memory, so that it plays well."""
     from napari_mesmerize.motion import correct_motion
 
-    result = correct_motion(recording, params, progress=progress)
-    kept = in_memory(result.recording, progress)
+    result = correct_motion(
+        recording, params, region=region, out=out or None, progress=progress
+    )
+    kept = result.recording if out else in_memory(result.recording, progress)
     return Corrected(result, kept, contrast_limits(kept))
+
+
+def carry_along(
+    recording: xr.DataArray, result: Any, *, progress: Progress
+) -> tuple[xr.DataArray, tuple[float, float]]:
+    """Move another channel in the same way."""
+    from napari_mesmerize.motion import apply_motion
+
+    moved = in_memory(apply_motion(recording, result, progress=progress), progress)
+    return moved, contrast_limits(moved)
 
 
 def in_memory(recording: xr.DataArray, progress: Progress) -> xr.DataArray:
