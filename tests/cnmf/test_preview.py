@@ -41,6 +41,15 @@ def test_frames_are_cut_out(small_2p):
     assert part.history[-1]["params"]["frames"] == [50, 200]
 
 
+def test_a_mask_is_a_region_too(small_2p):
+    mask = np.zeros((64, 64), bool)
+    mask[8:37, 8:37] = True
+    recording = small_2p.recording[:120]
+    by_mask = preview_components(recording, PARAMS, region=mask)
+    by_corners = preview_components(recording, PARAMS, region=SQUARE)
+    np.testing.assert_array_equal(by_mask.traces["raw"], by_corners.traces["raw"])
+
+
 def test_a_small_region_at_the_corner_is_enlarged(small_2p):
     part = preview_components(
         small_2p.recording, PARAMS, region=[(-3, -3), (-3, 5), (5, 5), (5, -3)]

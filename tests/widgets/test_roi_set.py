@@ -96,3 +96,43 @@ def test_edits_made_in_a_features_table_are_taken_over(roi_set):
     roi_set.undo()
     roi_set.undo()
     assert roi_set.table["cell_type"].iat[1] == ""
+
+
+def test_whole_columns_are_one_step_of_undo(roi_set):
+    changes = []
+    roi_set.edited.connect(lambda *change: changes.append(change))
+    before = roi_set.table.copy()
+    roi_set.set_columns(
+        {
+            "accepted": [False, True, True, True],
+            "rejected_because": ["weak", "", "", ""],
+        }
+    )
+    assert roi_set.table["accepted"].tolist() == [False, True, True, True]
+    assert roi_set.table["rejected_because"].iloc[0] == "weak"
+    column, new, old = changes[0]
+    rows = before.index[[0, 3]]
+    assert column == "accepted"
+    assert new == {rows[0]: False, rows[1]: True}
+    assert old == {rows[0]: True, rows[1]: False}
+    roi_set.undo()
+    assert roi_set.table["accepted"].tolist() == before["accepted"].tolist()
+
+
+def test_exchanged_rois_come_back_and_so_do_the_steps_before(roi_set):
+    before, table = roi_set.components, roi_set.table
+    roi_set.set_tag("cell_type", "soma", [1])
+    roi_set.select(1)
+    fewer = before.select([0, 2])
+    roi_set.exchange(fewer, table.loc[list(fewer.roi_ids)])
+    assert len(roi_set) == 2
+    assert roi_set.selected is None
+    roi_set.set_accepted(False, [1])
+    roi_set.undo()
+    assert roi_set.table["accepted"].all()
+    roi_set.undo()
+    assert roi_set.components is before
+    assert roi_set.table["cell_type"].tolist() == ["", "soma", "", ""]
+    roi_set.undo()
+    assert roi_set.table["cell_type"].tolist() == ["", "", "", ""]
+    roi_set.undo()

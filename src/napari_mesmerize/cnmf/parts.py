@@ -133,8 +133,8 @@ def activity_parts(rest: Rest, image: FloatArray, n_parts: int) -> FloatArray:
     )
     owner = owner[tuple(nearest)]
     parts = np.zeros((n_parts, *image.shape), np.float32)
-    for i in range(n_parts):
-        parts[(i, *rest.box)] = np.where(owner == i, footprint, 0)
+    for part, i in zip(parts, range(n_parts), strict=True):
+        part[rest.box] = np.where(owner == i, footprint, 0)
     return parts
 
 

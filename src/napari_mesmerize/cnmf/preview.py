@@ -49,8 +49,8 @@ def preview_components(
     params : CnmfParams, CnmfeParams or Cnmf3dParams, optional
         As for :func:`extract_components`.
     region : array_like, optional
-        Corners (y, x) of a polygon, px, shape (n_corners, 2); default the whole field.
-        Volumes are cut through all planes.
+        Corners (y, x) of a polygon, px, shape (n_corners, 2), or a bool mask (height,
+        width); default the whole field. Volumes are cut through all planes.
     frames : slice, optional
         Which frames, [start, stop); default all.
     max_memory, workers, progress, seed
@@ -75,10 +75,11 @@ def preview_components(
             f"{recording.sizes['frame']} frames; choose a longer window."
         )
     params = params if params is not None else default_params(recording)
-    corners = None if region is None else _corners(region, shape)
+    mask = None if region is None else _mask(region, shape)
     diameter = 2 * settings_for(part, params).radius
-    rows, columns = _box(corners, shape, diameter)
-    step = {"region": None if corners is None else corners.tolist()}
+    rows, columns = _box(mask, shape, diameter)
+    step: dict[str, Any] = {"rows": [rows.start, rows.stop]}
+    step["columns"] = [columns.start, columns.stop]
     step["frames"] = None if frames is None else [frames.start, frames.stop]
     timer = StepTimer("preview_components", step, inputs=[recording])
     found = extract_components(
@@ -90,41 +91,45 @@ def preview_components(
         seed=seed,
     )
     placed = _place(found, (rows, columns), shape)
-    if corners is not None:
-        placed = _inside(placed, corners)
+    if mask is not None:
+        placed = _inside(placed, mask)
     return dataclasses.replace(placed, history=timer.extend(placed.history))
 
 
-def _corners(region: ArrayLike, shape: tuple[int, ...]) -> NDArray[np.float64]:
-    corners = np.asarray(region, np.float64)
-    if corners.ndim != 2 or corners.shape[1] not in (2, 3) or len(corners) < 3:
+def _mask(region: ArrayLike, shape: tuple[int, ...]) -> NDArray[np.bool_]:
+    """Return a region as a mask (height, width)."""
+    given, size = np.asarray(region), shape[-2:]
+    if given.dtype == bool and given.shape == size:
+        mask = given
+    elif given.ndim == 2 and given.shape[1] in (2, 3) and len(given) >= 3:
+        mask = mask_from_outline(given[:, -2:].astype(np.float64), size)
+    else:
         raise ParameterError(
-            f"region has shape {corners.shape}; expected at least three corners (y, x)."
+            f"region has shape {given.shape}; expected at least three corners (y, x), "
+            f"or a mask of {size[0]} x {size[1]} px."
         )
-    corners = corners[:, -2:]
-    high = np.array(shape[-2:])
-    if (corners.max(axis=0) < 0).any() or (corners.min(axis=0) >= high).any():
+    if not mask.any():
         raise ParameterError(
-            f"The region from {corners.min(axis=0).round(1).tolist()} to "
-            f"{corners.max(axis=0).round(1).tolist()} lies outside the image of "
-            f"{high[0]} x {high[1]} px; draw it on the recording."
+            f"The region lies outside the image of {size[0]} x {size[1]} px; draw it "
+            "on the recording."
         )
-    return corners
+    return mask
 
 
 def _box(
-    corners: NDArray[np.float64] | None, shape: tuple[int, ...], diameter: float
+    mask: NDArray[np.bool_] | None, shape: tuple[int, ...], diameter: float
 ) -> tuple[slice, slice]:
     """Return rows and columns that hold the region and a margin, not too few."""
-    if corners is None:
+    if mask is None:
         return slice(0, shape[-2]), slice(0, shape[-1])
     sides = []
-    for axis, size in enumerate(shape[-2:]):
-        low, high = corners[:, axis].min(), corners[:, axis].max()
+    for axis in (0, 1):
+        inside = np.flatnonzero(mask.any(axis=1 - axis))
+        low, high = int(inside[0]), int(inside[-1])
         width = max(high - low + 2 * _MARGIN * diameter, _SMALLEST * diameter)
         middle = (low + high) / 2
         start = max(0, math.floor(middle - width / 2))
-        stop = min(size, math.ceil(middle + width / 2) + 1)
+        stop = min(mask.shape[axis], math.ceil(middle + width / 2) + 1)
         sides.append(slice(start, stop))
     return sides[0], sides[1]
 
@@ -145,10 +150,9 @@ def _place(
     )
 
 
-def _inside(components: Components, corners: NDArray[np.float64]) -> Components:
-    """Return the components whose centroid lies in a polygon."""
+def _inside(components: Components, mask: NDArray[np.bool_]) -> Components:
+    """Return the components whose centroid lies in a mask."""
     shape = components.image_shape
-    mask = mask_from_outline(corners, shape[-2:])
     matrix = components.footprints
     y, x = np.divmod(np.arange(math.prod(shape)) % mask.size, shape[-1])
     total = np.maximum(np.asarray(matrix.sum(axis=0)).ravel(), 1e-12)
