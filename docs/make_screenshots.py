@@ -95,6 +95,9 @@ def main():
     tutorial.finish(motion)
     tutorial.fit()
     tutorial.save("motion")
+    motion.view.side_by_side.setChecked(True)
+    tutorial.save("side_by_side")
+    motion.view.side_by_side.setChecked(False)
     tutorial.close_docks()
 
     cnmf = tutorial.open("CNMF")
@@ -123,6 +126,17 @@ def main():
     tutorial.finish(project)
     tutorial.fit()
     tutorial.save("project")
+    tutorial.close_docks()
+
+    for layer in viewer.layers:
+        layer.visible = layer.name == "2p-small"
+    viewer.dims.margin_left = viewer.dims.margin_right = (0, 0, 0)
+    motion = tutorial.open("Motion correction")
+    motion.chooser.choose(viewer.layers["2p-small"])
+    motion.engine.setCurrentIndex(1)
+    motion.show_patches.setChecked(True)
+    tutorial.fit()
+    tutorial.save("patches")
     viewer.close()
 
 
@@ -133,7 +147,8 @@ def curate(tutorial, manager, roi_set):
     for i in accepted:
         snr = float(roi_set.table["snr"].iat[i])
         roi_set.set_tag("cell_type", "bright" if snr > 25 else "dim", [i])
-    best = max(accepted, key=lambda i: float(roi_set.table["snr"].iat[i]))
+    by_snr = sorted(accepted, key=lambda i: -float(roi_set.table["snr"].iat[i]))
+    best = by_snr[len(by_snr) // 6]
     roi_set.select(best)
     manager.tags.column.setCurrentText("cell_type")
     peak = int(roi_set.traces("denoised")[best].argmax())

@@ -80,8 +80,8 @@ class MotionDock(Column):
         self.out.setPlaceholderText("memory, or computed when shown")
         self.out.setToolTip(
             "A folder such as corrected.zarr stores the corrected frames; a run that "
-            "was stopped goes on where it was. Without one, a recording that is too large "
-            "for memory is computed frame by frame when it is shown."
+            "was stopped goes on where it was. Without one, a recording that is too "
+            "large for memory is computed frame by frame when it is shown."
         )
 
     def _make_buttons(self) -> None:

@@ -5,12 +5,14 @@ from typing import Any
 
 import numpy as np
 from napari.layers import Image, Shapes
+from numpy.typing import NDArray
 
 from napari_mesmerize.errors import MesmerizeError
 from napari_mesmerize.widgets.drawn_layer import use_fast_triangulation
 from napari_mesmerize.widgets.layers import KEY
 
 NAME = "patches"
+_INSET = 0.05
 _MOST_PATCHES = 900  # more can not be told apart, and slow the canvas down
 
 
@@ -35,7 +37,7 @@ class Quilt:
         except MesmerizeError as error:
             self.hide()
             return str(error)
-        rectangles = np.asarray(grid.rectangles, np.float64)
+        rectangles = _inset(np.asarray(grid.rectangles, np.float64))
         spacing = " × ".join(f"{gap:.0f}" for gap in grid.spacing)
         if len(rectangles) > _MOST_PATCHES:
             self.hide()
@@ -64,8 +66,8 @@ class Quilt:
             shape_type="rectangle",
             units=image.units[-2:],
             edge_color="#56B4E9",
-            face_color="#56B4E914",
-            edge_width=0.4,
+            face_color="#56B4E90C",
+            edge_width=0.3,
             metadata={KEY: {"role": "patches"}},
         )
         layer.editable = False
@@ -82,3 +84,9 @@ class Quilt:
             if layer.metadata.get(KEY, {}).get("role") == "patches":
                 return layer
         return None
+
+
+def _inset(rectangles: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Shrink rectangles a little, so that the edges of neighbours can be told apart."""
+    centres = rectangles.mean(axis=1, keepdims=True)
+    return centres + (1 - _INSET) * (rectangles - centres)
