@@ -85,8 +85,8 @@ def check_fit(components: Components, recording: xr.DataArray) -> list[Finding]:
         findings.append(
             Finding(
                 "frame_rate",
-                f"The results say {said:g} Hz, the recording {rate:g} Hz; set the right "
-                "one before times in seconds are used.",
+                f"The results say {said:g} Hz, the recording {rate:g} Hz; set the "
+                "right one before times in seconds are used.",
             )
         )
     empty = int((np.diff(components.footprints.indptr) == 0).sum())
@@ -145,8 +145,7 @@ def _check_traces(
         matrix = reorient(chosen, orientation).footprints
         weights = np.asarray(matrix.sum(axis=0)).ravel()
         seen = (
-            np.asarray(matrix.T @ pixels.T)
-            / np.where(weights > 0, weights, 1)[:, None]
+            np.asarray(matrix.T @ pixels.T) / np.where(weights > 0, weights, 1)[:, None]
         )
         scores[orientation] = _agreement(seen, traces[np.ix_(rois, frames)])
     best = max(scores, key=lambda name: scores[name])

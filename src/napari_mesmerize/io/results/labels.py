@@ -1,5 +1,6 @@
 """Label images (Cellpose, StarDist, Fiji, ...) to components without traces."""
 
+import struct
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -77,7 +78,7 @@ def _load(path: Path) -> NDArray[Any]:
         return np.asarray(imread(path))
     except FileNotFoundError as error:
         raise ReadError(f"{path} does not exist.") from error
-    except (OSError, ValueError, KeyError, IndexError, RuntimeError) as error:
+    except (OSError, ValueError, LookupError, RuntimeError, struct.error) as error:
         raise ReadError(
             f"{path} can not be read as an image: {error}. Save the labels again."
         ) from error
