@@ -14,9 +14,13 @@ _BLOCK = 8  # binned px that move together
 
 @njit(**FAST)
 def _correlate(binned, tables, known, pads, moves, block, out):  # type: ignore[no-untyped-def]
-    """Correlation (n,) of binned frames (n, z, y, x) with smoothed tables."""
+    """Correlation (n,) of binned frames (n, z, y, x) with smoothed tables.
+
+    tables (2, 2, 2, 2, z, y, x) and known (2, 2, z, y, x) hold every other pixel of the
+    canvas, for both sub-pixel phases and both parities along y and x.
+    """
     n_frames, depth, height, width = binned.shape
-    _, _, n_z, n_y, n_x = tables.shape
+    n_z, n_y, n_x = tables.shape[4:]
     for t in range(n_frames):
         sums = np.zeros(6)
         for z in range(depth):
@@ -32,23 +36,28 @@ def _correlate(binned, tables, known, pads, moves, block, out):  # type: ignore[
                     q = step_x % 2
                     to_y = pads[1] - step_y // 2
                     to_x = pads[2] - step_x // 2
+                    odd_y = to_y % 2
+                    odd_x = to_x % 2
+                    to_y //= 2
+                    to_x //= 2
+                    first = max(left, -to_x)
+                    last = min(left + block, width, n_x - to_x)
                     count = np.float32(0)
                     a = np.float32(0)
                     b = np.float32(0)
                     aa = np.float32(0)
                     bb = np.float32(0)
                     ab = np.float32(0)
-                    for i in range(top, min(top + block, height)):
-                        at = to_y + 2 * i
-                        if at < 0 or at >= n_y:
-                            continue
-                        for j in range(left, min(left + block, width)):
-                            to = to_x + 2 * j
-                            if to < 0 or to >= n_x:
-                                continue
-                            share = known[plane, at, to]
-                            value = binned[t, z, i, j] * share
-                            other = tables[p, q, plane, at, to] * share
+                    for i in range(
+                        max(top, -to_y), min(top + block, height, n_y - to_y)
+                    ):
+                        line = binned[t, z, i]
+                        shares = known[odd_y, odd_x, plane, to_y + i]
+                        others = tables[p, q, odd_y, odd_x, plane, to_y + i]
+                        for j in range(first, last):
+                            share = shares[to_x + j]
+                            value = line[j] * share
+                            other = others[to_x + j]
                             count += share
                             a += value
                             b += other
@@ -65,6 +74,16 @@ def _correlate(binned, tables, known, pads, moves, block, out):  # type: ignore[
         spread = (sums[3] - sums[1] ** 2 / number) * (sums[4] - sums[2] ** 2 / number)
         both = sums[5] - sums[1] * sums[2] / number
         out[t] = both / math.sqrt(spread) if spread > 0 else 0.0
+
+
+def _every_other(canvas: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Split canvases (..., z, y, x) by parity along y and x: (..., 2, 2, z, y, x)."""
+    height, width = (size + size % 2 for size in canvas.shape[-2:])
+    extra = [(0, 0)] * (canvas.ndim - 2)
+    extra += [(0, height - canvas.shape[-2]), (0, width - canvas.shape[-1])]
+    whole = np.pad(canvas, extra)
+    shape = (*canvas.shape[:-2], height // 2, 2, width // 2, 2)
+    return np.ascontiguousarray(np.moveaxis(whole.reshape(shape), (-3, -1), (-5, -4)))
 
 
 class Correlator:
@@ -84,8 +103,10 @@ class Correlator:
         smooth *= np.float32(0.5)
         wide = smooth.copy()
         wide[..., :-1] += smooth[..., 1:]
-        self._tables = np.ascontiguousarray(wide * np.float32(0.5))
-        self._known = (template.weights > 0).astype(np.float32)
+        wide *= np.float32(0.5)
+        known = (template.weights > 0).astype(np.float32)
+        self._tables = _every_other(wide * known)
+        self._known = _every_other(known)
         self._pads = template.settings.pads
 
     def places(self, binned_shape: tuple[int, ...]) -> tuple[NDArray[np.floating], ...]:

@@ -26,7 +26,7 @@ class RigidParams(BaseModel, frozen=True, extra="forbid"):
         Field(
             ge=0,
             description="Largest shift along y and x; 0: a quarter of the image's "
-            "smaller side, 32 at most",
+            "smaller side (of volumes a sixth), 32 at most",
             json_schema_extra={"unit": "px", "also": "max_shifts"},
         ),
     ] = 0
@@ -244,7 +244,8 @@ def resolve(params: RigidParams, image_shape: tuple[int, ...]) -> Settings:
     """
     depth, height, width = (1, *image_shape)[-3:]
     padded = tuple(max(n, SMALLEST_SIDE) for n in (height, width))
-    automatic = min(_AUTOMATIC_LIMIT, max(min(height, width) // 4, 2))
+    part = 4 if depth == 1 else 6  # the tables of volumes are large
+    automatic = min(_AUTOMATIC_LIMIT, max(min(height, width) // part, 2))
     lateral = []
     for axis, size, own in (
         ("max_shift", height, params.max_shift),

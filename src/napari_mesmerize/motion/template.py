@@ -94,8 +94,9 @@ def mean_and_weights(sums: CanvasSums, settings: Settings) -> tuple[Image, Image
     The variance is that of the aligned frames: it holds photon noise, but also active
     cells, which so count less.
     """
-    count = np.maximum(sums.count, 1)
-    seen = sums.count > settings.least_coverage * sums.n_frames
+    seen_by = sums.count
+    count = np.maximum(seen_by, 1)
+    seen = seen_by > settings.least_coverage * sums.n_frames
     image = np.where(seen, sums.total / count, 0).astype(np.float32)
     variance = np.where(seen, sums.squares / count - image * image, 0)
     if not seen.any():
@@ -110,7 +111,7 @@ def mean_and_weights(sums: CanvasSums, settings: Settings) -> tuple[Image, Image
     spread = gaussian_filter(np.where(seen, variance, typical), (0, 1.0, 1.0))
     valid = minimum_filter(seen.astype(np.uint8), (1, 5, 5))
     lowered = noise_kept("cubic", settings.n_axes)
-    weights = valid * sums.count / (sums.count + 2.0)
+    weights = valid * seen_by / (seen_by + 2.0)
     weights = weights * lowered / np.maximum(spread, 0.25 * typical)
     return image, weights.astype(np.float32)
 
@@ -139,45 +140,62 @@ def phase_tables(image: Image, settings: Settings) -> Image:
         Shape (P_z, P, P, C, z, y, x); C = 3 (image, slope y, slope x) of planes, 4 (and
         slope z) of volumes.
     """
-    phases, phases_z = settings.phases, settings.phases_z
-    volumetric = settings.n_axes == 3
-    freq_y = fft.fftfreq(image.shape[1])[:, None]
-    freq_x = fft.rfftfreq(image.shape[2])[None]
-    factors = [
-        np.ones((1, 1), np.complex64),
-        (2j * np.pi * freq_y).astype(np.complex64),
-        (2j * np.pi * freq_x).astype(np.complex64),
-    ]
+    lateral = _lateral_tables(image, settings.phases)
+    if settings.n_axes == 2:
+        return lateral[None]
+    phases_z = settings.phases_z
     out = np.empty(
-        (phases_z, phases, phases, 4 if volumetric else 3, *image.shape), np.float32
+        (phases_z, settings.phases, settings.phases, 4, *image.shape), np.float32
     )
-    for pz in range(phases_z):
-        moved, slope_z = _moved_along_z(image, pz / phases_z)
-        spectrum = fft.rfft2(moved)
-        spectrum_z = fft.rfft2(slope_z) if volumetric else spectrum
-        for p in range(phases):
-            for q in range(phases):
-                turn = np.exp(-2j * np.pi * (freq_y * p + freq_x * q) / phases)
-                turn = turn.astype(np.complex64)
-                for k, factor in enumerate(factors):
-                    out[pz, p, q, k] = fft.irfft2(
-                        spectrum * (turn * factor), s=image.shape[1:]
-                    )
-                if volumetric:
-                    out[pz, p, q, 3] = fft.irfft2(spectrum_z * turn, s=image.shape[1:])
+    known = np.flatnonzero(np.abs(image).max(axis=(1, 2)) > 0)
+    for phase in range(phases_z):
+        matrix, slope = _along_z(known, len(image), phase / phases_z)
+        out[phase, :, :, :3] = _times_planes(matrix, lateral)
+        out[phase, :, :, 3] = _times_planes(slope, lateral[:, :, 0])
     return out
 
 
-def _moved_along_z(image: Image, phase: float) -> tuple[Image, Image]:
-    """Return a volume moved by ``phase`` planes, and its slope along z there."""
-    if image.shape[0] == 1:
-        return image, image
-    known = np.flatnonzero(np.abs(image).max(axis=(1, 2)) > 0)
+def _lateral_tables(image: Image, phases: int) -> Image:
+    """Return image, slope y and slope x (P, P, 3, z, y, x), shifted within planes."""
+    height, width = image.shape[1:]
+    shape = tuple(
+        fft.next_fast_len(n, real=real) for n, real in ((height, False), (width, True))
+    )
+    freq_y = fft.fftfreq(shape[0])[:, None]
+    freq_x = fft.rfftfreq(shape[1])[None]
+    factors = (1.0, 2j * np.pi * freq_y, 2j * np.pi * freq_x)
+    spectrum = fft.rfft2(image, s=shape)
+    out = np.empty((phases, phases, 3, *image.shape), np.float32)
+    for p in range(phases):
+        for q in range(phases):
+            turn = np.exp(-2j * np.pi * (freq_y * p + freq_x * q) / phases)
+            for k, factor in enumerate(factors):
+                turned = spectrum * (turn * factor).astype(np.complex64)
+                out[p, q, k] = fft.irfft2(turned, s=shape)[:, :height, :width]
+    return out
+
+
+def _along_z(known: NDArray[np.intp], depth: int, phase: float) -> tuple[Image, Image]:
+    """Return matrices (z, z) that move planes by ``phase``, and take the slope there.
+
+    Between and beyond the known planes a natural spline, constant outside.
+    """
+    matrix = np.zeros((2, depth, depth), np.float32)
     if known.size < 2:
-        return image, np.zeros_like(image)
-    spline = CubicSpline(known, image[known], axis=0, bc_type="natural")
-    places = np.clip(np.arange(len(image)) - phase, known[0], known[-1])
-    return spline(places).astype(np.float32), spline(places, 1).astype(np.float32)
+        matrix[0] = np.eye(depth)
+        return matrix[0], matrix[1]
+    spline = CubicSpline(known, np.eye(known.size), bc_type="natural")
+    places = np.clip(np.arange(depth) - phase, known[0], known[-1])
+    matrix[0][:, known] = spline(places)
+    matrix[1][:, known] = spline(places, 1)
+    return matrix[0], matrix[1]
+
+
+def _times_planes(matrix: Image, volumes: Image) -> Image:
+    """Return volumes (..., z, y, x) with their planes mixed by a matrix (z, z)."""
+    flat = volumes.reshape(*volumes.shape[:-2], -1)
+    mixed: Image = (matrix @ flat).reshape(volumes.shape)
+    return mixed
 
 
 def block_information(
