@@ -166,15 +166,48 @@ def test_imagej_without_a_count_of_images(tmp_path, movie):
     np.testing.assert_array_equal(recording.to_numpy(), frames)
 
 
+def test_imagej_stacks_that_do_not_say_what_they_are(tmp_path, movie):
+    frames = movie()
+    path = tmp_path / "a.tif"
+    tifffile.imwrite(path, frames, imagej=True)
+    with pytest.warns(ReadWarning, match="took them for frames"):
+        recording = read_recording(path)
+    np.testing.assert_array_equal(recording, frames)
+    np.testing.assert_array_equal(read(path, axes="ZYX")[0], frames)
+
+
 def test_imagej_slices_that_are_a_movie(tmp_path, movie):
     frames = movie()
     path = tmp_path / "a.tif"
-    tifffile.imwrite(path, frames, imagej=True, metadata={"axes": "ZYX"})
+    facts = {"axes": "ZYX", "spacing": 2.0, "unit": "um"}
+    tifffile.imwrite(path, frames, imagej=True, metadata=facts)
     with pytest.warns(ReadWarning, match="axes='TYX'"):
         assert read_recording(path).shape == (1, 12, 10, 14)
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         np.testing.assert_array_equal(read_recording(path, axes="TYX"), frames)
+    tifffile.imwrite(path, frames, imagej=True, metadata=facts | {"finterval": 0.1})
+    assert read(path).shape == (12, 10, 14)
+
+
+@pytest.mark.parametrize("n", [3, 4])
+def test_few_frames_that_were_written_as_colours(tmp_path, movie, n):
+    """tifffile writes (n, y, x) as planes of a colour page for n of 3 and 4."""
+    frames = movie(shape=(5 * n, 10, 14))
+    path = tmp_path / "a.tif"
+    volumes = frames.reshape(5, n, 10, 14)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        tifffile.imwrite(path, volumes, metadata={"axes": "TZYX"})
+    np.testing.assert_array_equal(read(path), volumes)
+    with warnings.catch_warnings(), tifffile.TiffWriter(path) as writer:
+        warnings.simplefilter("ignore")
+        for part in volumes:
+            writer.write(part)
+    with pytest.raises(ReadError, match="axes='TYX'"):
+        read(path)
+    np.testing.assert_array_equal(read(path, axes="TYX"), frames)
+    np.testing.assert_array_equal(read(path, axes="TZYX"), volumes)
 
 
 def test_imagej_beyond_4_gb_has_one_header(tmp_path, movie, write_single_header):

@@ -2,6 +2,7 @@
 
 import itertools
 import math
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
@@ -55,7 +56,10 @@ def scan(
             "there with allow_truncated=True."
         )
     with tifffile.TiffFile(path) as tif:
-        layouts = _layouts(tif, chain, path.name)
+        layouts = [
+            _split_planar(layout, page_of(tif, chain, layout.first), axes)
+            for layout in _layouts(tif, chain, path.name)
+        ]
         itemizer = Itemizer(path, chain, tif, allow_truncated)
         return [
             item
@@ -90,6 +94,34 @@ def _layouts(tif: tifffile.TiffFile, chain: Chain, name: str) -> list[Layout]:
     if dialects.shaped(page.description) is not None:
         return _shaped(tif, chain, groups)
     return [dialects.plain(stop - start, page, start) for start, stop in groups]
+
+
+def _split_planar(layout: Layout, page: tifffile.TiffPage, axes: str | None) -> Layout:
+    """Take the planes of pages for pages, where axes say that they are no colours.
+
+    (tifffile writes three or four frames as planes of one colour page, unless told.)
+    """
+    said = layout.meta.get("tifffile")
+    named = str(said.get("axes", "")).upper() if isinstance(said, Mapping) else ""
+    letter = named[-3:-2]
+    if (
+        page.axes != "SYX"
+        or not page.is_memmappable
+        or not (axes or letter in list("TZC"))
+    ):
+        return layout
+    order = layout.order
+    n_planes = int(page.shape[0])
+    if order is not None:
+        order = order[..., np.newaxis] * n_planes + np.arange(n_planes)
+    return replace(
+        layout,
+        axes=layout.axes + letter if letter else layout.axes,
+        sizes=(*layout.sizes, n_planes),
+        first=layout.first * n_planes,
+        order=order,
+        planar=n_planes,
+    )
 
 
 def _groups(chain: Chain, name: str) -> list[tuple[int, int]]:

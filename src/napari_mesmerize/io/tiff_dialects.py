@@ -13,6 +13,9 @@ from numpy.typing import NDArray
 from napari_mesmerize.io.common import iso_date, positive, rate_of_times
 from napari_mesmerize.io.ome import OmeImage, length_um, parse_ome
 
+MAX_CHANNELS = 7
+"""As many as ImageJ shows in one picture."""
+
 
 @dataclass(frozen=True)
 class Layout:
@@ -28,12 +31,16 @@ class Layout:
         Number of the first page.
     order : numpy.ndarray or None
         Shape ``sizes``: number of each page, where they are not simply consecutive.
+    planar : int
+        Planes in each stored page that count as pages of their own (``first`` and
+        ``order`` then number planes).
     """
 
     axes: str
     sizes: tuple[int, ...]
     first: int = 0
     order: NDArray[np.intp] | None = None
+    planar: int = 1
     frame_rate: float | None = None
     pixel_size_um: tuple[float, float] | None = None
     z_step_um: float | None = None
@@ -70,12 +77,8 @@ def imagej(tif: tifffile.TiffFile, n_pages: int) -> Layout | None:
     n_images = _count(meta.get("images", n_pages))  # not every ImageJ counts them
     if math.prod(sizes) != n_images:
         sizes = [n_images, 1, 1]
-    notes = []
-    if sizes[0] == 1 and sizes[1] > 1:
-        notes.append(
-            f"ImageJ calls the {sizes[1]} pages slices (depth). If they are a movie, "
-            "open it with axes='TYX', or swap z and t in Fiji (Image > Properties)."
-        )
+    sizes, note = _imagej_axes(sizes, meta)
+    notes = [note] if note else []
     unit = str(meta.get("unit", ""))
     interval = positive(meta.get("finterval"))
     if interval is not None:
@@ -98,6 +101,33 @@ def imagej(tif: tifffile.TiffFile, n_pages: int) -> Layout | None:
         origin="ImageJ",
         meta={"imagej": meta},
         notes=tuple(notes),
+    )
+
+
+def _imagej_axes(sizes: list[int], meta: Mapping[str, Any]) -> tuple[list[int], str]:
+    """Return frames, slices and channels, and what the user should know of them.
+
+    ImageJ says slices of any stack that is no hyperstack, imported videos among them,
+    and some programs write all frames as channels.
+    """
+    n_frames, n_slices, n_channels = sizes
+    n_pages = max(n_slices, n_channels)
+    if n_frames > 1 or n_pages == 1:
+        return sizes, ""
+    unsaid = not meta.get("hyperstack") and not positive(meta.get("spacing"))
+    frames = positive(meta.get("finterval")) or (unsaid and n_channels == 1)
+    if (n_slices > 1 and frames) or (n_slices == 1 and n_channels > MAX_CHANNELS):
+        found = [n_slices, 1, n_channels] if n_slices > 1 else [n_channels, 1, 1]
+        return found, (
+            f"ImageJ does not say whether the {n_pages} pages are frames or planes; "
+            "took them for frames. Open planes with axes='ZYX', channels with "
+            "axes='CYX'."
+        )
+    if n_slices == 1:
+        return sizes, ""
+    return sizes, (
+        f"ImageJ calls the {n_slices} pages slices (depth). If they are a movie, open "
+        "it with axes='TYX', or swap z and t in Fiji (Image > Properties)."
     )
 
 

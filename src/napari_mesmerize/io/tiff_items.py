@@ -40,7 +40,7 @@ class Itemizer:
 
     def items(self, layout: Layout, prefix: str, transpose: bool) -> Iterator[Item]:
         """Yield an item for each channel of a layout."""
-        page = page_of(self.tif, self.chain, layout.first)
+        page = page_of(self.tif, self.chain, layout.first // layout.planar)
         stored = page.dtype
         shape = tuple(int(size) for size in page.shape)
         problem = _problem(page)
@@ -54,10 +54,15 @@ class Itemizer:
             pages = np.arange(layout.first, layout.first + layout.n_pages)
         pages = pages.reshape(layout.sizes).astype(np.intp)
         grid = _to_tzc(pages, layout.axes)
-        offsets = self._offsets(page, pages, dtype)
+        offsets = self._offsets(page, pages, dtype, layout.planar)
+        if layout.planar > 1:
+            shape = shape[1:]
         if self.allow_truncated:
             grid = self._whole_frames(grid, offsets, dtype, shape)
-        samples = _samples(page)
+        last = int(pages.max())
+        checked = is_far(self.chain) and not self._virtual(last, layout.planar)
+        checked &= layout.planar == 1
+        samples = _samples(page) if layout.planar == 1 else [("", ())]
         n_channels = grid.shape[2] * len(samples)
         for c, (name, sample) in itertools.product(range(grid.shape[2]), samples):
             at = c * len(samples) + [s[0] for s in samples].index(name)
@@ -84,7 +89,7 @@ class Itemizer:
             yield Item(
                 info,
                 lambda mine=mine, sample=sample: self._frames(  # type: ignore[misc]
-                    mine, offsets, shape, dtype, sample, transpose
+                    mine, offsets, shape, dtype, sample, transpose, checked
                 ),
                 lambda n=mine.shape[0]: (  # type: ignore[misc]
                     None if layout.times is None else layout.times[:n]
@@ -104,9 +109,9 @@ class Itemizer:
         ReadError
             If it can not, and not just the whole frames are asked for.
         """
-        n_possible = len(self.chain)
+        n_possible = len(self.chain) * layout.planar
         if page.is_memmappable:
-            n_bytes = math.prod(page.shape) * dtype.itemsize
+            n_bytes = math.prod(page.shape) * dtype.itemsize // layout.planar
             n_possible = max(n_possible, self.chain.size // n_bytes)
         if layout.first + layout.n_pages <= n_possible:
             return layout
@@ -126,7 +131,8 @@ class Itemizer:
             return (
                 f"{self.path.name} is a colour image: its pages have shape {shape}. A "
                 "recording has one value a pixel: choose selection='channel-0' (red), "
-                "'channel-1' (green) or 'channel-2' (blue)."
+                "'channel-1' (green) or 'channel-2' (blue); or say axes='TYX', if they "
+                "are frames."
             )
         if prefix and not layout.name and "tifffile" not in layout.meta:
             return (
@@ -154,29 +160,36 @@ class Itemizer:
         return Item(info, refuse)
 
     def _offsets(
-        self, page: tifffile.TiffPage, pages: NDArray[np.intp], dtype: np.dtype[Any]
+        self,
+        page: tifffile.TiffPage,
+        pages: NDArray[np.intp],
+        dtype: np.dtype[Any],
+        planar: int,
     ) -> NDArray[np.int64] | None:
-        """Return where pages begin; None where they have to be decoded."""
+        """Return where pages (or planes) begin; None where they have to be decoded."""
         last = int(pages.max())
         if not page.is_memmappable:
             if last >= len(self.chain):
                 self._cut_short(last + 1, len(self.chain))
             self._check_end(last)
             return None
-        n_bytes = math.prod(page.shape) * dtype.itemsize
-        if last >= len(self.chain):  # pages without headers, one after the other
+        n_bytes = math.prod(page.shape) * dtype.itemsize // planar
+        if self._virtual(last, planar):  # one after the other, without headers
             start = page.dataoffsets[0]
             offsets = start + n_bytes * np.arange(last + 1 - page.index)
             offsets = np.concatenate([np.full(page.index, start), offsets])
-            self._virtual = True
         else:
             offsets = data_offsets(self.chain)
-            self._virtual = False
+            offsets = (offsets[:, np.newaxis] + n_bytes * np.arange(planar)).ravel()
         whole = (offsets > 0) & (offsets + n_bytes <= self.chain.size)
         if not whole[pages].all() and not self.allow_truncated:
             first = int(pages[~whole[pages]].min())
             self._cut_short(last + 1, first)
         return offsets
+
+    def _virtual(self, last: int, planar: int) -> bool:
+        """Return whether there are more pages than headers."""
+        return last >= len(self.chain) * planar
 
     def _check_end(self, last: int) -> None:
         page = page_of(self.tif, self.chain, last)
@@ -226,6 +239,7 @@ class Itemizer:
         dtype: np.dtype[Any],
         sample: tuple[Any, ...],
         transpose: bool,
+        checked: bool,
     ) -> Frames:
         if offsets is None:
             return DecodedPages(
@@ -235,7 +249,7 @@ class Itemizer:
         return MappedPages(
             self.chain,
             offsets[pages],
-            pages if is_far(self.chain) and not self._virtual else None,
+            pages if checked else None,
             shape,
             dtype,
             sample=sample,
