@@ -3,8 +3,15 @@ import pytest
 
 from napari_mesmerize.cnmf import Cnmf3dParams, CnmfParams
 from napari_mesmerize.recording import as_recording
+from napari_mesmerize.roi import roi_table_from_components
 from napari_mesmerize.widgets import work
 from napari_mesmerize.widgets.cnmf_dock import INDICATORS, CnmfDock
+from napari_mesmerize.widgets.picture import drawn_areas
+
+
+def extracted(components):
+    table = roi_table_from_components(components)
+    return work.Extracted(components, table, drawn_areas(components))
 
 
 @pytest.fixture
@@ -64,7 +71,7 @@ def test_open_rois_can_seed(session, dock, components, recording, monkeypatch, q
 
     def extract(recording, params, *, seeds=None, progress):
         seen["seeds"] = seeds
-        return components
+        return extracted(components)
 
     monkeypatch.setattr(work, "extract", extract)
     session.show_recording(recording)
@@ -80,7 +87,7 @@ def test_zero_components_are_a_result_with_advice(
 ):
     none = components.select([])
     none.scores.attrs["advice"] = "Lower min SNR from 2.5 to 2.1."
-    monkeypatch.setattr(work, "extract", lambda *a, progress, **k: none)
+    monkeypatch.setattr(work, "extract", lambda *a, progress, **k: extracted(none))
     session.show_recording(recording)
     dock.run.click()
     qtbot.waitUntil(lambda: not dock.job.running, timeout=5000)
@@ -95,7 +102,7 @@ def test_a_preview_never_counts_as_unsaved_work(
 
     def extract(recording, params, *, seeds=None, progress):
         taken.append(recording.sizes["frame"])
-        return components
+        return extracted(components)
 
     monkeypatch.setattr(work, "extract", extract)
     session.show_recording(recording)

@@ -2,7 +2,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from napari_mesmerize.widgets.decimate import decimate, stack
+from napari_mesmerize.widgets.decimate import decimate, heights, to_unit
 
 
 @given(n=st.integers(1, 500), bins=st.integers(1, 60), seed=st.integers(0, 9))
@@ -23,8 +23,15 @@ def test_a_range_is_cut_to_what_there_is():
     assert values[0].tolist() == list(range(10))
 
 
-def test_stacked_traces_lie_in_rows_from_the_top():
-    traces = np.tile(np.sin(np.arange(100.0)), (4, 1)) * [[1], [10], [100], [0]]
-    rows = stack(traces)
-    np.testing.assert_allclose(rows[:3].mean(axis=1) % 1, rows[0].mean() % 1, atol=0.1)
-    assert [int(row.mean()) for row in rows] == [3, 2, 1, 0]
+def test_traces_of_any_unit_get_unit_height():
+    traces = np.tile(np.sin(np.arange(1000.0)), (4, 1)) * [[1], [10], [100], [0]]
+    limits = heights(traces)
+    assert limits.shape == (4, 2)
+    unit = to_unit(traces, limits)
+    np.testing.assert_allclose(unit[0], unit[2], atol=1e-3)
+    assert abs(np.ptp(unit[1]) - 1) < 0.1
+    assert np.isfinite(unit[3]).all()
+
+
+def test_heights_of_nan_are_finite():
+    assert np.isfinite(heights(np.full((2, 50), np.nan))).all()

@@ -151,11 +151,14 @@ def test_500_long_traces_are_drawn_quickly(session, dock, recording):
     session.show_rois(RoiSet(many))
     dock.show_mode.setCurrentText(STACKED)
     dock.redraw()
+    n_points = len(dock.plot.others.getData()[0])
+    assert 0 < n_points < 60 * 2 * 751, "only what can be seen is drawn"
     started = time.process_time()
+    dock.plot.setYRange(200, 230)
     dock.plot.setXRange(0, 300)
     assert time.process_time() - started < 0.5
-    assert len(dock.plot.others.getData()[0]) <= 500 * 2 * 751
-    np.testing.assert_array_less(0, len(dock.plot.others.getData()[0]))
+    y = dock.plot.others.getData()[1]
+    assert 190 < y.min() < y.max() < 240
 
 
 def test_it_goes_under_the_canvas(make_napari_viewer, qtbot):

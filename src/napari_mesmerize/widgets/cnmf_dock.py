@@ -131,12 +131,13 @@ class CnmfDock(Column):
             recording,
             params,
             seeds=seeds,
-            on_result=lambda found: self._show(layer, recording, found, preview),
+            on_result=lambda made: self._show(layer, recording, made, preview),
         )
 
     def _show(
-        self, layer: Any, recording: Any, found: Components, preview: bool
+        self, layer: Any, recording: Any, extracted: work.Extracted, preview: bool
     ) -> None:
+        found = extracted.components
         name = f"ROIs of {layer.name}" + (" (preview)" if preview else "")
         if len(found) == 0:
             self.summary.setText(_advice(found))
@@ -145,6 +146,8 @@ class CnmfDock(Column):
         still_open = layer in self._session.viewer.layers
         roi_set = RoiSet(
             found,
+            extracted.table,
+            areas=extracted.areas,
             recording=recording if preview or not still_open else recording_of(layer),
             epochs=layer.metadata.get(KEY, {}).get("epochs"),
             name=name,

@@ -3,6 +3,8 @@
 import numpy as np
 from numpy.typing import NDArray
 
+_SAMPLED = 400  # frames that the height of a trace is taken from
+
 
 def decimate(
     traces: NDArray[np.floating], first: int, last: int, n_bins: int
@@ -41,14 +43,20 @@ def decimate(
     return frames, values
 
 
-def stack(
-    traces: NDArray[np.floating],
-) -> NDArray[np.float32]:
-    """Return traces scaled to about unit height, the first at the top.
+def heights(traces: NDArray[np.floating]) -> NDArray[np.float32]:
+    """Return a low and a high value of each trace, (n_rois, 2), from some frames.
 
-    Trace ``i`` lies between ``n - 1 - i`` and ``n - i``.
+    Between them lies about all of a trace, whatever its unit.
     """
-    low, high = np.nanpercentile(traces, (2, 99.8), axis=1, keepdims=True)
-    unit = (traces - low) / np.maximum(high - low, 1e-12)
-    offset = np.arange(len(traces))[::-1, None]
-    return (0.9 * np.clip(unit, -0.5, 1.3) + offset).astype(np.float32)
+    step = max(1, traces.shape[1] // _SAMPLED)
+    some = np.nan_to_num(np.asarray(traces[:, ::step], np.float32))
+    low, high = np.percentile(some, (2, 99.7), axis=1)
+    return np.stack([low, np.maximum(high, low + 1e-12)], axis=1).astype(np.float32)
+
+
+def to_unit(
+    traces: NDArray[np.floating], limits: NDArray[np.floating]
+) -> NDArray[np.float32]:
+    """Return traces scaled so that ``limits`` (see :func:`heights`) become 0 and 1."""
+    low, high = limits[:, :1], limits[:, 1:]
+    return np.asarray((traces - low) / np.maximum(high - low, 1e-12), np.float32)

@@ -208,6 +208,7 @@ class ProjectDock(Column):
                 name=f"ROIs of {opened.sample_id}",
                 tag_columns=tuple(project.roi_tags),
                 sample_id=opened.sample_id,
+                areas=opened.areas,
             )
             self._session.show_rois(roi_set, like=layer)
             if opened.sample_id in project.unsaved_edits():

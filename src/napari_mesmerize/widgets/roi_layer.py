@@ -37,6 +37,7 @@ class RoiLayer:
         self.colour_by = "ROI"
         self.show_rejected = True
         self._busy = False
+        self._drawn: NDArray[np.float32] | None = None
         self.layer = self._make_layer(like)
         self._connect()
         self.refresh()
@@ -103,9 +104,12 @@ class RoiLayer:
 
     def refresh(self) -> None:
         """Write colours and features anew."""
-        colours: dict[int | None, Any] = dict(enumerate(self.colours(), start=1))
-        colours[None] = colours[0] = np.zeros(4, np.float32)
-        self.layer.colormap = DirectLabelColormap(color_dict=colours)
+        wanted = self.colours()
+        if not np.array_equal(wanted, self._drawn):
+            self._drawn = wanted
+            colours: dict[int | None, Any] = dict(enumerate(wanted, start=1))
+            colours[None] = colours[0] = np.zeros(4, np.float32)
+            self.layer.colormap = DirectLabelColormap(color_dict=colours)
         self._busy = True
         try:
             self.layer.features = features_of(self.roi_set.table)

@@ -36,6 +36,9 @@ class RoiSet:
         Tag columns that the table has in any case.
     sample_id : str, optional
         The project's sample that this was opened from or saved to.
+    areas : scipy.sparse.csc_array, optional
+        What is drawn of each footprint, where it was computed already
+        (:func:`~napari_mesmerize.widgets.picture.drawn_areas`).
     """
 
     table_changed = Signal()  # tags or accepted changed
@@ -54,6 +57,7 @@ class RoiSet:
         name: str = "ROIs",
         tag_columns: tuple[str, ...] = (),
         sample_id: str | None = None,
+        areas: Any = None,
     ) -> None:
         self.name = name
         self.recording = recording
@@ -63,6 +67,7 @@ class RoiSet:
         self.selected: int | None = None
         self._undo: list[Any] = []  # (column, rows, values before), or what restores
         self.components = components
+        self._areas = areas
         self.table = _fitting_table(components, table)
         for column in tag_columns:
             self.add_tag_column(column)
@@ -132,13 +137,21 @@ class RoiSet:
         self.replace(components, table, areas=areas)
         self._undo = [*steps, restore]
 
-    def set_columns(self, columns: dict[str, Any]) -> None:
-        """Write whole columns (a value an ROI) in one step that can be undone."""
+    def set_columns(
+        self, columns: dict[str, Any], components: Components | None = None
+    ) -> None:
+        """Write whole columns (a value an ROI) in one step that can be undone.
+
+        ``components`` are the same ROIs, with other scores or history.
+        """
         before = {c: self.table[c].copy() for c in columns if c in self.table}
+        known = self._components
 
         def restore() -> None:
+            self._components = known
             self._write(before)
 
+        self._components = known if components is None else components
         self._write(columns)
         self._undo.append(restore)
 

@@ -10,7 +10,7 @@ from qtpy.QtCore import QRectF, Signal
 from qtpy.QtGui import QColor
 from qtpy.QtWidgets import QWidget
 
-from napari_mesmerize.widgets.decimate import decimate, stack
+from napari_mesmerize.widgets.decimate import decimate, heights, to_unit
 
 _BINS = 1500  # about a screen's width
 
@@ -23,7 +23,8 @@ class TracePlot(pg.PlotWidget):
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._times: NDArray[np.float64] = np.arange(0.0)
-        self._many: NDArray[np.float32] | None = None
+        self._many: NDArray[np.floating] | None = None
+        self._limits: NDArray[np.float32] = np.empty((0, 2), np.float32)
         self.bands = EpochBands()
         self.addItem(self.bands, ignoreBounds=True)
         self.heat = pg.ImageItem()
@@ -39,7 +40,7 @@ class TracePlot(pg.PlotWidget):
         self.addItem(self.cursor, ignoreBounds=True)
         self.cursor.sigDragged.connect(self._on_dragged)
         self.scene().sigMouseClicked.connect(self._on_clicked)
-        self.plotItem.vb.sigXRangeChanged.connect(self._on_range)
+        self.plotItem.vb.sigRangeChanged.connect(self._on_range)
         self.getAxis("left").enableAutoSIPrefix(False)
         self.setMenuEnabled(False)
         self.setMouseEnabled(x=True, y=False)
@@ -75,9 +76,11 @@ class TracePlot(pg.PlotWidget):
             self.others.setData([], [])
             self.show_one(None, colour)
             return
-        self._many = stack(traces)
+        self._many, self._limits = traces, heights(traces)
         self._draw_many()
-        row = None if selected is None else self._many[selected]
+        row = None
+        if selected is not None:
+            row = self._rows(slice(selected, selected + 1), traces[[selected]])[0]
         self.show_one(row, colour)
 
     def show_heat(self, traces: NDArray[np.floating] | None) -> None:
@@ -86,9 +89,9 @@ class TracePlot(pg.PlotWidget):
             self.heat.clear()
             return
         _, values = decimate(traces, 0, traces.shape[1], _BINS)
-        low, high = np.nanpercentile(values, (2, 99.8), axis=1, keepdims=True)
-        shown = np.clip((values - low) / np.maximum(high - low, 1e-12), 0, 1)
-        self.heat.setImage(shown[::-1].T, levels=(0, 1))
+        unit = to_unit(values, heights(traces))
+        shown = (255 * np.clip(np.nan_to_num(unit), 0, 1)).astype(np.uint8)
+        self.heat.setImage(shown[::-1].T, levels=(0, 255))
         span = float(self._times[-1] - self._times[0]) or 1.0
         self.heat.setRect(QRectF(float(self._times[0]), 0, span, len(traces)))
 
@@ -122,16 +125,28 @@ class TracePlot(pg.PlotWidget):
     def _draw_many(self) -> None:
         if self._many is None or not len(self._times):
             return
-        low, high = self.plotItem.vb.viewRange()[0]
+        (low, high), (bottom, top) = self.plotItem.vb.viewRange()
         first = int(np.searchsorted(self._times, low)) - 1
         last = int(np.searchsorted(self._times, high)) + 1
-        frames, values = decimate(self._many, first, last, _BINS // 2)
+        n_rows = len(self._many)
+        start = min(max(0, n_rows - int(np.ceil(top)) - 2), n_rows - 1)
+        stop = max(min(n_rows, n_rows - int(np.floor(bottom)) + 2), start + 1)
+        seen = slice(start, stop)
+        frames, values = decimate(self._many[seen], first, last, _BINS // 2)
+        values = self._rows(seen, values)
         x = np.interp(frames, np.arange(len(self._times)), self._times)
         connect = np.ones(values.shape, np.int32)
         connect[:, -1] = 0
         self.others.setData(
             np.tile(x, len(values)), values.ravel(), connect=connect.ravel()
         )
+
+    def _rows(self, which: slice, traces: NDArray[np.floating]) -> NDArray[np.float32]:
+        """Return traces as rows of unit height, the first of all at the top."""
+        n_rows = len(self._many)
+        base = n_rows - 1 - np.arange(which.start, which.stop)
+        unit = np.clip(to_unit(traces, self._limits[which]), -0.5, 1.3)
+        return 0.9 * unit + base[:, None].astype(np.float32)
 
     def _on_range(self, *_: Any) -> None:
         self._draw_many()

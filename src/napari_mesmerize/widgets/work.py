@@ -14,7 +14,9 @@ from napari_mesmerize.components import Components
 from napari_mesmerize.errors import ParameterError
 from napari_mesmerize.progress import Progress
 from napari_mesmerize.recording import default_max_memory, iter_batches
+from napari_mesmerize.roi import roi_table_from_components
 from napari_mesmerize.widgets.layers import contrast_limits
+from napari_mesmerize.widgets.picture import drawn_areas
 
 _IN_MEMORY = 2 * 2**30  # bytes up to which a corrected movie is kept in memory
 
@@ -25,6 +27,14 @@ class Corrected(NamedTuple):
     result: Any
     recording: xr.DataArray
     limits: tuple[float, float]
+
+
+class Extracted(NamedTuple):
+    """Components, their ROI table, and the area of each that is drawn."""
+
+    components: Components
+    table: pd.DataFrame
+    areas: Any
 
 
 def part_of(recording: xr.DataArray, n_frames: int, around: int) -> xr.DataArray:
@@ -83,14 +93,20 @@ def extract(
     *,
     seeds: Any = None,
     progress: Progress,
-) -> Components:
-    """Extract components."""
+) -> Extracted:
+    """Extract components, and prepare what is shown of them."""
     from napari_mesmerize.cnmf import extract_components
 
     options = {} if seeds is None else {"seeds": seeds}
     found = extract_components(recording, params, progress=progress, **options)
     prepare_labels()
-    return found
+    table = roi_table_from_components(found, kind=_kind_of(params))
+    return Extracted(found, table, drawn_areas(found))
+
+
+def _kind_of(params: BaseModel) -> str:
+    """Return what the ROI table says of where ROIs come from: ``cnmf``, ..."""
+    return type(params).__name__.removesuffix("Params").lower()
 
 
 def trace_outlines(
@@ -216,6 +232,7 @@ class OpenedSample(NamedTuple):
     epochs: pd.DataFrame | None
     projections: dict[str, NDArray[np.float32]]
     problem: str
+    areas: Any = None
 
 
 def open_sample(project: Any, sample_id: str, *, progress: Progress) -> OpenedSample:
@@ -239,15 +256,17 @@ def open_sample(project: Any, sample_id: str, *, progress: Progress) -> OpenedSa
             f"{', '.join(map(str, missing))} were not saved with the sample. Add it "
             "with 'Copy the recording into the project' to keep them."
         )
+    components = sample.components
     return OpenedSample(
         sample_id,
         recording,
         limits,
-        sample.components,
+        components,
         sample.rois,
         epochs if epochs is not None and len(epochs) else None,
         sample.projections,
         problem,
+        None if components is None else drawn_areas(components),
     )
 
 
