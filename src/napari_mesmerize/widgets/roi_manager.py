@@ -94,6 +94,7 @@ class RoiManagerDock(QWidget):
         header.setDefaultSectionSize(64)
         self.table.setMinimumHeight(120)
         self.table.selectionModel().currentRowChanged.connect(self._on_row)
+        self.table.selectionModel().selectionChanged.connect(self._on_rows)
         self.model.order_changed.connect(self._on_order)
         self.model.modelReset.connect(self._fit_columns)
 
@@ -257,6 +258,10 @@ class RoiManagerDock(QWidget):
     def _on_row(self, current: Any, previous: Any = None) -> None:
         if self._roi_set is not None and current.isValid() and not self._following:
             self._roi_set.select(int(self.model.order[current.row()]))
+
+    def _on_rows(self, *_: Any) -> None:
+        self._session.rows = self.selected_positions()
+        self._session.rows_changed.emit()
 
     def _on_selection(self) -> None:
         """Follow a selection that was made elsewhere."""

@@ -40,6 +40,7 @@ class Session:
     project_changed = Signal()
     samples_changed = Signal()
     shown_changed = Signal()  # the filter of the ROI manager
+    rows_changed = Signal()  # the rows that are selected in the ROI manager
 
     def __init__(self, viewer: Any) -> None:
         self._viewer = weakref.ref(viewer)  # a session never keeps a viewer alive
@@ -48,6 +49,7 @@ class Session:
         self.project: Any = None
         self.sample_id: str | None = None
         self.shown: Any = None  # positions that the ROI manager's filter shows
+        self.rows: list[int] = []  # positions whose rows are selected there
         events = viewer.layers.events
         events.inserted.connect(self._on_layers)
         events.removed.connect(self._on_layers)
