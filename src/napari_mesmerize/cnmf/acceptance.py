@@ -11,6 +11,7 @@ from napari_mesmerize.cnmf.params import Cnmf3dParams, Params
 from napari_mesmerize.components import Components
 from napari_mesmerize.history import StepTimer
 
+_NONE = np.zeros(0)
 CLEAR = 30.0  # energy from which a footprint's size is known well
 
 
@@ -83,8 +84,8 @@ def reasons_against(scores: pd.DataFrame, thresholds: Thresholds) -> list[str]:
             side = "below" if least else "above"
             text = f"{words}: {column} {values[i]:.3g} {side} {limit:.3g}"
             reasons[i] = f"{reasons[i]}; {text}" if reasons[i] else text
-    clear = scores["energy"].to_numpy() > CLEAR if "energy" in scores else []
-    for i in np.flatnonzero(clear):
+    energy = scores["energy"].to_numpy(np.float64) if "energy" in scores else _NONE
+    for i in np.flatnonzero(energy > CLEAR):
         area = float(scores["relative_area"].iloc[i])
         if area < thresholds.min_clear_size and "small" not in reasons[i]:
             text = f"small for its strength: relative_area {area:.3g}"

@@ -196,13 +196,12 @@ def related(components: Components, position: int) -> pd.DataFrame:
     """
     _check_positions(components, [int(position)])
     matrix = components.footprints
-    norms = np.sqrt(np.asarray(matrix.multiply(matrix).sum(axis=0)).ravel())
-    image = components.footprint_image(position)
-    near = ndimage.grey_dilation(image, size=(3,) * image.ndim).ravel()
-    touching = np.flatnonzero(matrix.T @ (near > 0).astype(np.float32))
+    touching = np.flatnonzero(matrix.T @ _surroundings(components, position))
     touching = touching[touching != position]
-    overlap = matrix[:, touching].T @ image.ravel()
-    overlap = overlap / np.maximum(norms[touching] * norms[position], 1e-12)
+    both = matrix[:, [position, *touching]]
+    products = np.asarray((both.T @ both).toarray())
+    norms = np.sqrt(np.maximum(np.diag(products), 1e-12))
+    overlap = products[0, 1:] / (norms[0] * norms[1:])
     kind = "denoised" if "denoised" in components.traces else "raw"
     correlation = np.zeros(len(touching))
     if kind in components.traces:
@@ -213,6 +212,19 @@ def related(components: Components, position: int) -> pd.DataFrame:
         {"position": touching, "overlap": overlap, "correlation": correlation}
     )
     return found.sort_values("correlation", ascending=False, ignore_index=True)
+
+
+def _surroundings(components: Components, position: int) -> FloatArray:
+    """Return 1 on a component's pixels and those beside them, flat; 0 elsewhere."""
+    shape = components.image_shape
+    around = np.zeros(int(np.prod(shape)), np.float32)
+    where = np.unravel_index(components.footprints[:, [position]].indices, shape)
+    steps = np.indices((3,) * len(shape)).reshape(len(shape), -1) - 1
+    near = np.stack(where)[:, :, None] + steps[:, None]
+    inside = (near >= 0) & (near < np.array(shape)[:, None, None])
+    near = near[:, inside.all(axis=0)]
+    around[np.ravel_multi_index(tuple(near), shape)] = 1
+    return around
 
 
 def _standardised(traces: NDArray[np.float32]) -> NDArray[np.float32]:

@@ -101,7 +101,7 @@ def extract_components(
     shape = image_shape(recording)
     patches = plan_patches(shape, settings, params)
     n_frames = recording.sizes["frame"]
-    needed = max(patch_memory(patch, n_frames, settings) for patch in patches)
+    needed = max(patch_memory(patch, n_frames, settings, params) for patch in patches)
     memory = default_max_memory() if max_memory is None else max_memory
     if needed > memory:
         raise ParameterError(
@@ -158,6 +158,12 @@ def settings_for(recording: xr.DataArray, params: Params) -> Settings:
         raise ParameterError(
             f"{type(params).__name__} came with a recording of dims {recording.dims}; "
             f"that needs {expected}."
+        )
+    if params.method_init == "greedy_roi" and not params.components_per_patch:
+        raise ParameterError(
+            "components_per_patch=0 with method_init='greedy_roi' asks for no "
+            "component; give about how many cells a patch holds (K), for example "
+            "30, or use method_init='events', which needs no number."
         )
     frame_rate = require_frame_rate(recording, "Extraction")
     shape = image_shape(recording)

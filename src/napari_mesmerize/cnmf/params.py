@@ -212,8 +212,8 @@ class _Shared(BaseModel, frozen=True, extra="forbid"):
         Field(
             ge=0,
             le=1,
-            description="Accepted components that stand clear of noise have at least this "
-            "share of a typical cell's area",
+            description="Accepted components that stand clear of noise have at least "
+            "this share of a typical cell's area",
         ),
     ] = 0.6
 

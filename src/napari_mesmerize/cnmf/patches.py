@@ -80,7 +80,9 @@ def plan_patches(
     ]
 
 
-def patch_memory(patch: Patch, n_frames: int, settings: Settings) -> int:
+def patch_memory(
+    patch: Patch, n_frames: int, settings: Settings, params: Params
+) -> int:
     """Return the bytes that one patch needs while it is worked on."""
     pixels = math.prod(patch.shape)
     movie = 4 * pixels * n_frames
@@ -89,7 +91,8 @@ def patch_memory(patch: Patch, n_frames: int, settings: Settings) -> int:
     chunk = 64 * 4 * pixels * 5
     blocks = 4 * n_frames * (pixels / max(settings.radius, 1) ** 2)
     loadings = 4 * 4 * pixels * modes
-    return int(movie + 2 * filtered + chunk + 3 * blocks + loadings + _SPARE)
+    working = 2 * filtered if params.method_init == "events" else 2 * movie
+    return int(movie + working + chunk + 3 * blocks + loadings + _SPARE)
 
 
 def read_rows(recording: xr.DataArray, patch: Patch) -> FloatArray:

@@ -8,12 +8,18 @@ from numpy.typing import NDArray
 
 from napari_mesmerize.cnmf.background import LowRank, no_background, renew_background
 from napari_mesmerize.cnmf.cells import Cell
-from napari_mesmerize.cnmf.deconvolution import deconvolve_ar1, deconvolve_kernel
+from napari_mesmerize.cnmf.classic import search_classic
+from napari_mesmerize.cnmf.deconvolution import (
+    deconvolve_ar1,
+    deconvolve_kernel,
+    estimate_ar2_kernel,
+)
 from napari_mesmerize.cnmf.evaluation import take_view
 from napari_mesmerize.cnmf.growth import search
 from napari_mesmerize.cnmf.merging import prune
 from napari_mesmerize.cnmf.noise import PixelStatistics, standardise
 from napari_mesmerize.cnmf.params import Params
+from napari_mesmerize.cnmf.ring import renew_ring
 from napari_mesmerize.cnmf.settings import FloatArray, Settings, transient_kernel
 from napari_mesmerize.cnmf.spatial import update_footprint
 from napari_mesmerize.cnmf.temporal import raw_trace, set_first_trace, update_trace
@@ -65,6 +71,19 @@ class _State:
     def renew_background(self, most: int, block_size: float, smoothing: float) -> None:
         if self.params.background_modes:
             most = self.params.background_modes
+        if self.params.background == "ring":
+            radius = self.settings.radius
+            self.background = renew_ring(
+                self.residual,
+                self.shape,
+                self.background,
+                valid=self.valid,
+                ring_radius=2 * radius * self.params.ring_size_factor,
+                block_size=max(1.0, radius / 2),
+                most=max(most, MODES),
+                seed=self.seed,
+            )
+            return
         self.background = renew_background(
             self.residual,
             self.shape,
@@ -92,7 +111,11 @@ class _State:
                     cell, self.residual, self.shape, self.valid, self.settings
                 )
         self.cells = prune(
-            self.cells, self.residual, self.settings, self.params.merge_threshold
+            self.cells,
+            self.residual,
+            self.shape[1],
+            self.settings,
+            self.params.merge_threshold,
         )
 
 
@@ -165,14 +188,7 @@ def _find_and_refine(
         if given is not None:
             new = given
         else:
-            new = search(
-                state.residual,
-                state.shape,
-                state.valid,
-                settings,
-                smallest_score,
-                most - len(state.cells),
-            )
+            new = _search(state, smallest_score, most - len(state.cells))
         for cell in new:
             set_first_trace(cell, state.residual, state.shape, settings)
         state.cells += new
@@ -182,6 +198,29 @@ def _find_and_refine(
         smallest_score = params.detection_threshold - 0.5
     check("refinement")
     state.refine(0.0)
+
+
+def _search(state: _State, smallest_score: float, most: int) -> list[Cell]:
+    """Return candidates, found as ``method_init`` says."""
+    params = state.params
+    if params.method_init == "events":
+        return search(
+            state.residual,
+            state.shape,
+            state.valid,
+            state.settings,
+            smallest_score,
+            most,
+        )
+    return search_classic(
+        state.residual,
+        state.shape,
+        state.valid,
+        state.settings,
+        params.method_init,
+        most,
+        (params.min_corr, params.min_pnr),
+    )
 
 
 def deconvolve_cell(cell: Cell, settings: Settings, params: Params) -> None:
@@ -194,6 +233,9 @@ def deconvolve_cell(cell: Cell, settings: Settings, params: Params) -> None:
         found = deconvolve_kernel(
             cell.raw, transient_kernel(settings), settings.decay_factor
         )
+    elif params.deconvolution == "ar2":
+        kernel = estimate_ar2_kernel(cell.raw, transient_kernel(settings))
+        found = deconvolve_kernel(cell.raw, kernel, settings.decay_factor)
     else:
         found = deconvolve_ar1(cell.raw, settings.decay_factor)
     cell.trace = found[0].astype(np.float32)
