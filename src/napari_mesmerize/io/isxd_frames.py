@@ -75,14 +75,18 @@ class Layout:
 
     def clock(self, frames: NDArray[np.int64]) -> NDArray[np.int64]:
         """Return the microsecond counter in the headers of some frames."""
-        words = np.ndarray(
-            (self.n_frames, _CLOCK_BYTES),
-            "<u2",
-            buffer=self.footer.data,
-            offset=2 * _CLOCK_WORD,
-            strides=(self.stride, 2),
-        )
-        found = ((words[frames] >> 4) & 0xFF).astype(np.uint64)
+        raw = bytearray()
+        try:
+            with self.footer.path.open("rb", buffering=0) as stream:
+                for frame in frames.tolist():  # mapped, it would read ahead much more
+                    stream.seek(frame * self.stride + 2 * _CLOCK_WORD)
+                    raw += stream.read(2 * _CLOCK_BYTES)
+        except OSError as error:
+            raise ReadError(f"{self.footer.path.name}: {error}.") from error
+        if len(raw) != 2 * _CLOCK_BYTES * len(frames):
+            raise ReadError(f"{self.footer.path.name} has become shorter.")
+        words = np.frombuffer(raw, "<u2").reshape(-1, _CLOCK_BYTES)
+        found = ((words >> 4) & 0xFF).astype(np.uint64)
         shifts = np.arange(0, 8 * _CLOCK_BYTES, 8, dtype=np.uint64)
         stamps = (found << shifts).sum(axis=1, dtype=np.uint64)
         return np.asarray(stamps, np.int64)

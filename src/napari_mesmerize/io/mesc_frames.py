@@ -133,6 +133,9 @@ class MappedImages:
         if self._whole is not None:
             return native(self._whole[images])
         wanted = range(*images.indices(self._shape[0]))
+        if wanted and wanted[0] // self._run == wanted[-1] // self._run:
+            view = self._view(wanted[0], wanted[-1] - wanted[0] + 1)
+            return native(view[:: wanted.step])
         out = np.empty((len(wanted), *self._shape[1:]), self._dtype.newbyteorder("="))
         if wanted.step == 1:
             at = wanted.start
