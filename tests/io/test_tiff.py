@@ -289,6 +289,39 @@ def test_ome_planes_named_one_by_one(tmp_path, movie, ome_xml):
     np.testing.assert_array_equal(read(tmp_path / "a.ome.tif"), frames[::-1])
 
 
+def test_ome_acquisition_that_was_stopped(tmp_path, movie, ome_xml):
+    xml = ome_xml(99, 14, 10, attributes='TimeIncrement="0.1"')
+    tifffile.imwrite(tmp_path / "a.ome.tif", movie(), description=xml, **PLAIN)
+    with pytest.warns(ReadWarning, match="announced with 99 frames, but holds 12"):
+        recording = read_recording(tmp_path / "a.ome.tif")
+    np.testing.assert_array_equal(recording, movie())
+    assert recording.attrs["frame_rate"] == pytest.approx(10)
+
+
+def test_ome_file_set(tmp_path, movie, ome_xml):
+    frames = movie()
+    blocks = "".join(
+        f'<TiffData FirstT="{k}" IFD="{k % 6}" PlaneCount="1">'
+        f'<UUID FileName="set_{k // 6}.ome.tif">urn:uuid:{k // 6}</UUID></TiffData>'
+        for k in range(12)
+    )
+    facts = 'TimeIncrement="0.1" PhysicalSizeX="0.5" PhysicalSizeY="0.5"'
+    xml = ome_xml(12, 14, 10, blocks, facts, prefix="").replace(
+        '<TiffData IFD="0" PlaneCount="12"/>', ""
+    )
+    for k in range(2):
+        path = tmp_path / f"set_{k}.ome.tif"
+        part = frames[6 * k : 6 * k + 6]
+        tifffile.imwrite(path, part, description=xml, **PLAIN)
+    with pytest.warns(ReadWarning, match="one file of an OME-TIFF set"):
+        recording = read_recording(path)
+    np.testing.assert_array_equal(recording, frames[6:])
+    whole = read(tmp_path)
+    np.testing.assert_array_equal(whole, frames)
+    assert whole.attrs["frame_rate"] == pytest.approx(10)
+    assert whole.attrs["pixel_size_um"] == (0.5, 0.5)
+
+
 @pytest.mark.parametrize("broken", ['SizeT="x"', 'SizeT="12', 'SizeT="1000000000000"'])
 def test_broken_ome_xml_warns_and_shows_the_pages(tmp_path, broken, movie, ome_xml):
     xml = ome_xml(12, 14, 10).replace('SizeT="12"', broken)

@@ -38,6 +38,8 @@ class OmeImage:
     order : numpy.ndarray or None
         Number of the page of each plane, shape in the order of ``page_axes``; None
         where pages are consecutive.
+    in_set : bool
+        Whether planes lie in several files.
     delta_t : numpy.ndarray or None
         Shape (T, Z, C), seconds, NaN where a plane has no time.
     increment_s : float or None
@@ -48,6 +50,7 @@ class OmeImage:
     sizes: dict[str, int]
     page_axes: str
     order: NDArray[np.intp] | None
+    in_set: bool
     delta_t: NDArray[np.float64] | None
     increment_s: float | None
     pixel_size_um: tuple[float, float] | None
@@ -129,11 +132,14 @@ def _image(
         for a in "YXZ"
     ]
     date = next(_children(image, "AcquisitionDate"), None)
+    blocks = _children(pixels, "TiffData")
+    in_set = len({_text(u) for b in blocks for u in _children(b, "UUID")}) > 1
     return OmeImage(
         name=str(image.get("Name") or ""),
         sizes=sizes,
         page_axes=page_axes,
-        order=_page_order(pixels, page_axes, sizes),
+        order=None if in_set else _page_order(pixels, page_axes, sizes),
+        in_set=in_set,
         delta_t=_delta_t(pixels, sizes),
         increment_s=_seconds(
             pixels.get("TimeIncrement"), pixels.get("TimeIncrementUnit", "s")
@@ -185,12 +191,6 @@ def _page_order(
     blocks = list(_children(pixels, "TiffData"))
     shape = tuple(sizes[letter] for letter in page_axes)
     n_planes = math.prod(shape)
-    uuids = {_text(u) for b in blocks for u in _children(b, "UUID")}
-    if len(uuids) > 1:
-        raise ReadError(
-            "Its OME-XML describes a set of several files; open the folder, or the "
-            "files one by one with axes=..."
-        )
     if len(blocks) <= 1 and not any(b.get("IFD") not in (None, "0") for b in blocks):
         return None
     order = np.full(n_planes, -1, np.intp)

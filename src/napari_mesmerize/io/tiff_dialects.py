@@ -198,13 +198,24 @@ def ome(xml: str, n_pages: int) -> list[Layout] | None:
     layouts = []
     first = 0
     for image in parse_ome(xml):
+        if image.in_set:
+            return [_one_of_set(image, n_pages)]
         sizes = tuple(image.sizes[letter] for letter in image.page_axes)
         order = image.order
+        notes: tuple[str, ...] = ()
         if order is None and first + math.prod(sizes) > n_pages:
-            return None
+            n_whole = (n_pages - first) // math.prod(sizes[1:])
+            if image.page_axes[0] != "T" or n_whole < 1:
+                return None
+            notes = (
+                f"It was announced with {sizes[0]} frames, but holds {n_whole}; the "
+                "acquisition may have been stopped.",
+            )
+            sizes = (n_whole, *sizes[1:])
         if order is not None and not 0 <= order.min() <= order.max() < n_pages:
             return None
         times, rate = _ome_times(image)
+        times = times[: sizes[0]] if times is not None and notes else times
         layouts.append(
             Layout(
                 image.page_axes,
@@ -220,10 +231,35 @@ def ome(xml: str, n_pages: int) -> list[Layout] | None:
                 name=image.name,
                 times=times,
                 meta={"ome": image.meta},
+                notes=notes,
             )
         )
         first += math.prod(sizes) if order is None else 0
     return layouts or None
+
+
+def _one_of_set(image: OmeImage, n_pages: int) -> Layout:
+    """Return the layout of one file of a set: further frames, where that fits."""
+    others = image.sizes["Z"] * image.sizes["C"]
+    whole = image.page_axes.startswith("T") and n_pages % others == 0
+    inner = image.page_axes[1:] if whole else ""
+    sizes = tuple(image.sizes[letter] for letter in inner)
+    _, rate = _ome_times(image)
+    return Layout(
+        "T" + inner,
+        (n_pages // math.prod(sizes), *sizes),
+        frame_rate=rate,
+        pixel_size_um=image.pixel_size_um,
+        z_step_um=image.z_step_um if "Z" in inner and image.sizes["Z"] > 1 else None,
+        date=iso_date(image.date),
+        origin=image.creator,
+        channels=image.channels if "C" in inner else (),
+        meta={"ome": image.meta},
+        notes=(
+            f"It is one file of an OME-TIFF set; its {n_pages} pages are shown. Open "
+            "the folder, or a list of the files, for the whole recording.",
+        ),
+    )
 
 
 def _ome_times(image: OmeImage) -> tuple[NDArray[np.float64] | None, float | None]:
