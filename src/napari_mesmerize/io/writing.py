@@ -25,6 +25,7 @@ class Writer(NamedTuple):
 
 _IO = "napari_mesmerize.io"
 _OME_TIFF = Writer("OME-TIFF", f"{_IO}.tiff_write", "write_tiff")
+_FILM = Writer("film (lossy, to look at)", f"{_IO}.video_write", "write_film")
 
 WRITERS: dict[str, Writer] = {
     ".ome.tif": _OME_TIFF,
@@ -32,6 +33,10 @@ WRITERS: dict[str, Writer] = {
     ".tif": _OME_TIFF,
     ".tiff": _OME_TIFF,
     ".zarr": Writer("OME-Zarr", f"{_IO}.ome_zarr_write", "write_ome_zarr"),
+    ".mp4": _FILM,
+    ".mkv": _FILM,
+    ".mov": _FILM,
+    ".gif": _FILM,
     ".isxd": Writer("Inscopix movie", f"{_IO}.isxd_write", "write_movie"),
 }
 
