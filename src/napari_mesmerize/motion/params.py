@@ -67,7 +67,7 @@ class RigidParams(BaseModel, frozen=True, extra="forbid"):
         Field(
             ge=0,
             description="Frames, spread over the recording, that make the template; "
-            "0: 300, of volumes 150",
+            "0: 300, of volumes 120",
             json_schema_extra={"unit": "frames", "also": "num_frames_split"},
         ),
     ] = 0
@@ -272,7 +272,7 @@ def resolve(params: RigidParams, image_shape: tuple[int, ...]) -> Settings:
         rigid_steps=2 if depth == 1 else 3,
         block_size=(16, padded[1]),
         rounds=params.iterations,
-        template_frames=params.template_frames or (300 if depth == 1 else 150),
+        template_frames=params.template_frames or (300 if depth == 1 else 120),
         grow=params.grow_max_shift,
     )
     if piecewise:

@@ -1,0 +1,120 @@
+"""How good a motion correction is: correlations, outliers, fields, mean images."""
+
+from typing import Any
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from napari_mesmerize.errors import ParameterError
+from napari_mesmerize.motion import MotionResult
+from napari_mesmerize.plots._axes import axes_or_new
+from napari_mesmerize.plots.projection import plot_projection
+from napari_mesmerize.plots.shifts import plot_shifts
+
+_BEFORE, _AFTER, _OUTLIER = "0.6", "C0", "C3"
+
+
+def plot_template_correlation(
+    result: MotionResult, *, ax: Axes | None = None, **kwargs: Any
+) -> Axes:
+    """Draw how well each frame correlates with the template, before and after.
+
+    Parameters
+    ----------
+    result : MotionResult
+        What ``correct_motion`` returned.
+    ax : matplotlib.axes.Axes, optional
+        Where to draw.
+    **kwargs
+        Passed to ``plot``.
+
+    Returns
+    -------
+    matplotlib.axes.Axes
+        The axes, outlier frames marked.
+    """
+    quality = result.quality
+    ax = axes_or_new(ax, (8.0, 2.5))
+    style = {"linewidth": 0.8} | kwargs
+    ax.plot(quality.correlation_before, color=_BEFORE, label="before", **style)
+    ax.plot(quality.correlation_after, color=_AFTER, label="after", **style)
+    outliers = np.flatnonzero(quality.outliers)
+    if outliers.size:
+        low = np.nanmin(quality.correlation_before)
+        ax.plot(
+            outliers,
+            np.full(outliers.size, low),
+            "x",
+            color=_OUTLIER,
+            label=f"{outliers.size} outliers",
+        )
+    ax.set(xlabel="frame", ylabel="correlation\nwith the template")
+    ax.legend(loc="lower right", ncols=3, frameon=False, fontsize=8)
+    ax.spines[["top", "right"]].set_visible(False)
+    ax.margins(x=0)
+    return ax
+
+
+def plot_field(
+    result: MotionResult, frame: int, *, ax: Axes | None = None, **kwargs: Any
+) -> Axes:
+    """Draw one frame's field over the template, less the shift of the whole frame.
+
+    Parameters
+    ----------
+    result : MotionResult
+        Of a piecewise correction of planes.
+    frame : int
+        Which frame.
+    ax : matplotlib.axes.Axes, optional
+        Where to draw.
+    **kwargs
+        Passed to ``quiver``.
+
+    Raises
+    ------
+    ParameterError
+        If the correction has no field, or the recording is one of volumes.
+    """
+    field, places = result.field, result.patch_centers
+    if field is None or places is None or len(places) != 2:
+        raise ParameterError(
+            "There is no field to draw: the correction was rigid, or of volumes. "
+            "Correct planes with PiecewiseParams."
+        )
+    ax = plot_projection(result.template, ax=ax)
+    bend = field[frame] - field[frame].mean(axis=(0, 1))
+    y, x = places
+    style = {"angles": "xy", "scale_units": "xy", "scale": 0.2, "color": "C1"} | kwargs
+    ax.quiver(x, y, bend[..., 1], bend[..., 0], **style)
+    largest = float(np.sqrt((bend**2).sum(axis=-1)).max())
+    ax.set_title(f"frame {frame}: bends by up to {largest:.1f} px (arrows x 5)")
+    return ax
+
+
+def plot_motion(result: MotionResult, *, figure: Figure | None = None) -> Figure:
+    """Draw a page about a correction: mean images, shifts, correlations.
+
+    Parameters
+    ----------
+    result : MotionResult
+        What ``correct_motion`` returned.
+    figure : matplotlib.figure.Figure, optional
+        An empty figure.
+    """
+    figure = figure or Figure(figsize=(9.0, 6.5), layout="constrained")
+    grid = figure.add_gridspec(3, 2, height_ratios=(2.4, 1, 1))
+    quality = result.quality
+    pages = (
+        ("before", quality.mean_before, quality.crispness_before),
+        ("after", quality.mean_after, quality.crispness_after),
+    )
+    for column, (name, image, crisp) in enumerate(pages):
+        ax = figure.add_subplot(grid[0, column])
+        middle = image if image.ndim == 2 else image[len(image) // 2]
+        plot_projection(middle, ax=ax)
+        ax.set_title(f"mean {name}, crispness {crisp:.0f}")
+    plot_shifts(result.shifts, ax=figure.add_subplot(grid[1, :]))
+    plot_template_correlation(result, ax=figure.add_subplot(grid[2, :]))
+    return figure
