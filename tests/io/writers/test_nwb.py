@@ -1,0 +1,158 @@
+"""NWB files: valid, complete, and each pixel where the format wants it."""
+
+import json
+
+import numpy as np
+import pytest
+
+from napari_mesmerize.errors import MissingExtraError, ParameterError, WriteError
+from napari_mesmerize.io import read_recording
+from napari_mesmerize.io.writers import NwbSession, write_nwb
+from napari_mesmerize.recording import as_recording
+from napari_mesmerize.roi import roi_table_from_components
+from napari_mesmerize.stimulus import make_epochs
+
+pynwb = pytest.importorskip("pynwb")
+
+SESSION = NwbSession(
+    description="A mouse smelled odours",
+    subject_id="m1",
+    age="P90D",
+    sex="F",
+    experimenter="Doe, Jane",
+    institution="University",
+    lab="Lab",
+    session_id="t1",
+    start_time="2026-05-01T10:00:00+02:00",
+    location="VISp",
+)
+
+
+@pytest.fixture
+def recording():
+    frames = np.random.default_rng(0).integers(0, 4000, (30, 14, 11), dtype=np.uint16)
+    return as_recording(
+        frames, frame_rate=12.5, pixel_size_um=(1.5, 1.25), origin="a microscope"
+    )
+
+
+@pytest.fixture
+def written(components, recording, tmp_path):
+    rois = roi_table_from_components(components).assign(region="CA1")
+    rois["accepted"] = [True, True, False, False, True]
+    return write_nwb(
+        tmp_path / "a.nwb",
+        components,
+        rois=rois,
+        recording=recording,
+        epochs=make_epochs([("odour", "pear", 1.5, 2.0), ("odour", "apple", 0.5, 1.0)]),
+        projections={"mean": recording.mean("frame").to_numpy()},
+        session=SESSION,
+        movie="copy",
+    )
+
+
+def test_the_file_is_valid_and_holds_everything(written, components, recording):
+    assert list(pynwb.validate(path=str(written))) == []
+    with pynwb.NWBHDF5IO(str(written), "r") as file:
+        nwb = file.read()
+        series = nwb.acquisition["TwoPhotonSeries"]
+        assert series.data.shape == (30, 11, 14)
+        assert series.rate == 12.5
+        np.testing.assert_array_equal(
+            np.asarray(series.data), recording.to_numpy().transpose(0, 2, 1)
+        )
+        assert list(series.imaging_plane.grid_spacing) == [1.25, 1.5]
+        ophys = nwb.processing["ophys"]
+        table = ophys["ImageSegmentation"]["PlaneSegmentation"]
+        for i in range(len(components)):
+            image = np.zeros((14, 11), np.float32)
+            for x, y, weight in table["pixel_mask"][i]:
+                image[y, x] = weight
+            np.testing.assert_array_equal(image, components.footprint_image(i))
+        assert list(table["accepted"][:]) == [True, True, False, False, True]
+        assert list(table["region"][:]) == ["CA1"] * 5
+        np.testing.assert_array_equal(table["snr"][:], components.scores["snr"])
+        assert list(table["roi_id"][:]) == list(components.roi_ids)
+        fluorescence = ophys["Fluorescence"]
+        for kind, name in (("raw", "RoiResponseSeries"), ("spikes", "Deconvolved")):
+            np.testing.assert_array_equal(
+                fluorescence[name].data, components.traces[kind].T
+            )
+        dff = ophys["DfOverF"]["RoiResponseSeries"]
+        np.testing.assert_array_equal(dff.data, components.traces["dff"].T)
+        trials = nwb.trials.to_dataframe()
+        assert list(trials["stimulus_name"]) == ["apple", "pear"]
+        assert list(trials["start_time"]) == [0.5, 1.5]
+        steps = json.loads(nwb.scratch["history"].data)
+        assert steps[-1]["operation"] == "extract_components"
+        assert nwb.subject.subject_id == "m1"
+
+
+def test_the_copied_movie_reads_back(written, recording):
+    np.testing.assert_array_equal(read_recording(written), recording)
+
+
+def test_volumes_have_voxel_masks(volume_components, tmp_path):
+    path = write_nwb(tmp_path / "a.nwb", volume_components, session=SESSION)
+    assert list(pynwb.validate(path=str(path))) == []
+    with pynwb.NWBHDF5IO(str(path), "r") as file:
+        table = file.read().processing["ophys"]["ImageSegmentation"][
+            "PlaneSegmentation"
+        ]
+        image = np.zeros((3, 14, 11), np.float32)
+        for x, y, z, weight in table["voxel_mask"][1]:
+            image[z, y, x] = weight
+    np.testing.assert_array_equal(image, volume_components.footprint_image(1))
+
+
+def test_time_stamps_and_a_linked_movie(recording, tmp_path):
+    source = tmp_path / "movie.npy"
+    np.save(source, recording.to_numpy())
+    times = np.cumsum(np.random.default_rng(0).random(30))
+    stamped = as_recording(
+        recording.to_numpy(), source={"uri": str(source)}, time_s=times
+    )
+    path = write_nwb(
+        tmp_path / "a.nwb", recording=stamped, movie="link", session=SESSION
+    )
+    assert list(pynwb.validate(path=str(path))) == []
+    with pynwb.NWBHDF5IO(str(path), "r") as file:
+        series = file.read().acquisition["TwoPhotonSeries"]
+        assert series.external_file[0] == str(source)
+        np.testing.assert_array_equal(series.timestamps, times)
+
+
+def test_what_does_not_fit_is_refused(components, recording, tmp_path):
+    path = tmp_path / "a.nwb"
+    without = as_recording(recording.to_numpy())
+    with pytest.raises(ParameterError, match="NWB needs the frame rate"):
+        write_nwb(path, recording=without)
+    with pytest.raises(ParameterError, match="expected 'none', 'copy' or 'link'"):
+        write_nwb(path, recording=recording, movie="all")
+    with pytest.raises(ParameterError, match="is no file that can be linked"):
+        write_nwb(path, recording=recording, movie="link")
+    with pytest.raises(ParameterError, match="lacks 5 of 5 components"):
+        write_nwb(path, components, rois=roi_table_from_components(components).iloc[:0])
+    with pytest.raises(ParameterError, match="no ISO 8601 date"):
+        write_nwb(path, components, session=NwbSession(start_time="yesterday"))
+    assert list(tmp_path.iterdir()) == []
+    path.write_text("mine")
+    with pytest.raises(WriteError, match="exists"):
+        write_nwb(path, components)
+
+
+def test_without_pynwb_the_line_that_installs_it_is_named(
+    components, tmp_path, monkeypatch
+):
+    monkeypatch.setitem(__import__("sys").modules, "pynwb", None)
+    with pytest.raises(
+        MissingExtraError, match=r"pip install 'napari-mesmerize\[nwb\]'"
+    ):
+        write_nwb(tmp_path / "a.nwb", components)
+
+
+def test_nothing_found_is_a_file_too(components, tmp_path):
+    none = components.select(np.zeros(5, bool))
+    path = write_nwb(tmp_path / "a.nwb", none, session=SESSION)
+    assert list(pynwb.validate(path=str(path))) == []
