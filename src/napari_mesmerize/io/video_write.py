@@ -219,22 +219,26 @@ class _Picture:
         time_s: float | None,
         labels: dict[str, NDArray[np.bool_]],
     ) -> None:
+        letter = max(10, image.shape[0] // 28)
         if self.stamp and time_s is not None:
-            _put(image, _text(f"{time_s:.1f} s", labels), (3, 3), (255, 255, 255))
+            mask = _text(f"{time_s:.1f} s", letter, labels)
+            _put(image, mask, (3, 3), (255, 255, 255))
         size = self._recording.attrs.get("pixel_size_um")
         if self.bar and size:
             width_um = image.shape[1] / self._zoom * size[1]
             length = max((n for n in _NICE_UM if n <= width_um / 4), default=1)
             n = max(1, round(length / size[1] * self._zoom))
-            image[-8:-5, 5 : 5 + n] = 255
-            label = _text(f"{length} um", labels)
-            _put(image, label, (image.shape[0] - 12 - label.shape[0], 5), (255,) * 3)
+            thick = max(3, letter // 5)
+            image[-5 - thick : -5, 5 : 5 + n] = 255
+            label = _text(f"{length} µm", letter, labels)
+            top = image.shape[0] - 8 - thick - label.shape[0]
+            _put(image, label, (top, 5), (255, 255, 255))
         for start, stop, colour, name in self._epochs:
             if time_s is not None and start <= time_s < stop:
                 rgb = tuple(round(255 * c) for c in colour)
                 side = max(6, image.shape[1] // 20)
                 image[3 : 3 + side, -3 - side : -3] = rgb
-                label = _text(name, labels)
+                label = _text(name, letter, labels)
                 left = image.shape[1] - 8 - side - label.shape[1]
                 _put(image, label, (3, max(0, left)), rgb)
 
@@ -245,25 +249,30 @@ def _put(
     corner: tuple[int, int],
     colour: tuple[int, ...],
 ) -> None:
-    top, left = corner
-    part = image[max(top, 0) : top + mask.shape[0], left : left + mask.shape[1]]
+    """Write a text on a darkened ground."""
+    top, left = max(corner[0], 0), corner[1]
+    part = image[top : top + mask.shape[0], left : left + mask.shape[1]]
+    part //= 2
     part[mask[: part.shape[0], : part.shape[1]]] = colour
 
 
-def _text(text: str, known: dict[str, NDArray[np.bool_]]) -> NDArray[np.bool_]:
+def _text(
+    text: str, height: int, known: dict[str, NDArray[np.bool_]]
+) -> NDArray[np.bool_]:
     """Return a line of text as a mask; each text is drawn once."""
     if text in known:
         return known[text]
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
-    figure = Figure(figsize=(max(1, len(text)) * 0.12, 0.2), dpi=72)
+    inches = (max(1, len(text)) * height / 72, 1.5 * height / 72)
+    figure = Figure(figsize=inches, dpi=72)
     canvas = FigureCanvasAgg(figure)
-    figure.text(0, 0.2, text, fontsize=10)
+    figure.text(0, 0.3, text, fontsize=height)
     canvas.draw()
     mask = np.asarray(canvas.buffer_rgba())[..., 0] < 128
     columns = np.flatnonzero(mask.any(axis=0))
-    mask = mask[:, : columns[-1] + 1] if columns.size else mask[:, :1]
+    mask = mask[:, : columns[-1] + 2] if columns.size else mask[:, :1]
     if len(known) < 1000:
         known[text] = mask
     return mask
