@@ -14,7 +14,7 @@ from napari_mesmerize.io import list_recordings, read_recording
 from napari_mesmerize.io.common import ReadWarning
 from napari_mesmerize.io.mesc_attributes import number_of, text_of
 from napari_mesmerize.io.mesc_curves import Curve, read_curves
-from napari_mesmerize.io.mesc_frames import bare_images
+from napari_mesmerize.io.mesc_frames import DatasetFrames, bare_images
 
 DATA = Path(__file__).parents[1] / "data" / "mesc"
 EXPECTED = json.loads((DATA / "expected.json").read_text("utf-8"))
@@ -177,6 +177,14 @@ def test_every_storage_layout_is_read_alike(write_unit, options):
         whole = options.get("chunks", (1, 9, 11))[1:] == (9, 11)
         bare = whole and "compression" not in options
         assert (bare_images(path, file[f"{FIRST}/Channel_0"]) is not None) == bare
+
+
+def test_the_cache_holds_all_chunks_of_an_image(write_unit):
+    stored = np.zeros((60, 256, 256), np.uint16)
+    path = write_unit(stored, chunks=(30, 64, 64), compression="gzip")
+    frames = DatasetFrames(path, f"{FIRST}/Channel_0", stored.shape)
+    cache = frames._data.id.get_access_plist().get_chunk_cache()
+    assert cache[1] >= 30 * 256 * 256 * 2
 
 
 def test_curves_have_the_file_own_units():

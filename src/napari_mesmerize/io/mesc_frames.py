@@ -13,6 +13,7 @@ from napari_mesmerize.errors import ReadError
 from napari_mesmerize.io.common import native
 from napari_mesmerize.recording import Frames
 
+MAX_CACHE = 2**28
 HDF5_ERRORS = (
     OSError,
     KeyError,
@@ -64,7 +65,7 @@ class DatasetFrames:
     def __init__(self, path: Path, name: str, shape: tuple[int, ...]) -> None:
         self._file = open_hdf5(path)
         self._reading = threading.Lock()
-        self._data = self._file[name]
+        self._data = with_cache(self._file[name])
         self.shape = shape
         self.dtype = self._data.dtype.newbyteorder("=")
         self._flat = self._data.ndim == 2
@@ -91,6 +92,20 @@ class DatasetFrames:
         with self._reading:
             block = np.asarray(self._data[()] if self._flat else self._data[images])
         return native(block[np.newaxis][images] if self._flat else block)
+
+
+def with_cache(data: Any) -> Any:
+    """Return a data set with a cache for all chunks that one image lies in.
+
+    Without it, chunks of many images are unpacked anew for each image.
+    """
+    if data.chunks is None:
+        return data
+    row = int(np.prod((data.chunks[0], *data.shape[1:]), dtype=object))
+    n_bytes = min(MAX_CACHE, 2 * row * data.dtype.itemsize)
+    access = h5py.h5p.create(h5py.h5p.DATASET_ACCESS)
+    access.set_chunk_cache(10_007, max(n_bytes, 2**20), 1.0)
+    return h5py.Dataset(h5py.h5d.open(data.file.id, data.name.encode(), access))
 
 
 class MappedImages:
