@@ -80,13 +80,15 @@ def reasons_against(scores: pd.DataFrame, thresholds: Thresholds) -> list[str]:
             continue
         values = scores[column].to_numpy(np.float64)
         fails = values < limit if least else values > limit
-        for i in np.flatnonzero(fails):
-            side = "below" if least else "above"
-            text = f"{words}: {column} {values[i]:.3g} {side} {limit:.3g}"
+        end = f"{'below' if least else 'above'} {limit:.3g}"
+        failing = np.flatnonzero(fails)
+        for i, value in zip(failing.tolist(), values[failing].tolist(), strict=True):
+            text = f"{words}: {column} {value:.3g} {end}"
             reasons[i] = f"{reasons[i]}; {text}" if reasons[i] else text
     energy = scores["energy"].to_numpy(np.float64) if "energy" in scores else _NONE
-    for i in np.flatnonzero(energy > CLEAR):
-        area = float(scores["relative_area"].iloc[i])
+    clear = np.flatnonzero(energy > CLEAR)
+    areas = scores["relative_area"].to_numpy(np.float64)[clear] if len(clear) else _NONE
+    for i, area in zip(clear.tolist(), areas.tolist(), strict=True):
         if area < thresholds.min_clear_size and "small" not in reasons[i]:
             text = f"small for its strength: relative_area {area:.3g}"
             text += f" below {thresholds.min_clear_size:.3g}"
