@@ -89,7 +89,7 @@ def plot_field(
     style = {"angles": "xy", "scale_units": "xy", "scale": 0.2, "color": "C1"} | kwargs
     ax.quiver(x, y, bend[..., 1], bend[..., 0], **style)
     largest = float(np.sqrt((bend**2).sum(axis=-1)).max())
-    ax.set_title(f"frame {frame}: bends by up to {largest:.1f} px (arrows x 5)")
+    ax.set_title(f"frame {frame}: up to {largest:.1f} px, drawn x 5")
     return ax
 
 
