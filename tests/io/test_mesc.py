@@ -144,8 +144,8 @@ def test_conversion_is_exact_and_never_wraps(write_unit, scale, offset):
 
 def test_multicubes_are_volumes_and_other_aod_scans_raw_pages():
     path = DATA / "aod.mesc"
-    kinds = [info.kind for info in list_recordings(path)]
-    assert kinds == ["other", "other", "movie"]
+    infos = [i for i in list_recordings(path) if "patch" not in i.selection]
+    assert [info.kind for info in infos] == ["other", "other", "movie"]
     cube = read_recording(path, selection="MSession_0/MUnit_2/UG")
     np.testing.assert_array_equal(cube.to_numpy(), ARRAYS["aod/multicube_TZYX"])
     with pytest.warns(ReadWarning, match="chessboard"):
@@ -154,6 +154,47 @@ def test_multicubes_are_volumes_and_other_aod_scans_raw_pages():
     np.testing.assert_array_equal(
         page.to_numpy(), np.concatenate([*np.moveaxis(patches, 1, 0)], axis=-1)
     )
+
+
+@pytest.mark.parametrize("flip", [False, True])
+@pytest.mark.parametrize(
+    ("selection", "key", "patch"),
+    [
+        *((f"MUnit_0/UG:patch-{i}", "chessboard_TRYX_unflipped", i) for i in range(3)),
+        ("MUnit_1/UG:patch-0", "line0_TLX", None),
+        ("MUnit_1/UG:patch-1", "line1_TLX", None),
+    ],
+)
+def test_single_patches_and_lines_are_recordings(selection, key, patch, flip):
+    recording = read_recording(
+        DATA / "aod.mesc", selection=f"MSession_0/{selection}", flip=flip
+    )
+    expected = ARRAYS[f"aod/{key}"]
+    expected = expected if patch is None else expected[:, patch]
+    expected = expected[:, ::-1] if flip else expected
+    np.testing.assert_array_equal(recording, expected)
+    np.testing.assert_array_equal(recording[3:9:2], expected[3:9:2])
+
+
+@pytest.mark.parametrize(
+    "protocol",
+    [
+        b"",
+        b"{",
+        b"[1, 2]",
+        b'{"scanPatterns": 3}',
+        b'{"scanPatterns": {"patterns": [{"centerPoints": [1, 2, 3, 4, 5]}]}}',
+    ],
+)
+def test_scans_that_do_not_say_where_patches_lie_open_as_pages(write_unit, protocol):
+    path = write_unit(
+        np.zeros((4, 3, 12), np.uint16),
+        attrs={
+            "MethodType": 8,
+            "MultiROIProtocolJSON": np.frombuffer(protocol + b"\0", np.uint8),
+        },
+    )
+    assert [info.kind for info in list_recordings(path)] == ["other"]
 
 
 @pytest.mark.parametrize(

@@ -2,7 +2,8 @@
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,7 @@ from napari_mesmerize.io.common import (
     iso_date,
     kind_of,
 )
+from napari_mesmerize.io.mesc_aod import Patch, PatchFrames, patches_of
 from napari_mesmerize.io.mesc_attributes import Axis, number_of, plain, text_of
 from napari_mesmerize.io.mesc_frames import (
     HDF5_ERRORS,
@@ -105,12 +107,15 @@ def _unit_items(path: Path, file: Any, name: str, options: "_Options") -> list[I
                 for curve in numbered(group, "Curve")
             ]
         }
-        return [
-            unit.item(number, group[f"Channel_{number}"], meta, options)
-            if there
-            else _absent(f"{name}/Channel_{number}")
-            for number, there in _channels(group).items()
-        ]
+        items = []
+        for number, there in _channels(group).items():
+            if not there:
+                items.append(_absent(f"{name}/Channel_{number}"))
+                continue
+            data = group[f"Channel_{number}"]
+            items.append(unit.item(number, data, meta, options))
+            items += unit.patches(number, data, meta, options)
+        return items
     except HDF5_ERRORS as error:
         info = RecordingInfo(name, name, (), "uint16", "other", problem=str(error))
         return [Item(info, _no_frames)]
@@ -210,6 +215,34 @@ class _Unit:
             self._notes(linear if options.convert else (1.0, 0.0)),
         )
 
+    def patches(
+        self, number: int, data: Any, meta: Mapping[str, Any], options: "_Options"
+    ) -> list[Item]:
+        """Return an item for each patch or line of an acousto-optic scan."""
+        page = self.item(number, data, meta, replace(options, flip=False))
+        if page.info.problem:
+            return []
+
+        def frames(patch: Patch) -> Frames:
+            part = PatchFrames(page.frames(), patch)
+            return FlippedFrames(part) if options.flip else part
+
+        return [
+            Item(
+                replace(
+                    page.info,
+                    selection=f"{page.info.selection}:patch-{i}",
+                    name=f"{page.info.name} patch {i}",
+                    shape=patch.shape,
+                    kind=kind_of(patch.shape),
+                ),
+                partial(frames, patch),
+                page.times,
+                page.meta,
+            )
+            for i, patch in enumerate(patches_of(self.attributes, data.shape))
+        ]
+
     def _key(self, number: int, label: str) -> str:
         """Return what names a channel in its unit: its name, if no other has it."""
         names = [
@@ -266,7 +299,7 @@ class _Unit:
         if mode in _PAGE_MODES:
             notes.append(
                 f"{self.name} is an acousto-optic {title}: its patches or lines are "
-                "shown side by side, as stored."
+                "shown side by side, as stored; list_recordings names single ones."
             )
         return tuple(notes)
 
