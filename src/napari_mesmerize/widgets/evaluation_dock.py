@@ -25,14 +25,14 @@ from napari_mesmerize.widgets.verdicts import WORDS, VerdictLayer, legend, verdi
 
 _WAIT_MS = 15  # moves that follow each other are shown together
 RULES = (
-    Rule("min_snr", "snr", "Peak over noise (SNR), at least",
+    Rule("min_snr", "snr", "SNR, at least",
          "Peak of the denoised trace over the trace's noise."),
-    Rule("min_shape", "shape", "Looks like a cell (shape), at least",
+    Rule("min_shape", "shape", "Shape like a cell, at least",
          "Correlation of the average image of the ROI's events with a typical cell of "
          "this recording (r_values_min).", 1.0),
     Rule("min_shape_corrected", "shape_corrected", "Shape without noise, at least",
          "The same correlation, corrected for the noise of the average image.", 1.0),
-    Rule("max_size_factor", "relative_area", "Size: at most this many times typical",
+    Rule("max_size_factor", "relative_area", "Times typical size, at most",
          "Area against that of a typical cell; as many times smaller is the other end.",
          6.0, lambda f: (f, 1 / f) if f > 1 else (1.0, 1.0),
          lambda place: max(place, 1 / place)),
@@ -69,6 +69,7 @@ class EvaluationDock(Column):
         connect_while_alive(self, self._session.roi_set_changed, self._on_roi_set)
         self.destroyed.connect(self.overlay.hide)
         self._on_theme()
+        self._on_replaced(fresh=True)
         self._on_roi_set()
 
     def _make_parts(self) -> None:
@@ -292,7 +293,11 @@ class EvaluationDock(Column):
             scores = self._scores.assign(rejected_because=self.reasons)
             text += "<br>" + advice(scores, self.proposed)
         self.count.setText(text)
-        self.apply.setText("Apply" if changes else "Apply (nothing changes)")
+        self.apply.setEnabled(bool(changes) or self._thresholds_moved())
+
+    def _thresholds_moved(self) -> bool:
+        history = self._roi_set.components.history
+        return self.thresholds() != thresholds_of_run(history)
 
     def _show_selected(self) -> None:
         roi_set = self._roi_set

@@ -78,7 +78,7 @@ class RuleEditor(QWidget):
         self.number.setSingleStep(0.05 if 0 < rule.highest <= 1 else 0.1)
         self.number.setSpecialValueText("off")
         self.number.setKeyboardTracking(False)
-        self.number.setFixedWidth(80)
+        self.number.setFixedWidth(84)
         self._make_plot()
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 2, 0, 2)
@@ -135,7 +135,7 @@ class RuleEditor(QWidget):
         self.number.setValue(value)
 
     def show_scores(self, values: NDArray[np.float64]) -> None:
-        """Show the histogram of other scores; what lies far out counts at the end."""
+        """Show the histogram of other scores."""
         self._values = values
         finite = values[np.isfinite(values)]
         highest = self.rule.highest
@@ -152,7 +152,9 @@ class RuleEditor(QWidget):
 
     def show_verdict(self, accepted: NDArray[np.bool_]) -> None:
         """Draw the histogram, accepted ROIs apart."""
-        clipped = np.clip(self._values, self._bounds[0], self._bounds[-1])
+        clipped = self._values
+        if not self.rule.highest:  # what lies far out counts at the ends
+            clipped = np.clip(clipped, self._bounds[0], self._bounds[-1])
         known = np.isfinite(clipped)
         everything, _ = np.histogram(clipped[known], self._bounds)
         kept, _ = np.histogram(clipped[known & accepted], self._bounds)

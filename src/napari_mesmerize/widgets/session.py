@@ -40,6 +40,7 @@ class Session:
     project_changed = Signal()
     samples_changed = Signal()
     shown_changed = Signal()  # the filter of the ROI manager
+    params_suggested = Signal(dict)  # values for the CNMF dock
     rows_changed = Signal()  # the rows that are selected in the ROI manager
 
     def __init__(self, viewer: Any) -> None:
@@ -49,6 +50,7 @@ class Session:
         self.project: Any = None
         self.sample_id: str | None = None
         self.shown: Any = None  # positions that the ROI manager's filter shows
+        self.suggested: dict[str, Any] = {}  # values that the CNMF dock takes over
         self.rows: list[int] = []  # positions whose rows are selected there
         events = viewer.layers.events
         events.inserted.connect(self._on_layers)
@@ -170,6 +172,12 @@ class Session:
         """Work in another project (``None``: in none)."""
         self.project = project
         self.project_changed.emit()
+
+    def suggest(self, values: dict[str, Any]) -> bool:
+        """Hand parameters to the CNMF dock; false where it takes them later."""
+        self.suggested = dict(values)
+        self.params_suggested.emit(values)
+        return not self.suggested
 
     def offer_console(self) -> None:
         """Put ``mesmerize`` into the namespace of napari's console."""

@@ -59,12 +59,14 @@ class VerdictLayer:
                 interpolation2d="nearest",
                 metadata={KEY: {"role": "verdicts"}},
             )
-            viewer.add_layer(layer)
+            viewer.layers.insert(viewer.layers.index(like) + 1, layer)
             viewer.layers.selection.active = active
             return
         layer.data = picture
-        layer.scale = like.scale[-ndim:]
-        layer.translate = like.translate[-ndim:]
+        if not np.array_equal(layer.scale, like.scale[-ndim:]):
+            layer.scale = like.scale[-ndim:]
+        if not np.array_equal(layer.translate, like.translate[-ndim:]):
+            layer.translate = like.translate[-ndim:]
         layer.visible = True
 
     def hide(self) -> None:
