@@ -52,6 +52,15 @@ def test_an_area_is_cut_out_with_its_place(components):
     assert mask[0].sum() == mask[:, 0].sum() == 0  # a rim, so that outlines close
 
 
+def test_a_cut_stays_inside_the_image():
+    for y, x in ((0, 0), (15, 25)):
+        image = square(y, x)
+        components = Components.build(sparse.csc_array(image.reshape(-1, 1)), SHAPE, {})
+        mask, corner = area_mask(drawn_areas(components), 0, SHAPE)
+        assert (corner >= 0).all()
+        assert (corner + mask.shape <= SHAPE).all()
+
+
 def test_empty_footprints_and_volumes_are_fine():
     shape = (3, 6, 6)
     image = np.zeros(shape, np.float32)

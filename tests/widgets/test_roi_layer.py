@@ -1,5 +1,6 @@
 import numpy as np
 import pytest
+from scipy import sparse
 
 from napari_mesmerize.widgets.layers import layer_data_tuple
 from napari_mesmerize.widgets.picking import select_at
@@ -104,18 +105,44 @@ def test_rois_of_another_image_get_a_layer_of_their_own(viewer, session, layer):
 
 
 def make_small():
-    from scipy import sparse
-
     from napari_mesmerize.components import Components
 
     return Components.build(sparse.csc_array(np.eye(16, 2)), (4, 4), {})
 
 
 def test_zero_rois_are_fine(viewer):
-    from scipy import sparse
-
     from napari_mesmerize.components import Components
 
     none = Components.build(sparse.csc_array((16, 0), dtype=np.float32), (4, 4), {})
     shown = RoiLayer(viewer, RoiSet(none))
     assert shown.layer.data.max() == 0
+
+
+def test_the_plane_of_the_selected_roi_is_shown(viewer, session):
+    from napari_mesmerize.components import Components
+    from napari_mesmerize.recording import as_recording
+
+    shape = (4, 8, 8)
+    images = np.zeros((2, *shape), np.float32)
+    images[0, 0, 1:5, 1:5] = 1
+    images[1, 2:4, 3:7, 3:7] = 1
+    components = Components.build(
+        sparse.csc_array(images.reshape(2, -1).T), shape, {"raw": np.zeros((2, 5))}
+    )
+    recording = as_recording(np.zeros((5, *shape), np.float32))
+    image = session.show_recording(recording)
+    roi_set = RoiSet(components, recording=recording)
+    session.show_rois(roi_set, like=image)
+    viewer.dims.set_current_step(0, 3)
+    viewer.dims.set_current_step(1, 1)
+    roi_set.select(1)
+    assert tuple(viewer.dims.current_step[:2]) == (3, 2)
+    viewer.dims.set_current_step(1, 3)
+    roi_set.select(None)
+    roi_set.select(1)
+    assert viewer.dims.current_step[1] == 3
+    roi_set.select(0)
+    assert viewer.dims.current_step[1] == 0
+    assert selection_layer(viewer).ndim == 3
+    select_at(session, (3, 3, 5, 5))
+    assert roi_set.selected == 1

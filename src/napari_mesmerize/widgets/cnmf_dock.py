@@ -108,7 +108,7 @@ class CnmfDock(Column):
         if layer is None:
             return
         viewer = self._session.viewer
-        frame = int(viewer.dims.current_step[viewer.dims.ndim - layer.ndim])
+        frame = round(float(viewer.dims.point[viewer.dims.ndim - layer.ndim]))
         part = work.part_of(
             self.chooser.recording, self.preview_frames.value(), around=frame
         )

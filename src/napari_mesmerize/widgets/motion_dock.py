@@ -132,7 +132,7 @@ class MotionDock(Column):
             return
         viewer = self._session.viewer
         axis = viewer.dims.ndim - layer.ndim
-        frame = int(viewer.dims.current_step[axis])
+        frame = round(float(viewer.dims.point[axis]))
         part = work.part_of(
             self.chooser.recording, self.preview_frames.value(), around=frame
         )

@@ -175,8 +175,8 @@ def _summarise(result: Any, name: str) -> str:
     largest = float(np.abs(shifts).max()) if shifts.size else 0.0
     gain = quality.crispness_after / max(quality.crispness_before, 1e-12)
     sentences = [
-        f"Largest shift {largest:.1f} px; the mean image is {100 * (gain - 1):+.0f} % "
-        "crisper."
+        f"Largest shift {largest:.1f} px; the mean image is "
+        f"{abs(100 * (gain - 1)):.0f} % {'crisper' if gain >= 1 else 'less crisp'}."
     ]
     n_outliers = int(np.sum(quality.outliers))
     if n_outliers:

@@ -98,16 +98,22 @@ def area_mask(
 ) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
     """Return one area cut out of the image, and the place of the cut's corner (px).
 
-    Inside is 1, the pixels around it are 2, all else 0.
+    Inside is 1, the pixels around it are 2 (not in volumes), all else 0.
     """
     pixels = areas.indices[areas.indptr[position] : areas.indptr[position + 1]]
     ndim = len(image_shape)
     if pixels.size == 0:
         return np.zeros((1,) * ndim, np.uint8), np.zeros(ndim, np.int64)
     where = np.stack(np.unravel_index(pixels, image_shape)).astype(np.int64)
-    corner = where.min(axis=1) - 2
-    mask = np.zeros(where.max(axis=1) - corner + 3, np.uint8)
+    # a margin lets outlines close; it stays inside the image and in the planes of the
+    # ROI, since a layer that is larger than the recording would move the sliders
+    margin = np.array((0,) * (ndim - 2) + (2, 2))
+    corner = np.maximum(where.min(axis=1) - margin, 0)
+    stop = np.minimum(where.max(axis=1) + 1 + margin, image_shape)
+    mask = np.zeros(stop - corner, np.uint8)
     mask[tuple(where - corner[:, None])] = 1
+    if ndim == 3:
+        return mask, corner
     around = ndimage.binary_dilation(
         mask, ndimage.generate_binary_structure(ndim, ndim)
     )

@@ -34,6 +34,8 @@ def draw_selection(viewer: Any, roi_set: RoiSet, like: Layer) -> None:
         return
     shape = roi_set.components.image_shape
     mask, corner = area_mask(roi_set.areas, position, shape)
+    if len(shape) == 3:
+        show_plane(viewer, roi_set, position)
     ndim = mask.ndim
     scale = np.asarray(like.scale)[-ndim:]
     offset = np.asarray(like.translate)[-ndim:] + corner * scale
@@ -59,6 +61,19 @@ def draw_selection(viewer: Any, roi_set: RoiSet, like: Layer) -> None:
     active = viewer.layers.selection.active
     viewer.add_layer(layer)
     viewer.layers.selection.active = active
+
+
+def show_plane(viewer: Any, roi_set: RoiSet, position: int) -> None:
+    """Go to the plane where an ROI of a volume is widest, unless it is seen already."""
+    areas, shape = roi_set.areas, roi_set.components.image_shape
+    pixels = areas.indices[areas.indptr[position] : areas.indptr[position + 1]]
+    axis = viewer.dims.ndim - 3
+    if pixels.size == 0 or axis < 0 or axis in viewer.dims.displayed:
+        return
+    sizes = np.bincount(pixels // (shape[1] * shape[2]), minlength=shape[0])
+    shown = int(viewer.dims.current_step[axis])
+    if not (0 <= shown < shape[0] and sizes[shown] > 0):
+        viewer.dims.set_current_step(axis, int(sizes.argmax()))
 
 
 def hide_selection(viewer: Any) -> None:

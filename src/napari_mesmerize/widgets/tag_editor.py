@@ -27,7 +27,7 @@ class TagEditor(QWidget):
         self.column.setEditable(True)
         self.column.setMinimumWidth(110)
         self.column.setInsertPolicy(QComboBox.InsertPolicy.NoInsert)
-        self.column.lineEdit().setPlaceholderText("tag column")
+        self.column.lineEdit().setPlaceholderText("column")
         self.column.setToolTip("A tag column; type a new name to add one")
         self.value = QLineEdit()
         self.value.setPlaceholderText("tag, then Return")

@@ -85,9 +85,11 @@ class TracePlot(pg.PlotWidget):
 
     def show_heat(self, traces: NDArray[np.floating] | None) -> None:
         """Draw traces as rows of an image, the first at the top."""
+        self.bands.setZValue(-100)
         if traces is None or len(traces) == 0 or traces.shape[1] != len(self._times):
             self.heat.clear()
             return
+        self.bands.setZValue(50)  # the image would hide them
         _, values = decimate(traces, 0, traces.shape[1], _BINS)
         unit = to_unit(values, heights(traces))
         shown = (255 * np.clip(np.nan_to_num(unit), 0, 1)).astype(np.uint8)

@@ -291,12 +291,12 @@ class TracesDock(QWidget):
     def _on_step(self, event: Any = None) -> None:
         axis = self._frame_axis()
         if axis is not None:
-            self.plot.set_frame(int(self._session.viewer.dims.current_step[axis]))
+            self.plot.set_frame(round(float(self._session.viewer.dims.point[axis])))
 
     def _on_picked(self, frame: int) -> None:
         axis = self._frame_axis()
         if axis is not None:
-            self._session.viewer.dims.set_current_step(axis, frame)
+            self._session.viewer.dims.set_point(axis, frame)
 
     def _on_theme(self, event: Any = None) -> None:
         from napari.utils.theme import get_theme
