@@ -43,6 +43,7 @@ class Chain:
     """
 
     def __init__(self, path: Path) -> None:
+        self.path = path
         with path.open("rb") as stream:
             try:
                 self.buffer = mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ)

@@ -13,7 +13,8 @@ from napari_mesmerize.io.ifd import Chain
 from napari_mesmerize.io.tiff_dialects import Layout
 
 DESCRIPTION = 270
-MAX_TIMES = 5000
+MAX_TIMES = 50_000
+_DESCRIPTION_BYTES = 512
 _TIME = re.compile(rb"frameTimestamps_sec\s*=\s*([-+.\deE]+)")
 _EPOCH = re.compile(
     r"epoch\s*=\s*\[(\d+)[ ,]+(\d+)[ ,]+(\d+)[ ,]+(\d+)[ ,]+(\d+)[ ,]+([\d.]+)\]"
@@ -140,20 +141,36 @@ def _z_step(facts: Mapping[str, Any]) -> float | None:
 
 
 def _times(chain: Chain, pages: NDArray[np.intp]) -> NDArray[np.float64] | None:
-    """Return the time stamps of some pages; None where they are missing or too many."""
+    """Return the time stamps of some pages; None where they are missing or too many.
+
+    Descriptions lie at the same distance from the headers of their pages; that is
+    checked on a sample.
+    """
     if len(pages) > MAX_TIMES or len(pages) < 2:
         return None
+    sample = pages[np.unique(np.linspace(0, len(pages) - 1, 32).astype(int))]
+    distances = {_description(chain, int(p)) - int(chain.offsets[p]) for p in sample}
+    same = distances.pop() if len(distances) == 1 else None
     times = np.empty(len(pages))
-    for i, page in enumerate(pages):
-        tag = chain.tags(int(page)).get(DESCRIPTION)
-        found = _TIME.search(chain.buffer[tag[2] : tag[2] + tag[1]]) if tag else None
-        if found is None:
-            return None
-        try:
-            times[i] = float(found.group(1))
-        except ValueError:
-            return None
+    with chain.path.open("rb", buffering=0) as stream:
+        for i, page in enumerate(pages):
+            offset = int(chain.offsets[page])
+            place = _description(chain, int(page)) if same is None else offset + same
+            stream.seek(max(0, place))
+            found = _TIME.search(stream.read(_DESCRIPTION_BYTES))
+            if found is None:
+                return None
+            try:
+                times[i] = float(found.group(1))
+            except ValueError:
+                return None
     return times if (np.diff(times) > 0).all() else None
+
+
+def _description(chain: Chain, page: int) -> int:
+    """Return where the description of a page is; 0 if it has none."""
+    tag = chain.tags(page).get(DESCRIPTION)
+    return tag[2] if tag else 0
 
 
 def _version3(description: str, chain: Chain) -> Layout:

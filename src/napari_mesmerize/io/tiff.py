@@ -65,7 +65,14 @@ def scan(
             item
             for i, layout in enumerate(layouts)
             for item in itemizer.items(
-                _with_axes(layout, axes, n_planes, n_channels, path.name),
+                _with_axes(
+                    layout,
+                    axes,
+                    n_planes,
+                    n_channels,
+                    path.name,
+                    len(chain) * layout.planar,
+                ),
                 f"series-{i}" if len(layouts) > 1 else "",
                 _swapped(axes),
             )
@@ -189,10 +196,13 @@ def _with_axes(
     n_planes: int | None,
     n_channels: int | None,
     name: str,
+    n_stored: int,
 ) -> Layout:
-    """Return the layout with the axes that the user named."""
+    """Return the layout with the axes that the user named, of pages as they come."""
     if axes is None and n_planes is None and n_channels is None:
         return layout
+    if layout.order is not None:
+        layout = _as_stored(layout, n_stored)
     n_pages = layout.n_pages
     letters, sizes = layout.axes, layout.sizes
     if axes is not None:
@@ -207,6 +217,14 @@ def _with_axes(
         sizes = _sizes_of(letters, known, n_pages, axes, name)
     notes = tuple(note for note in layout.notes if "axes=" not in note)
     return replace(layout, axes=letters, sizes=sizes, times=None, notes=notes)
+
+
+def _as_stored(layout: Layout, n_stored: int) -> Layout:
+    """Return a layout of pages as they come, where they are brought into order."""
+    order = np.ravel(layout.order) if layout.order is not None else np.empty(0)
+    if len(order) == n_stored and (order == np.arange(n_stored)).all():
+        return replace(layout, order=None, first=0)
+    return replace(layout, axes="T", sizes=(n_stored,), order=None, first=0)
 
 
 def _page_letters(axes: str, name: str) -> str:
