@@ -55,4 +55,5 @@ def thumbnail(
         return np.zeros(image.shape, np.uint8)
     low, high = np.nanpercentile(image, contrast)
     image = (image - low) / max(float(high - low), 1e-12) * 255
-    return np.nan_to_num(np.clip(image, 0, 255)).round().astype(np.uint8)
+    grey = np.nan_to_num(np.clip(image, 0, 255)).round()
+    return np.asarray(grey, np.uint8)
