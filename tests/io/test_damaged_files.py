@@ -1,9 +1,10 @@
 """Damaged, renamed and unusual files of several formats: only ReadError comes out."""
 
+import json
 import os
 import shutil
 import stat
-import warnings
+import struct
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -18,6 +19,7 @@ from napari_mesmerize.io.isxd_cells import read_cell_set
 from napari_mesmerize.io.isxd_events import read_event_set, read_signals
 from napari_mesmerize.io.isxd_vessels import read_vessel_set
 
+pytestmark = pytest.mark.filterwarnings("ignore::UserWarning")
 DATA = Path(__file__).parents[1] / "data"
 FILES = [
     DATA / "mesc" / "two_sessions.mesc",
@@ -36,7 +38,7 @@ SETS = {
 }
 by_file = pytest.mark.parametrize("sample", FILES, ids=lambda path: path.name)
 FUZZ = settings(
-    max_examples=25,
+    max_examples=15,
     suppress_health_check=[HealthCheck.function_scoped_fixture],
 )
 
@@ -44,14 +46,12 @@ FUZZ = settings(
 def read_all(path):
     """Open everything in a file and read a bit; return how many recordings opened."""
     opened = 0
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        for info in list_recordings(path):
-            if not info.problem:
-                recording = read_recording(path, selection=info.selection)
-                recording[0].to_numpy()
-                recording[-1].to_numpy()
-                opened += 1
+    for info in list_recordings(path):
+        if not info.problem:
+            recording = read_recording(path, selection=info.selection)
+            recording[0].to_numpy()
+            recording[-1].to_numpy()
+            opened += 1
     return opened
 
 
@@ -139,6 +139,56 @@ def test_changed_bytes_raise_nothing_but_read_errors(sample, data, tmp_path):
     path.write_bytes(changed(sample, data))
     check_only_read_errors(path)
     os.unlink(path)
+
+
+ODD = [
+    None,
+    0,
+    -1,
+    10**9,
+    2**63,
+    10**30,
+    0.5,
+    "",
+    "0 - 9",
+    "\ud800",
+    True,
+    [],
+    {},
+    [[]],
+]
+ODD += [float("nan"), {"num": 1, "den": 10**18}, [10**20], ["a"]]
+
+
+def places_in(content, parents=()):
+    """Return the places of all values in nested tables and lists."""
+    keys = content if isinstance(content, dict) else range(min(3, len(content)))
+    places = []
+    for key in keys:
+        places.append((*parents, key))
+        if isinstance(content[key], dict | list):
+            places += places_in(content[key], (*parents, key))
+    return places
+
+
+@pytest.mark.parametrize("name", ["movie_u16_gaps.isxd", *SETS])
+@FUZZ
+@given(data=st.data())
+def test_odd_values_in_a_footer_raise_nothing_but_read_errors(name, data, tmp_path):
+    content = (DATA / "isxd" / name).read_bytes()
+    length = struct.unpack("<Q", content[-8:])[0]
+    footer = json.loads(content[-9 - length : -9])
+    *parents, last = data.draw(st.sampled_from(places_in(footer)))
+    table = footer
+    for parent in parents:
+        table = table[parent]
+    table[last] = data.draw(st.sampled_from(ODD))
+    text = json.dumps(footer).encode()
+    path = tmp_path / name
+    path.write_bytes(
+        content[: -9 - length] + text + b"\0" + struct.pack("<Q", len(text))
+    )
+    check_only_read_errors(path, SETS.get(name, read_all))
 
 
 @pytest.mark.parametrize("name", SETS)
