@@ -5,8 +5,14 @@ import json
 import numpy as np
 import pytest
 
-from napari_mesmerize.errors import MissingExtraError, ParameterError, WriteError
+from napari_mesmerize.errors import (
+    MissingExtraError,
+    ParameterError,
+    ReadError,
+    WriteError,
+)
 from napari_mesmerize.io import read_recording
+from napari_mesmerize.io.results import read_results
 from napari_mesmerize.io.writers import NwbSession, write_nwb
 from napari_mesmerize.recording import as_recording
 from napari_mesmerize.roi import roi_table_from_components
@@ -41,8 +47,8 @@ def written(components, recording, tmp_path):
     rois = roi_table_from_components(components).assign(region="CA1")
     rois["accepted"] = [True, True, False, False, True]
     return write_nwb(
-        tmp_path / "a.nwb",
         components,
+        tmp_path / "a.nwb",
         rois=rois,
         recording=recording,
         epochs=make_epochs([("odour", "pear", 1.5, 2.0), ("odour", "apple", 0.5, 1.0)]),
@@ -94,7 +100,7 @@ def test_the_copied_movie_reads_back(written, recording):
 
 
 def test_volumes_have_voxel_masks(volume_components, tmp_path):
-    path = write_nwb(tmp_path / "a.nwb", volume_components, session=SESSION)
+    path = write_nwb(volume_components, tmp_path / "a.nwb", session=SESSION)
     assert list(pynwb.validate(path=str(path))) == []
     with pynwb.NWBHDF5IO(str(path), "r") as file:
         table = file.read().processing["ophys"]["ImageSegmentation"][
@@ -114,7 +120,7 @@ def test_time_stamps_and_a_linked_movie(recording, tmp_path):
         recording.to_numpy(), source={"uri": str(source)}, time_s=times
     )
     path = write_nwb(
-        tmp_path / "a.nwb", recording=stamped, movie="link", session=SESSION
+        None, tmp_path / "a.nwb", recording=stamped, movie="link", session=SESSION
     )
     assert list(pynwb.validate(path=str(path))) == []
     with pynwb.NWBHDF5IO(str(path), "r") as file:
@@ -123,23 +129,65 @@ def test_time_stamps_and_a_linked_movie(recording, tmp_path):
         np.testing.assert_array_equal(series.timestamps, times)
 
 
+def test_the_segmentation_reads_back(written, components):
+    found = read_results(written)
+    assert found.image_shape == (14, 11)
+    assert abs(found.footprints - components.footprints).max() == 0
+    assert set(found.traces) == set(components.traces)
+    for kind, traces in components.traces.items():
+        np.testing.assert_array_equal(found.traces[kind], traces)
+    assert list(found.accepted) == [True, True, False, False, True]
+    assert list(found.scores["region"]) == ["CA1"] * 5
+    np.testing.assert_array_equal(found.scores["snr"], components.scores["snr"])
+    assert found.frame_rate == 12.5
+    only = read_results(written, only_accepted=True)
+    np.testing.assert_array_equal(
+        only.traces["raw"], components.traces["raw"][[0, 1, 4]]
+    )
+
+
+def test_volumes_and_exchanged_axes_read_back(volume_components, components, tmp_path):
+    path = write_nwb(volume_components, tmp_path / "a.nwb", session=SESSION)
+    with pytest.raises(ReadError, match="give it: image_shape"):
+        read_results(path)
+    found = read_results(path, image_shape=(3, 14, 11))
+    assert abs(found.footprints - volume_components.footprints).max() == 0
+    path = write_nwb(components, tmp_path / "b.nwb", session=SESSION)
+    turned = read_results(path, image_shape=(8, 11))  # fits only if x is taken for y
+    image = components.footprint_image(3)
+    np.testing.assert_array_equal(turned.footprint_image(3), image.T[:8, :11])
+    with pytest.raises(ReadError, match="swap_axes=True"):
+        read_results(path, image_shape=(8, 11), swap_axes=False)
+
+
+def test_damaged_files_and_files_without_rois(written, recording, tmp_path):
+    content = written.read_bytes()
+    for share in np.random.default_rng(1).random(6):
+        written.write_bytes(content[: int(share * len(content))])
+        with pytest.raises(ReadError):
+            read_results(written)
+    path = write_nwb(None, tmp_path / "b.nwb", recording=recording, session=SESSION)
+    with pytest.raises(ReadError, match="holds no PlaneSegmentation"):
+        read_results(path)
+
+
 def test_what_does_not_fit_is_refused(components, recording, tmp_path):
     path = tmp_path / "a.nwb"
     without = as_recording(recording.to_numpy())
     with pytest.raises(ParameterError, match="NWB needs the frame rate"):
-        write_nwb(path, recording=without)
+        write_nwb(None, path, recording=without)
     with pytest.raises(ParameterError, match="expected 'none', 'copy' or 'link'"):
-        write_nwb(path, recording=recording, movie="all")
+        write_nwb(None, path, recording=recording, movie="all")
     with pytest.raises(ParameterError, match="is no file that can be linked"):
-        write_nwb(path, recording=recording, movie="link")
+        write_nwb(None, path, recording=recording, movie="link")
     with pytest.raises(ParameterError, match="lacks 5 of 5 components"):
-        write_nwb(path, components, rois=roi_table_from_components(components).iloc[:0])
+        write_nwb(components, path, rois=roi_table_from_components(components).iloc[:0])
     with pytest.raises(ParameterError, match="no ISO 8601 date"):
-        write_nwb(path, components, session=NwbSession(start_time="yesterday"))
+        write_nwb(components, path, session=NwbSession(start_time="yesterday"))
     assert list(tmp_path.iterdir()) == []
     path.write_text("mine")
     with pytest.raises(WriteError, match="exists"):
-        write_nwb(path, components)
+        write_nwb(components, path)
 
 
 def test_without_pynwb_the_line_that_installs_it_is_named(
@@ -149,10 +197,10 @@ def test_without_pynwb_the_line_that_installs_it_is_named(
     with pytest.raises(
         MissingExtraError, match=r"pip install 'napari-mesmerize\[nwb\]'"
     ):
-        write_nwb(tmp_path / "a.nwb", components)
+        write_nwb(components, tmp_path / "a.nwb")
 
 
 def test_nothing_found_is_a_file_too(components, tmp_path):
     none = components.select(np.zeros(5, bool))
-    path = write_nwb(tmp_path / "a.nwb", none, session=SESSION)
+    path = write_nwb(none, tmp_path / "a.nwb", session=SESSION)
     assert list(pynwb.validate(path=str(path))) == []

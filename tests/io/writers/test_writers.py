@@ -5,6 +5,7 @@ import io
 import numpy as np
 import pandas as pd
 import pytest
+from scipy.io import loadmat
 
 from napari_mesmerize.components import Components
 from napari_mesmerize.errors import ParameterError, WriteError
@@ -12,6 +13,8 @@ from napari_mesmerize.io.results import read_result_images, read_results
 from napari_mesmerize.io.writers import (
     write_caiman,
     write_imagej_rois,
+    write_mat,
+    write_results,
     write_suite2p,
     write_table_csv,
     write_traces_csv,
@@ -165,7 +168,46 @@ def test_imagej_composites_lines_and_planes_come_back(tmp_path, volume_component
     assert list(volume["z"]) == [1, 2, 3, 1, 2]
 
 
+@pytest.mark.parametrize("kind", ["components", "volume_components"])
+def test_matlab_file_has_images_in_matlabs_order(kind, request, tmp_path):
+    components = request.getfixturevalue(kind)
+    content = loadmat(write_mat(components, tmp_path / "a.mat"), squeeze_me=True)
+    size = tuple(content["image_size"].astype(int))
+    for i in range(5):
+        column = content["footprints"][:, [i]].toarray()
+        image = column.reshape(size, order="F")
+        image = image.transpose(2, 0, 1) if image.ndim == 3 else image
+        np.testing.assert_array_equal(image, components.footprint_image(i))
+    traces = content["traces"]
+    for kind_of_trace, values in components.traces.items():
+        np.testing.assert_array_equal(traces[kind_of_trace].item(), values)
+    np.testing.assert_array_equal(
+        content["scores"]["snr"].item(), components.scores["snr"]
+    )
+    assert list(content["roi_ids"]) == list(components.roi_ids)
+    assert content["frame_rate"] == 12.5
+
+
+@pytest.mark.parametrize(
+    "name", ["a.csv", "a.zip", "a.hdf5", "a.h5", "suite2p", "a.mat", "a.nwb", "a.isxd"]
+)
+def test_the_suffix_says_the_format(name, components, tmp_path):
+    path = write_results(components, tmp_path / name)
+    assert path.exists()
+    if path.suffix not in (".csv", ".mat"):
+        found = read_results(path, image_shape=None if name == "a.zip" else (14, 11))
+        assert len(found) == 5
+
+
+def test_an_unknown_suffix_is_named_with_the_known(components, tmp_path):
+    with pytest.raises(ParameterError, match=r"use a suffix of \.csv, \.zip"):
+        write_results(components, tmp_path / "a.xyz")
+    with pytest.raises(ParameterError, match="format= one of csv, imagej"):
+        write_results(components, tmp_path / "a.csv", format="excel")
+
+
 WRITERS = {
+    "a.mat": write_mat,
     "a.csv": write_traces_csv,
     "b.csv": lambda c, *a, **k: write_table_csv(c.scores, *a, **k),
     "a.zip": write_imagej_rois,

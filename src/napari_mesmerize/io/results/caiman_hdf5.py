@@ -25,7 +25,15 @@ _SCORES = {
     "lam": "sparsity",
 }
 _IMAGES = {"correlation": "Cn", "mean": "mn", "background": "b0", "noise": "sn"}
-_DAMAGE = (OSError, KeyError, ValueError, TypeError, RuntimeError, IndexError)
+_DAMAGE = (
+    OSError,
+    KeyError,
+    ValueError,
+    TypeError,
+    RuntimeError,
+    IndexError,
+    AttributeError,
+)
 
 
 def read(

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from napari_mesmerize.components import Components
 from napari_mesmerize.errors import ReadError
-from napari_mesmerize.io.results import caiman_hdf5, imagej_roi, labels, suite2p
+from napari_mesmerize.io.results import caiman_hdf5, imagej_roi, labels, nwb, suite2p
 
 FORMATS = {
     "suite2p": "Suite2p folder",
@@ -19,6 +19,7 @@ FORMATS = {
     "imagej": "ImageJ ROIs",
     "labels": "label image",
     "isxd": "Inscopix cell set",
+    "nwb": "NWB segmentation",
 }
 
 
@@ -41,6 +42,8 @@ def detect_format(path: str | Path) -> str:
         return "suite2p"
     if suffix == ".isxd":
         return "isxd"
+    if suffix == ".nwb":
+        return "nwb"
     if suffix == ".roi" or (suffix == ".zip" and zipfile.is_zipfile(path)):
         return "imagej"
     if suffix in (".hdf5", ".h5", ".hdf") or h5py.is_hdf5(path):
@@ -73,8 +76,8 @@ def read_results(
     format : str, optional
         One of ``FORMATS``; default what the file looks like.
     **options
-        Options of the format: ``only_accepted`` (Suite2p, CaImAn), ``plane``,
-        ``neuropil_factor``, ``overlap`` (Suite2p).
+        Options of the format: ``only_accepted`` (Suite2p, CaImAn, NWB), ``plane``,
+        ``neuropil_factor``, ``overlap`` (Suite2p), ``swap_axes``, ``table`` (NWB).
 
     Returns
     -------
@@ -92,6 +95,8 @@ def read_results(
         return suite2p.read(path, image_shape=image_shape, **options)
     if form == "caiman":
         return caiman_hdf5.read(path, image_shape=image_shape, **options)
+    if form == "nwb":
+        return nwb.read(path, image_shape=image_shape, **options)
     if form == "labels":
         return labels.read(path, image_shape=image_shape, **options)
     if form == "isxd":

@@ -71,8 +71,8 @@ class NwbSession(BaseModel, frozen=True, extra="forbid"):
 
 
 def write_nwb(
+    components: Components | None,
     path: str | Path,
-    components: Components | None = None,
     *,
     rois: pd.DataFrame | None = None,
     recording: xr.DataArray | None = None,
@@ -88,10 +88,10 @@ def write_nwb(
 
     Parameters
     ----------
+    components : Components or None
+        Footprints become pixel masks (of volumes voxel masks), traces response series.
     path : path
         The ``.nwb`` file.
-    components : Components, optional
-        Footprints become pixel masks (of volumes voxel masks), traces response series.
     rois : pandas.DataFrame, optional
         The ROI table of the components: tags, curation and scores become columns.
     recording : xarray.DataArray, optional
