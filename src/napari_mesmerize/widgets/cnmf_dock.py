@@ -12,7 +12,9 @@ from napari_mesmerize.widgets import work
 from napari_mesmerize.widgets.form import ParamsForm
 from napari_mesmerize.widgets.job import JobBar
 from napari_mesmerize.widgets.layers import KEY, recording_of
+from napari_mesmerize.widgets.lifetime import connect_while_alive
 from napari_mesmerize.widgets.parts import Column, Hint, button, note
+from napari_mesmerize.widgets.preview_region import PreviewRegion
 from napari_mesmerize.widgets.recording_chooser import RecordingChooser
 from napari_mesmerize.widgets.roi_set import RoiSet
 from napari_mesmerize.widgets.session import get_session
@@ -70,6 +72,7 @@ class CnmfDock(Column):
         self.preview_frames.setRange(50, 20000)
         self.preview_frames.setValue(400)
         self.preview_frames.setSuffix(" frames")
+        self.region = PreviewRegion(self._session, self.chooser)
         self.run = button("Run", "Extract from the whole recording", primary=True)
         self.summary = note()
         self._lay_out()
@@ -78,8 +81,10 @@ class CnmfDock(Column):
         self.job.running_changed.connect(self._on_running)
         self.preview.clicked.connect(self._on_preview)
         self.run.clicked.connect(self._on_run)
+        connect_while_alive(self, self._session.params_suggested, self._on_suggested)
         self._on_engine(self.engine.currentText())
         self._on_chosen()
+        self._on_suggested(self._session.suggested)
 
     def _lay_out(self) -> None:
         self.rows.addWidget(self.hint)
@@ -89,6 +94,7 @@ class CnmfDock(Column):
             self.rows.addWidget(form)
         self.rows.addWidget(self.seeded)
         self.add_row(self.preview, self.preview_frames, stretch=1)
+        self.rows.addWidget(self.region)
         self.rows.addWidget(self.run)
         self.rows.addWidget(self.job)
         self.rows.addWidget(self.summary)
@@ -112,9 +118,14 @@ class CnmfDock(Column):
         part = work.part_of(
             self.chooser.recording, self.preview_frames.value(), around=frame
         )
-        self._start(part, preview=True)
+        try:
+            region = self.region.mask(layer)
+        except MesmerizeError as error:
+            self.job.show_error(error)
+            return
+        self._start(part, preview=True, region=region)
 
-    def _start(self, recording: Any, *, preview: bool) -> None:
+    def _start(self, recording: Any, *, preview: bool, region: Any = None) -> None:
         layer = self.chooser.layer
         if layer is None:
             return
@@ -125,12 +136,13 @@ class CnmfDock(Column):
         seeds = None
         if self.seeded.isChecked() and self._session.roi_set is not None:
             seeds = self._session.roi_set.components
+        options = {"seeds": seeds} if region is None else {"region": region}
         self.job.start(
             "Preview of the extraction" if preview else "Extraction",
             work.extract,
             recording,
             params,
-            seeds=seeds,
+            **options,
             on_result=lambda made: self._show(layer, recording, made, preview),
         )
 
@@ -164,6 +176,12 @@ class CnmfDock(Column):
         roi_set.unsaved = not preview
 
     # ------------------------------------------------------------------ events
+    def _on_suggested(self, values: dict[str, Any]) -> None:
+        """Take over what the inspection of correlation and PNR found."""
+        for form in self.forms.values() if values else ():
+            form.set_values(values)
+        self._session.suggested = {}
+
     def _on_chosen(self) -> None:
         layer = self.chooser.layer
         if layer is None:

@@ -16,17 +16,17 @@ from napari_mesmerize.widgets.layers import KEY, spatial_scale, spatial_units
 from napari_mesmerize.widgets.lifetime import connect_while_alive
 from napari_mesmerize.widgets.parts import Column, Hint, button, note
 from napari_mesmerize.widgets.recording_chooser import RecordingChooser
-from napari_mesmerize.widgets.seed_plot import SeedPlot
+from napari_mesmerize.widgets.seed_plot import SEED_COLOUR, SeedPlot
 from napari_mesmerize.widgets.seeds import Candidates, find_candidates
 from napari_mesmerize.widgets.session import get_session
 
 _WAIT_MS = 15  # moves that follow each other are shown together
 _SHOWN = ("correlation", "PNR", "recording")
 _LOOK = (
-    "Move the thresholds, or drag the blue lines, until most cells carry a ring and "
-    "the dark between them does not. Cells are <b>bright in both</b> images; in the plot "
-    "they are the cloud at the top right. Several rings on one cell: the diameter is "
-    "too small. One ring on several cells: it is too large."
+    "Move the thresholds, or drag the yellow lines, until most cells carry a ring and "
+    "the dark between them does not. Cells are <b>bright in both</b> images; in the "
+    "plot they are the cloud at the top right. Several rings on one cell: the diameter "
+    "is too small. One ring on several cells: it is too large."
 )
 
 
@@ -247,7 +247,7 @@ class InspectDock(Column):
 
     # ------------------------------------------------------------------- layers
     def _show_image(self, name: str, image: Any, like: Image) -> None:
-        limits = (0.0, 1.0) if name == "correlation" else _limits(image)
+        limits = _limits(image)
         layer = self._known(name, image.ndim)
         if layer is not None:
             layer.data, layer.contrast_limits_range = image, limits
@@ -274,7 +274,7 @@ class InspectDock(Column):
                 np.zeros((0, ndim)),
                 ndim=ndim,
                 face_color="transparent",
-                border_color="#f0e442",
+                border_color=SEED_COLOUR,
                 border_width=0.08,
                 size=self.diameter.value(),
                 metadata={KEY: {"role": "seeds"}},
@@ -324,5 +324,5 @@ def _slider(low: float, high: float, value: float, decimals: int) -> Any:
 
 
 def _limits(image: Any) -> tuple[float, float]:
-    low, high = (float(v) for v in np.percentile(image, (1, 99.8)))
+    low, high = (float(v) for v in np.percentile(image, (5, 99.8)))
     return (low, high) if high > low else (low, low + 1.0)

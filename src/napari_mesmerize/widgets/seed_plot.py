@@ -11,7 +11,8 @@ from qtpy.QtWidgets import QWidget
 from napari_mesmerize.widgets.seeds import Candidates
 
 _MOST = 3000  # points drawn, the best ones
-_SEED, _OTHER, _LINE = "#f0e442", "#6c7a89", "#56b4e9"
+SEED_COLOUR = "#00e5ff"
+_OTHER, _LINE = "#8593a1", "#f0e442"
 
 
 class SeedPlot(pg.PlotWidget):
@@ -39,12 +40,14 @@ class SeedPlot(pg.PlotWidget):
             line.setZValue(2)
             line.sigDragged.connect(self._on_dragged)
             self.addItem(line, ignoreBounds=True)
-        self._brushes = np.array([pg.mkBrush(_OTHER), pg.mkBrush(_SEED)], object)
+        self._brushes = np.array([pg.mkBrush(_OTHER), pg.mkBrush(SEED_COLOUR)], object)
 
     def look(self, theme: Any) -> None:
         """Take the colours of a napari theme."""
         self.setBackground(theme.background.as_hex())
         for name in ("bottom", "left"):
+            self.getAxis(name).labelStyle = {"color": theme.text.as_hex()}
+            self.getAxis(name).setLabel(self.getAxis(name).labelText)
             self.getAxis(name).setTextPen(theme.text.as_hex())
             self.getAxis(name).setPen(theme.secondary.as_hex())
 
@@ -52,13 +55,17 @@ class SeedPlot(pg.PlotWidget):
         """Draw other candidates."""
         self._points.setData(found.correlation[:_MOST], found.pnr[:_MOST])
         top = float(found.pnr[:_MOST].max(initial=1.0))
-        self.setXRange(0, 1, padding=0.02)
+        low = float(found.correlation[:_MOST].min(initial=0.5))
+        self.setXRange(max(0.0, low - 0.1), 1, padding=0.02)
         self.setYRange(0, top, padding=0.05)
 
     def show_thresholds(
         self, min_corr: float, min_pnr: float, passing: NDArray[np.bool_]
     ) -> None:
         """Draw the thresholds, and what passes them."""
+        low, high = self.viewRange()[0]
+        if min_corr < low:
+            self.setXRange(max(0.0, min_corr - 0.05), high, padding=0)
         for line, value in zip(self.lines, (min_corr, min_pnr), strict=True):
             line.setValue(value)
         if len(passing):

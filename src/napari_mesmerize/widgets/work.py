@@ -92,13 +92,18 @@ def extract(
     params: BaseModel,
     *,
     seeds: Any = None,
+    region: NDArray[np.bool_] | None = None,
     progress: Progress,
 ) -> Extracted:
-    """Extract components, and prepare what is shown of them."""
+    """Extract components, perhaps of a region; prepare what is shown of them."""
     from napari_mesmerize.cnmf import extract_components
+    from napari_mesmerize.cnmf.preview import preview_components
 
     options = {} if seeds is None else {"seeds": seeds}
-    found = extract_components(recording, params, progress=progress, **options)
+    if region is None:
+        found = extract_components(recording, params, progress=progress, **options)
+    else:
+        found = preview_components(recording, params, region=region, progress=progress)
     prepare_labels()
     table = roi_table_from_components(found, kind=_kind_of(params))
     return Extracted(found, table, drawn_areas(found))
