@@ -214,6 +214,17 @@ def test_v73_struct_arrays_of_references(tmp_path):
     )
 
 
+def test_v73_structs_in_circles_end(tmp_path):
+    path = tmp_path / "circle.mes"
+    write_v73(path)
+    with h5py.File(path, "r+") as file:
+        group = file["Df0001"]
+        for name in ("a", "b", "c"):
+            group[name] = h5py.SoftLink("/Df0001")
+    with pytest.raises(ReadError, match="in circles"):
+        list_recordings(path)
+
+
 def test_recordings_travel_to_other_processes():
     recording = read_recording(DATA / "one_channel.mes")
     again = pickle.loads(pickle.dumps(recording))  # noqa: S301

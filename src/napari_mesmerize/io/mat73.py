@@ -13,6 +13,7 @@ from napari_mesmerize.io.mat5 import MAX_DEPTH, Variable
 from napari_mesmerize.io.mesc_frames import HDF5_ERRORS, open_hdf5
 
 _MAX_VALUES = 10**7
+_MAX_PARTS = 10**5
 _TABLE = "DATA"
 
 
@@ -34,6 +35,7 @@ class Mat73File:
         self.path = path
         self._file = open_hdf5(path)
         self._places: dict[str, Any] = {}
+        self._n_values = 0
         self.variables: dict[str, Variable] = {}
         try:
             self._collect(self._file)
@@ -66,6 +68,7 @@ class Mat73File:
         if name not in self._places:
             raise ReadError(f"{self.path.name} has no variable {name}.")
         try:
+            self._n_values = 0
             return self._value(self._places[name], 0)
         except HDF5_ERRORS as error:
             if isinstance(error, ReadError):
@@ -79,8 +82,9 @@ class Mat73File:
         return _Rows(self.path, self._places[name])
 
     def _value(self, found: Any, depth: int) -> Any:
-        if depth > MAX_DEPTH:
-            raise ReadError(f"{self.path.name}: structs too deep in one another")
+        self._n_values += 1
+        if depth > MAX_DEPTH or self._n_values > _MAX_PARTS:
+            raise ReadError(f"{self.path.name}: structs too deep, or in circles")
         found = self._follow(found)
         if isinstance(found, h5py.Group):
             return self._structs(found, depth)
