@@ -5,8 +5,8 @@
 """
 
 import importlib
+from typing import Any
 
-import click
 from docutils import nodes
 from docutils.statemachine import StringList
 from sphinx.application import Sphinx
@@ -83,8 +83,8 @@ class CliReference(_MarkdownDirective):
 
         return self._command(typer.main.get_command(app), ["napari-mesmerize"])
 
-    def _command(self, command: click.Command, words: list[str]) -> list[str]:
-        context = click.Context(command, info_name=" ".join(words))
+    def _command(self, command: Any, words: list[str]) -> list[str]:
+        context = command.context_class(command, info_name=" ".join(words))
         commands = getattr(command, "commands", None)
         if commands is not None:
             lines: list[str] = []
