@@ -1,12 +1,25 @@
 """Find cells, their traces and the background (CNMF, CNMF-E, 3-D CNMF)."""
 
-from napari_mesmerize.cnmf.extraction import extract_components
+from napari_mesmerize.cnmf.acceptance import Thresholds, evaluate, thresholds_of
+from napari_mesmerize.cnmf.correlation import (
+    CorrelationPnr,
+    correlation_pnr,
+    find_seeds,
+)
+from napari_mesmerize.cnmf.extraction import (
+    estimate_memory,
+    extract_components,
+    params_for,
+)
+from napari_mesmerize.cnmf.movies import movie_of
 from napari_mesmerize.cnmf.params import (
+    INDICATORS,
     Cnmf3dParams,
     CnmfeParams,
     CnmfParams,
     Params,
 )
+from napari_mesmerize.cnmf.sizes import estimate_cell_diameter
 
 #: Name of each engine and the params model that selects it in extract_components.
 ENGINES: dict[str, type[Params]] = {
@@ -17,9 +30,20 @@ ENGINES: dict[str, type[Params]] = {
 
 __all__ = [
     "ENGINES",
+    "INDICATORS",
     "Cnmf3dParams",
     "CnmfParams",
     "CnmfeParams",
+    "CorrelationPnr",
     "Params",
+    "Thresholds",
+    "correlation_pnr",
+    "estimate_cell_diameter",
+    "estimate_memory",
+    "evaluate",
     "extract_components",
+    "find_seeds",
+    "movie_of",
+    "params_for",
+    "thresholds_of",
 ]

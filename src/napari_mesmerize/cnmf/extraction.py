@@ -14,6 +14,7 @@ from napari_mesmerize.cnmf.assemble import assemble
 from napari_mesmerize.cnmf.border import filled_border
 from napari_mesmerize.cnmf.cells import Cell
 from napari_mesmerize.cnmf.params import (
+    INDICATORS,
     Cnmf3dParams,
     CnmfeParams,
     CnmfParams,
@@ -101,7 +102,7 @@ def extract_components(
     shape = image_shape(recording)
     patches = plan_patches(shape, settings, params)
     n_frames = recording.sizes["frame"]
-    needed = max(patch_memory(patch, n_frames, settings, params) for patch in patches)
+    needed = _largest(patches, n_frames, settings, params)
     memory = default_max_memory() if max_memory is None else max_memory
     if needed > memory:
         raise ParameterError(
@@ -137,6 +138,62 @@ def extract_components(
         _LOG.info("%s", components.scores.attrs.get("advice", ""))
     history = timer.extend(recording.attrs.get("history") or [])
     return dataclasses.replace(components, history=history)
+
+
+def _largest(
+    patches: list[Patch], n_frames: int, settings: Settings, params: Params
+) -> int:
+    """Return the bytes that the largest patch needs."""
+    return max(patch_memory(patch, n_frames, settings, params) for patch in patches)
+
+
+def estimate_memory(
+    recording: xr.DataArray, params: Params | None = None, *, workers: int = 1
+) -> int:
+    """Return about how many bytes an extraction will need, before it runs.
+
+    That is one patch a worker; the result and the program itself come on top.
+    """
+    recording = check_recording(as_recording(recording), min_frames=2)
+    params = params if params is not None else default_params(recording)
+    settings = settings_for(recording, params)
+    patches = plan_patches(image_shape(recording), settings, params)
+    needed = _largest(patches, recording.sizes["frame"], settings, params)
+    return needed * max(1, min(workers, len(patches)))
+
+
+def params_for(
+    recording: xr.DataArray, engine: type[Params] | None = None, *, indicator: str = ""
+) -> Params:
+    """Return parameters derived from a recording: cell size and, if named, kinetics.
+
+    Parameters
+    ----------
+    recording : xarray.DataArray
+        Its cell size is estimated.
+    engine : type, optional
+        ``CnmfParams``, ``CnmfeParams`` or ``Cnmf3dParams``; by default what fits the
+        dims.
+    indicator : str, optional
+        A name in ``INDICATORS``, such as ``"GCaMP6f"``.
+
+    Raises
+    ------
+    ParameterError
+        If the indicator is unknown.
+    """
+    model = engine or type(default_params(recording))
+    values: dict[str, float] = {}
+    if indicator:
+        if indicator not in INDICATORS:
+            raise ParameterError(
+                f"indicator={indicator!r} is unknown; known are "
+                f"{', '.join(INDICATORS)}. Or give decay_time_s and rise_time_s."
+            )
+        values["rise_time_s"], values["decay_time_s"] = INDICATORS[indicator]
+    decay = values.get("decay_time_s", model().decay_time_s)
+    values["cell_diameter"] = round(estimate_cell_diameter(recording, decay), 1)
+    return model(**values)
 
 
 def default_params(recording: xr.DataArray) -> Params:

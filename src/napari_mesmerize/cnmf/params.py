@@ -252,6 +252,15 @@ class CnmfeParams(_Shared, frozen=True, extra="forbid"):
     ring background and corr_pnr initialisation can be selected.
     """
 
+    refinement_rounds: Annotated[
+        int,
+        Field(
+            ge=1,
+            le=10,
+            description="Rounds of background and footprint and trace updates after each "
+            "search",
+        ),
+    ] = 3
     min_shape: Annotated[
         float,
         Field(
@@ -275,6 +284,15 @@ class CnmfeParams(_Shared, frozen=True, extra="forbid"):
 class Cnmf3dParams(_Shared, frozen=True, extra="forbid"):
     """CNMF for volumes, (frame, z, y, x)."""
 
+    detection_threshold: Annotated[
+        float,
+        Field(
+            gt=0,
+            description="Events of a candidate in one plane must together reach this "
+            "many standard deviations",
+            json_schema_extra=_also("", "sd"),
+        ),
+    ] = 8.0
     min_shape: Annotated[
         float,
         Field(
@@ -284,7 +302,7 @@ class Cnmf3dParams(_Shared, frozen=True, extra="forbid"):
             "average image of their events with a typical cell is at least this",
             json_schema_extra=_also("r_values_min"),
         ),
-    ] = 0.55
+    ] = 0.6
     min_shape_corrected: Annotated[
         float,
         Field(
@@ -292,10 +310,25 @@ class Cnmf3dParams(_Shared, frozen=True, extra="forbid"):
             le=1,
             description="The same correlation without the image's noise, at least this",
         ),
-    ] = 0.75
+    ] = 0.8
     min_planes: Annotated[
         int, Field(ge=1, description="Accepted components reach over this many planes")
     ] = 2
 
 
 Params = CnmfParams | CnmfeParams | Cnmf3dParams
+
+#: (rise, decay) in seconds of common indicators, as usually measured in vivo; the value
+#: in your preparation may differ by a third, which the result hardly feels.
+INDICATORS: dict[str, tuple[float, float]] = {
+    "GCaMP6f": (0.06, 0.4),
+    "GCaMP6m": (0.1, 0.8),
+    "GCaMP6s": (0.18, 1.2),
+    "GCaMP7f": (0.06, 0.5),
+    "GCaMP7s": (0.1, 1.0),
+    "GCaMP8f": (0.02, 0.25),
+    "GCaMP8m": (0.03, 0.3),
+    "GCaMP8s": (0.04, 0.5),
+    "jRGECO1a": (0.06, 0.8),
+    "OGB-1": (0.03, 0.7),
+}
