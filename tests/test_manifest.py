@@ -48,6 +48,7 @@ def test_sample_data_and_docks_have_names_for_people(manifest):
     assert {"Motion correction", "CNMF", "ROI manager", "Traces", "Project"} <= set(
         names
     )
+    assert {"Inspect correlation & PNR", "Component evaluation"} <= set(names)
     assert len(names) == len(set(names))
 
 

@@ -8,7 +8,15 @@ import pytest
 
 from napari_mesmerize.widgets.session import get_session
 
-NAMES = ["Motion correction", "CNMF", "ROI manager", "Traces", "Project"]
+NAMES = [
+    "Motion correction",
+    "CNMF",
+    "ROI manager",
+    "Traces",
+    "Project",
+    "Inspect correlation & PNR",
+    "Component evaluation",
+]
 
 
 def open_dock(viewer, name):
