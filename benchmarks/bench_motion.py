@@ -1,11 +1,11 @@
 """Accuracy and CPU time of the motion correction on the simulated presets.
 
-    python benchmarks/bench_motion.py [--more] [--seeds 1 2] [--repeats 3] [--only 2p-small]
+    python benchmarks/bench_motion.py [--more] [--seeds 1 2] [--only 2p-small]
 
-Correcting, reading the corrected frames included, is timed after one run on a few frames
-(the compiled loops are then warm); the least of some repeats counts, and so does the
-least floor, measured between them. ``--more``: motionless movies, rigid movies corrected
-piecewise, less light.
+Correcting, reading the corrected frames included, is timed after one run on a few
+frames (the compiled loops are then warm); the least of some repeats counts, and so does
+the least floor, measured between them. ``--more``: motionless movies, rigid movies
+corrected piecewise, less light.
 """
 
 import argparse

@@ -2,10 +2,10 @@
 
     python benchmarks/bench_motion_peer.py --peer caiman --python /path/to/python
 
-``--peer`` is ``caiman``, ``suite2p`` or ``jnormcorre``; ``--python`` the interpreter of
-the environment that it is installed in. The movies are simulated here and handed over as
-files; the peer's worker imports nothing of ours. Both are scored in the same way, and
-timed in CPU seconds after a run on a few frames.
+``--peer`` is ``caiman``, ``suite2p`` or ``jnormcorre``; ``--python`` the interpreter
+of the environment that it is installed in. The movies are simulated here and handed
+over as files; the peer's worker imports nothing of ours. Both are scored in the same
+way, and timed in CPU seconds after a run on a few frames.
 """
 
 import argparse
@@ -45,6 +45,8 @@ def run_peer(peer: str, python: str, engine: str, movie: np.ndarray) -> dict:
 
 def score_peer(found: dict, truth) -> tuple[float, float]:
     """Return error and inner error of a peer's shifts or field (pixels to add)."""
+    if "shifts" not in found and "field" not in found:
+        return np.nan, np.nan
     if "field" not in found:
         return shift_error(found["shifts"], truth.shifts)["rmse"], np.nan
     error = field_error(found["field"], found["field_y"], found["field_x"], truth)

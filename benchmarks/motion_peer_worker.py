@@ -46,10 +46,7 @@ def caiman(movie, engine, folder):
     y, x = (
         np.array(each) for each in (correction.y_shifts_els, correction.x_shifts_els)
     )
-    side = int(round(np.sqrt(y.shape[1])))
-    field = np.stack([y, x], axis=-1).reshape(len(movie), side, side, 2)
-    corners = np.array([0] if side == 1 else np.linspace(0, movie.shape[1] - 48, side))
-    return {"field": field, "field_y": corners + 24, "field_x": corners + 24}
+    return _on_grid(y, x, movie.shape[1])
 
 
 def suite2p(movie, engine, folder):
@@ -101,7 +98,18 @@ def jnormcorre(movie, engine, folder):
         max_deviation_rigid=4,
     )
     corrector, _ = correction.motion_correct(template=None, save_movie=False)
-    return {"shifts": np.asarray(corrector(movie.astype(np.float32))[1])}
+    corrector.register_frames(movie.astype(np.float32), engine == "piecewise")
+    if engine == "rigid":
+        return {"shifts": np.array(correction.shifts_rig)}
+    return {}  # it does not tell its field in a form that could be scored
+
+
+def _on_grid(y, x, side):
+    """Shifts of patches of 48 px, (n, patches), as a field on a square grid."""
+    n = round(np.sqrt(y.reshape(len(y), -1).shape[1]))
+    field = np.stack([y.reshape(-1, n, n), x.reshape(-1, n, n)], axis=-1)
+    centres = np.linspace(0, max(side - 48, 0), n) + 24
+    return {"field": field, "field_y": centres, "field_x": centres}
 
 
 def main():
