@@ -126,7 +126,7 @@ def _no_movie(footer: Footer) -> Item:
     info = RecordingInfo(
         selection=title.rpartition(" ")[2],
         name=footer.path.stem,
-        shape=(),
+        shape=(0, 0, 0),
         dtype="float32",
         kind="other",
         problem=f"it holds {title}, no movie{advice}",

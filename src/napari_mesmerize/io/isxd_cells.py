@@ -193,8 +193,22 @@ def write_cell_set(
             recording.attrs.get("pixel_size_um"),
         )
     timing_json, stored = _timed(traces, components.frame_rate, recording, date)
-    height, width = components.image_shape
-    content = {
+    content = _content(components) | {
+        "spacingInfo": spacing_json(components.image_shape, pixel_size_um),
+        "timingInfo": timing_json,
+    }
+
+    def blocks() -> Iterator[NDArray[np.float32]]:
+        for i, trace in enumerate(stored):
+            yield components.footprint_image(i).astype("<f4")
+            yield trace.astype("<f4")
+
+    return write_container(path, blocks(), content, overwrite=overwrite)
+
+
+def _content(components: Components) -> dict[str, Any]:
+    """Return what a footer says of the cells."""
+    return {
         "CellActivity": [True] * len(components),
         "CellColors": _colours(components),
         "CellNames": cell_names(components),
@@ -209,17 +223,8 @@ def write_cell_set(
         "extraProperties": None,
         "fileVersion": 5,
         "isRoiSet": False,
-        "spacingInfo": spacing_json((height, width), pixel_size_um),
-        "timingInfo": timing_json,
         "type": CELL_SET,
     }
-
-    def blocks() -> Iterator[NDArray[np.float32]]:
-        for i, trace in enumerate(stored):
-            yield components.footprint_image(i).astype("<f4")
-            yield trace.astype("<f4")
-
-    return write_container(path, blocks(), content, overwrite=overwrite)
 
 
 def _traces(components: Components, kind: str | None) -> NDArray[np.float32]:

@@ -263,13 +263,19 @@ def write_event_set(
     timing = timing_of(int(n_samples), frame_rate, date)
     names = list(cells) if cells is not None else _names(events)
     packets = _packets(events, names)
+    content = _content(packets, names, timing)
+    return write_container(path, [packets], content, overwrite=overwrite)
+
+
+def _content(packets: NDArray[Any], names: list[str], timing: Timing) -> dict[str, Any]:
+    """Return the footer of an event set."""
     counts = np.bincount(packets["channel"].astype(np.int64), minlength=len(names))
     first = np.searchsorted(packets["channel"], np.arange(len(names)))
     offsets = [
         int(packets["us"][i]) if n else 0 for i, n in zip(first, counts, strict=True)
     ]
     stop = timing.start + timing.n_samples * timing.period
-    content = {
+    return {
         "channel list": names,
         "extraProperties": None,
         "fileType": 1,
@@ -285,7 +291,6 @@ def write_event_set(
         "startOffsets": offsets,
         "type": EVENTS,
     }
-    return write_container(path, [packets], content, overwrite=overwrite)
 
 
 def _names(events: pd.DataFrame) -> list[str]:

@@ -209,9 +209,26 @@ def write_vessel_set(
         If the file is there already or can not be written; no half file stays.
     """
     _check(vessels)
+    content = _content(vessels)
+
+    def blocks() -> Iterator[NDArray[Any]]:
+        yield vessels.image.astype("<f4")
+        for i in range(len(vessels)):
+            yield vessels.lines[i].astype("<i8")
+            yield vessels.traces[i].astype("<f4")
+            if vessels.second is not None:
+                yield vessels.second[i].astype("<f4")
+            if vessels.correlations is not None:
+                yield vessels.correlations[i].astype("<f4")
+        yield np.zeros((_POINTS[vessels.kind], 2), "<i8")  # the vendor's library wants
+
+    return write_container(path, blocks(), content, overwrite=overwrite)
+
+
+def _content(vessels: VesselSet) -> dict[str, Any]:
+    """Return the footer of a vessel set."""
     n, n_samples = vessels.traces.shape
     velocity = vessels.kind == "velocity"
-    height, width = vessels.image.shape
     timing = timing_of(n_samples, vessels.frame_rate, vessels.date)
     timing_json = timing.to_json() | {
         "dropped": list(vessels.missing.get("dropped", [])),
@@ -229,7 +246,7 @@ def write_vessel_set(
         "efocusValues": [0],
         "extraProperties": {"idps": {"vesselset": {"type": _TYPES[vessels.kind]}}},
         "fileVersion": 5,
-        "spacingInfo": spacing_json((height, width), vessels.pixel_size_um),
+        "spacingInfo": spacing_json(vessels.image.shape, vessels.pixel_size_um),
         "timingInfo": timing_json,
         "type": VESSEL_SET,
     }
@@ -239,19 +256,7 @@ def write_vessel_set(
         content["VesselCorrelationSizes"] = [
             [maps.shape[3], maps.shape[2]] for maps in vessels.correlations
         ]
-
-    def blocks() -> Iterator[NDArray[Any]]:
-        yield vessels.image.astype("<f4")
-        for i in range(n):
-            yield vessels.lines[i].astype("<i8")
-            yield vessels.traces[i].astype("<f4")
-            if vessels.second is not None:
-                yield vessels.second[i].astype("<f4")
-            if vessels.correlations is not None:
-                yield vessels.correlations[i].astype("<f4")
-        yield np.zeros((_POINTS[vessels.kind], 2), "<i8")  # the vendor's library wants
-
-    return write_container(path, blocks(), content, overwrite=overwrite)
+    return content
 
 
 def _check(vessels: VesselSet) -> None:

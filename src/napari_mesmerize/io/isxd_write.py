@@ -75,7 +75,6 @@ def write_movie(
         )
     dtype = stored_dtype(recording.dtype)
     rate = require_frame_rate(recording, "An .isxd movie")
-    height, width = image_shape(recording)
     meta = recording.attrs.get("meta") or {}
     content = {
         "dataType": _CODES[dtype.name],
@@ -83,7 +82,7 @@ def write_movie(
         "fileVersion": 1,
         "hasFrameHeaderFooter": False,
         "spacingInfo": spacing_json(
-            (height, width), recording.attrs.get("pixel_size_um")
+            image_shape(recording), recording.attrs.get("pixel_size_um")
         ),
         "timingInfo": recording_timing(recording, rate).to_json(),
         "type": MOVIE,
@@ -120,7 +119,7 @@ def stored_dtype(dtype: np.dtype[Any]) -> np.dtype[Any]:
 
 
 def spacing_json(
-    shape: tuple[int, int], pixel_size_um: tuple[float, float] | None
+    shape: tuple[int, ...], pixel_size_um: tuple[float, float] | None
 ) -> dict[str, Any]:
     """Return image size and pixel size as they stand in a footer.
 

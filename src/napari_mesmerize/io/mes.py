@@ -76,7 +76,7 @@ def _item(
     key = record.channel if record.channel and single else str(record.position + 1)
     notes: tuple[str, ...] = ()
     rate = None
-    shape: tuple[int, ...] = ()
+    shape: tuple[int, ...] = (0, 0, 0)
     problem = ""
     frames: Callable[[], Frames] = _refuse
     try:
@@ -128,7 +128,7 @@ def _meta(record: Record, rate: float | None) -> dict[str, Any]:
 
 def _kind(record: Record, shape: tuple[int, ...]) -> str:
     line_scan = record.text("Type").lower().startswith("line")
-    return "other" if not shape or line_scan else kind_of(shape)
+    return "other" if 0 in shape or line_scan else kind_of(shape)
 
 
 def _z_step(planes: Sequence[Record]) -> float | None:

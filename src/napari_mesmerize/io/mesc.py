@@ -117,7 +117,9 @@ def _unit_items(path: Path, file: Any, name: str, options: "_Options") -> list[I
             items += unit.patches(number, data, meta, options)
         return items
     except HDF5_ERRORS as error:
-        info = RecordingInfo(name, name, (), "uint16", "other", problem=str(error))
+        info = RecordingInfo(
+            name, name, (0, 0, 0), "uint16", "other", problem=str(error)
+        )
         return [Item(info, _no_frames)]
 
 
@@ -134,7 +136,10 @@ def _channels(group: Any) -> dict[int, bool]:
 
 def _absent(name: str) -> Item:
     problem = "the file announces it, but does not hold it"
-    return Item(RecordingInfo(name, name, (), "uint16", problem=problem), _no_frames)
+    return Item(
+        RecordingInfo(name, name, (0, 0, 0), "uint16", "other", problem=problem),
+        _no_frames,
+    )
 
 
 def _no_frames() -> Frames:
@@ -258,7 +263,7 @@ class _Unit:
         if len(stored) == 2:
             return (1, *stored)
         if len(stored) != 3:
-            return stored
+            return (0, 0, 0)
         n_slices = int(number_of(self.attributes.get("Slices", 0)) or 0)
         if attributes.scan_mode(self.attributes)[0] == _MULTICUBE and n_slices > 1:
             n_volumes = stored[0] // n_slices
@@ -267,7 +272,7 @@ class _Unit:
 
     def _kind(self, shape: tuple[int, ...]) -> str:
         page = attributes.scan_mode(self.attributes)[0] in _PAGE_MODES
-        return "other" if page or len(shape) < 3 else kind_of(shape)
+        return "other" if page or 0 in shape else kind_of(shape)
 
     def _rate(self, shape: tuple[int, ...], third: Axis) -> float | None:
         step = number_of(self.attributes.get("TStepInMs", 0))
