@@ -1,0 +1,48 @@
+import pytest
+
+from napari_mesmerize.widgets.facts_dock import FactsDock
+from napari_mesmerize.widgets.layers import recording_of
+
+
+@pytest.fixture
+def dock(viewer, qtbot):
+    made = FactsDock(viewer)
+    qtbot.addWidget(made)
+    return made
+
+
+def test_without_a_recording_it_says_what_to_do(dock):
+    assert "Start here" in dock.hint.text()
+    assert not dock.apply.isEnabled()
+
+
+def test_facts_are_shown_and_written_back(dock, session, recording):
+    layer = session.show_recording(recording)
+    assert dock.pixel_x.value() == 2.0
+    assert not dock.z_step.isEnabled()
+    dock.pixel_y.setValue(0.5)
+    dock.pixel_x.setValue(0.25)
+    dock.date.setText("2026-01-31")
+    dock.apply.click()
+    attrs = recording_of(layer).attrs
+    assert attrs["pixel_size_um"] == (0.5, 0.25)
+    assert attrs["date"] == "2026-01-31"
+    assert attrs["history"][-1]["operation"] == "edit_facts"
+    assert tuple(layer.scale) == (1.0, 0.5, 0.25)
+    assert layer.metadata["mesmerize"]["facts"]["date"] == "2026-01-31"
+
+
+def test_half_a_pixel_size_is_refused(dock, session, recording):
+    layer = session.show_recording(recording)
+    dock.pixel_y.setValue(0.0)
+    dock.apply.click()
+    assert "both" in dock.hint.text()
+    assert recording_of(layer).attrs["pixel_size_um"] == (2.0, 2.0)
+
+
+def test_a_varying_frame_rate_is_warned_of(dock, session, recording):
+    recording.attrs["meta"] = {"fps_std": 0.2, "fps_max_dev": 0.5, "deep": {"a": [1]}}
+    session.show_recording(recording)
+    assert not dock.warning.isHidden()
+    assert "0.2 Hz" in dock.warning.text()
+    assert dock.meta.topLevelItemCount() == 3
