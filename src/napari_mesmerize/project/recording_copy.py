@@ -17,7 +17,7 @@ from napari_mesmerize.recording import batch_slices, default_max_memory
 
 FORMAT = "napari-mesmerize recording"
 FORMAT_VERSION = 1
-_CHUNK_BYTES = 2**22
+_CHUNK_BYTES = 2**21
 _BLOCK_BYTES = 2**27
 
 

@@ -113,16 +113,12 @@ class Sample:
 
     def roi_columns(self, *, outlines: bool = True) -> pd.DataFrame:
         """Return the ROI table as the file holds it, optionally without outlines."""
-        remedy = self.remedy("rois.parquet")
-
-        def read() -> pd.DataFrame:
-            path, columns = self.path / "rois.parquet", None
-            if not outlines:
-                columns = tables.table_columns(path, remedy)
-                columns = [name for name in columns if name != "outline"]
-            return tables.read_table(path, tables.ROIS, remedy, columns=columns)
-
-        return self._read(read)
+        name, without = "rois.parquet", () if outlines else ("outline",)
+        return self._read(
+            lambda: tables.read_table(
+                self.path / name, tables.ROIS, self.remedy(name), without=without
+            )
+        )
 
     def row(self) -> dict[str, Any]:
         """Return what the project's tables show of it; custom values as saved."""

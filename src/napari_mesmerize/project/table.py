@@ -30,7 +30,7 @@ class TableCache:
     """Tables of samples that are read again only when their files changed."""
 
     def __init__(self) -> None:
-        self._rois: dict[str, tuple[_Stamp, pd.DataFrame]] = {}
+        self._rois: dict[str, tuple[Any, pd.DataFrame]] = {}
         self._facts: dict[str, tuple[_Stamp, dict[str, Any]]] = {}
         self._whole: tuple[Any, pd.DataFrame] | None = None
 
@@ -102,19 +102,18 @@ class TableCache:
         config: Config,
         outlines: bool,
     ) -> pd.DataFrame:
-        facts = self._sample_facts(sample_id, sample, stamp, config)
+        key = (stamp, config, outlines)
         cached = self._rois.get(sample_id)
-        without = cached is not None and "outline" not in cached[1]
-        if cached is None or cached[0] != stamp or (outlines and without):
-            cached = (stamp, sample.roi_columns(outlines=outlines))
-            self._rois[sample_id] = cached
-        rois = fill_roi_tags(cached[1], config)
-        if not outlines:
-            rois = rois.drop(columns="outline", errors="ignore")
+        if cached is not None and cached[0] == key:
+            return cached[1]
+        facts = self._sample_facts(sample_id, sample, stamp, config)
+        rois = fill_roi_tags(sample.roi_columns(outlines=outlines), config)
         clash = [name for name in rois.columns if name in facts]
         rois = rois.rename(columns={name: f"{name}_roi" for name in clash})
         front = pd.DataFrame([facts] * len(rois), index=rois.index, columns=list(facts))
-        return pd.concat([_typed(front, config), rois], axis=1)
+        table = pd.concat([_typed(front, config), rois], axis=1)
+        self._rois[sample_id] = (key, table)
+        return table
 
 
 @contextlib.contextmanager

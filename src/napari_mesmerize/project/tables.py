@@ -140,7 +140,7 @@ def _points(outline: Any) -> list[list[float]]:
 
 
 def read_table(
-    path: Path, form: str, remedy: Remedy, *, columns: Sequence[str] | None = None
+    path: Path, form: str, remedy: Remedy, *, without: Sequence[str] = ()
 ) -> pd.DataFrame:
     """Read a table that :func:`write_table` wrote.
 
@@ -152,8 +152,8 @@ def read_table(
         Name of the format that is expected.
     remedy : callable
         Says what to do if the file is damaged.
-    columns : sequence of str, optional
-        Only these; default all.
+    without : sequence of str, optional
+        Columns to leave out.
 
     Raises
     ------
@@ -164,7 +164,8 @@ def read_table(
         with pq.ParquetFile(path, page_checksum_verification=True) as file:
             header = _header(file, path, remedy)
             check_format(header, path, form, FORMAT_VERSION, remedy)
-            arrow = file.read(columns=None if columns is None else list(columns))
+            names = [n for n in file.schema_arrow.names if n not in without]
+            arrow = file.read(columns=names)
     except FileNotFoundError as error:
         raise ProjectError(f"{path} is missing. {remedy()}") from error
     except (pa.ArrowException, OSError) as error:
@@ -174,18 +175,6 @@ def read_table(
             f"{path} is damaged, no readable Parquet: {error}. {remedy()}"
         ) from error
     return _to_pandas(arrow)
-
-
-def table_columns(path: Path, remedy: Remedy) -> list[str]:
-    """Return the names of a Parquet file's columns without reading its rows."""
-    try:
-        return list(pq.read_schema(path).names)
-    except FileNotFoundError as error:
-        raise ProjectError(f"{path} is missing. {remedy()}") from error
-    except (pa.ArrowException, OSError) as error:
-        raise ProjectError(
-            f"{path} is damaged, no readable Parquet: {error}. {remedy()}"
-        ) from error
 
 
 def read_table_history(path: Path, remedy: Remedy) -> list[dict[str, Any]]:
