@@ -252,4 +252,5 @@ def joint_shifts(estimates: Estimates, template: Template) -> NDArray[np.float64
     prior = np.diag([settings.prior_rigid_sd**2] * settings.n_axes)
     modes = Modes.of(information, prior)
     filtered = constant + filter_in_time((found - constant) @ information, modes)
+    filtered[:, np.array(settings.max_shift[axes]) == 0] = 0
     return np.pad(filtered, [(0, 0), (3 - settings.n_axes, 0)])
