@@ -81,7 +81,7 @@ def _place(branch: QTreeWidgetItem, info: RecordingInfo) -> QTreeWidgetItem:
             known = QTreeWidgetItem(branch, [group])
             known.setFlags(Qt.ItemFlag.ItemIsEnabled)
         branch = known
-    label = last if info.channel is None else f"{last} ({info.channel})"
+    label = last if info.channel in (None, last) else f"{last} ({info.channel})"
     item = QTreeWidgetItem(branch, [label or info.name, *_facts(info)])
     item.setToolTip(0, info.problem or f"{info.name}: {info.kind}, {info.dtype}")
     if info.problem:

@@ -83,6 +83,8 @@ class FactsDock(Column):
         self.z_step.setValue(attrs.get("z_step_um") or 0.0)
         self.date.setText(attrs.get("date") or "")
         self.origin.setText(attrs.get("origin") or "")
+        for line in (self.date, self.origin):
+            line.setCursorPosition(0)
         _fill(self.meta.invisibleRootItem(), attrs.get("meta") or {})
         self._warn(attrs.get("meta") or {})
 

@@ -52,7 +52,8 @@ class OpenDock(Column):
         self.folder = button(
             "Folder …", "Choose a folder with the files of a recording"
         )
-        self.joined = QCheckBox("Several files are one recording, in order of name")
+        self.joined = QCheckBox("Several files are one recording")
+        self.joined.setToolTip("Their frames follow each other in order of name")
         self.joined.setChecked(True)
         self.axes = QLineEdit()
         self.axes.setPlaceholderText("as the file says; such as TZYX")
