@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.ndimage import gaussian_filter
+from scipy.ndimage import gaussian_filter, median_filter
 
 from napari_mesmerize.cnmf.loops import sum_blocks
 from napari_mesmerize.cnmf.settings import FloatArray
@@ -33,10 +33,14 @@ def block_means(
     block_size: float,
     valid: NDArray[np.bool_],
     background: LowRank,
+    *,
+    clip: bool = False,
 ) -> FloatArray:
     """Return block sums of residual plus background, scaled to unit noise.
 
-    Shape (n_blocks, n_frames); blocks are about ``block_size`` pixels wide.
+    Shape (n_blocks, n_frames); blocks are about ``block_size`` pixels wide. With ``clip``
+    a block keeps no more than noise beyond the median of the 5 x 5 around it, so that a
+    bright cell does not pass for background.
     """
     height, width = shape
     n_rows = max(1, round(height / block_size))
@@ -51,7 +55,20 @@ def block_means(
         sums += sum_blocks(background.loadings, block_of, n_blocks) @ background.modes
     sizes = np.bincount(block_of[valid], minlength=n_blocks)
     full = sizes > 0
-    return np.asarray(sums[full] / np.sqrt(sizes[full])[:, None], np.float32)
+    sums /= np.sqrt(np.maximum(sizes, 1))[:, None]
+    if clip:
+        sums = _clip_to_surroundings(sums.reshape(n_rows, n_columns, -1))
+    return np.asarray(sums[full], np.float32)
+
+
+def _clip_to_surroundings(blocks: FloatArray) -> FloatArray:
+    """Return blocks (rows, columns, n_frames) without what only single ones have."""
+    around = median_filter(blocks, size=(5, 5, 1), mode="nearest")
+    beyond = blocks - around
+    low, middle = np.percentile(beyond, [16, 50], axis=2, keepdims=True)
+    limit = 3 * np.median(middle - low)
+    clipped = around + np.clip(beyond, -limit, limit)
+    return np.asarray(clipped.reshape(-1, blocks.shape[2]), np.float32)
 
 
 def leading_modes(
@@ -123,6 +140,7 @@ def renew_background(
     block_size: float,
     smoothing: float = 0.0,
     edge_factor: float = 1.3,
+    clip: bool = False,
     seed: int = 0,
 ) -> LowRank:
     """Estimate the background anew; ``residual`` follows in place.
@@ -146,10 +164,12 @@ def renew_background(
         regression.
     edge_factor : float
         How far above the noise edge a mode must stand.
+    clip : bool
+        Whether bright cells are still in ``residual``; see :func:`block_means`.
     seed : int
         For the start of the subspace iteration.
     """
-    blocks = block_means(residual, shape, block_size, valid, background)
+    blocks = block_means(residual, shape, block_size, valid, background, clip=clip)
     modes = leading_modes(blocks, most, edge_factor, seed)
     overlap = background.modes @ modes.T
     loadings = residual @ modes.T

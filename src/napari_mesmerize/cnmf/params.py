@@ -257,8 +257,8 @@ class CnmfeParams(_Shared, frozen=True, extra="forbid"):
         Field(
             ge=1,
             le=10,
-            description="Rounds of background and footprint and trace updates after each "
-            "search",
+            description="Rounds of background and footprint and trace updates after "
+            "each search",
         ),
     ] = 3
     min_shape: Annotated[

@@ -68,7 +68,9 @@ class _State:
         """Area in units of 128 x 128 pixels, at least 1."""
         return max(1.0, self.shape[0] * self.shape[1] / 128**2)
 
-    def renew_background(self, most: int, block_size: float, smoothing: float) -> None:
+    def renew_background(
+        self, most: int, block_size: float, smoothing: float, clip: bool = False
+    ) -> None:
         if self.params.background_modes:
             most = self.params.background_modes
         if self.params.background == "ring":
@@ -93,6 +95,7 @@ class _State:
             block_size=block_size,
             smoothing=smoothing,
             edge_factor=EDGE[self.settings.one_photon],
+            clip=clip,
             seed=self.seed,
         )
 
@@ -180,7 +183,7 @@ def _find_and_refine(
     settings, params = state.settings, state.params
     check("background")
     first = int(FIRST_MODES[settings.one_photon] * np.sqrt(state.share))
-    state.renew_background(first, 4 * settings.radius, settings.radius)
+    state.renew_background(first, 3 * settings.radius, settings.radius, clip=True)
     smallest_score = params.detection_threshold
     most = params.components_per_patch or int(MOST_CANDIDATES * state.share)
     for attempt in range(1 if given is not None else params.searches):
