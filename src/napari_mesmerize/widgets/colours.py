@@ -1,6 +1,7 @@
 """Colours of ROIs: one by one, by acceptance, by tag or by score."""
 
 from functools import lru_cache
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -44,6 +45,15 @@ def colours_for(
     elif colour_by != "accepted":
         colours[~accepted, 3] *= 0.35
     return colours
+
+
+def colour_choices(roi_set: Any) -> list[str]:
+    """Return what ROIs can be coloured by: tags, and columns of numbers."""
+    choices = ["ROI", "accepted"]
+    if roi_set is not None:
+        numbers = roi_set.table.select_dtypes("number").columns
+        choices += [*roi_set.tag_columns, *map(str, numbers)]
+    return choices
 
 
 @lru_cache(maxsize=8)

@@ -1,23 +1,18 @@
 """A form made from a params model: units in labels, descriptions as tooltips."""
 
-import enum
 import re
 from collections.abc import Mapping, Sequence
-from typing import Any, Literal, get_args, get_origin
+from typing import Any
 
 from pydantic import BaseModel, ValidationError
 from pydantic.fields import FieldInfo
 from qtpy.QtCore import QEvent, QObject, Qt, Signal
 from qtpy.QtWidgets import (
-    QCheckBox,
     QComboBox,
-    QDoubleSpinBox,
     QFormLayout,
     QHBoxLayout,
     QLabel,
-    QLineEdit,
     QPushButton,
-    QSpinBox,
     QToolButton,
     QVBoxLayout,
     QWidget,
@@ -25,10 +20,14 @@ from qtpy.QtWidgets import (
 
 from napari_mesmerize.errors import ParameterError
 from napari_mesmerize.params import explain_validation
+from napari_mesmerize.widgets.fields import (
+    change_signal,
+    get_value,
+    make_field,
+    set_value,
+)
 
 _UNIT_TEXT = {"um": "µm", "um/px": "µm/px"}
-_AUTOMATIC = re.compile(r"\b0(:| chooses| estimates| lets| derives| is as many)")
-_LARGEST = 10**9
 
 
 class ParamsForm(QWidget):
@@ -91,7 +90,7 @@ class ParamsForm(QWidget):
             If they do not fit; the fields are marked and the reason is shown.
         """
         self._mark(())
-        values = {name: _get(field) for name, field in self.fields.items()}
+        values = {name: get_value(field) for name, field in self.fields.items()}
         try:
             return self.model(**values)
         except ValidationError as error:
@@ -106,7 +105,7 @@ class ParamsForm(QWidget):
         """Write some values into the form."""
         for name, value in values.items():
             if name in self.fields:
-                _set(self.fields[name], value)
+                set_value(self.fields[name], value)
         self.changed.emit()
 
     def reset(self) -> None:
@@ -166,7 +165,7 @@ class ParamsForm(QWidget):
         rows.setLabelAlignment(Qt.AlignmentFlag.AlignLeft)
         for name in names:
             info = self.model.model_fields[name]
-            field = _make_field(info)
+            field = make_field(info)
             field.setToolTip(_tooltip(name, info))
             field.installEventFilter(self._wheel)
             field.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
@@ -174,7 +173,7 @@ class ParamsForm(QWidget):
             label.setToolTip(field.toolTip())
             rows.addRow(label, field)
             self.fields[name], self._labels[name] = field, label
-            _change_signal(field).connect(self._on_edited)
+            change_signal(field).connect(self._on_edited)
         return rows
 
     def _make_more(self, layout: QVBoxLayout, n_hidden: int) -> None:
@@ -247,100 +246,6 @@ def _tooltip(name: str, info: FieldInfo) -> str:
         lines.append(f"Known as <i>{also}</i>.")
     lines.append(f"Default: {default}")
     return "<p>" + "<br>".join(line for line in lines if line) + "</p>"
-
-
-def _bounds(info: FieldInfo) -> tuple[float, float, bool]:
-    """Return (lowest, highest, lowest excluded)."""
-    low, high, open_low = -float(_LARGEST), float(_LARGEST), False
-    for rule in info.metadata:
-        if getattr(rule, "ge", None) is not None:
-            low = float(rule.ge)
-        if getattr(rule, "gt", None) is not None:
-            low, open_low = float(rule.gt), True
-        if getattr(rule, "le", None) is not None:
-            high = float(rule.le)
-        if getattr(rule, "lt", None) is not None:
-            high = float(rule.lt)
-    return low, high, open_low
-
-
-def _make_field(info: FieldInfo) -> QWidget:
-    kind = info.annotation
-    if kind is bool:
-        return QCheckBox()
-    if get_origin(kind) is Literal:
-        box = QComboBox()
-        for choice in get_args(kind):
-            box.addItem(str(choice), choice)
-        return box
-    if isinstance(kind, type) and issubclass(kind, enum.Enum):
-        box = QComboBox()
-        for choice in kind:
-            box.addItem(str(choice.value), choice)
-        return box
-    if kind in (int, float):
-        return _make_number(info)
-    return QLineEdit()
-
-
-def _make_number(info: FieldInfo) -> QWidget:
-    low, high, open_low = _bounds(info)
-    default = info.get_default(call_default_factory=True)
-    if info.annotation is int:
-        box: Any = QSpinBox()
-        low, high = max(low, -(2**31)), min(high, 2**31 - 1)
-        box.setRange(int(low) + open_low, int(high))
-        box.setSingleStep(10 if default >= 100 else 1)
-    else:
-        box = QDoubleSpinBox()
-        box.setDecimals(3 if abs(default) < 1 else 2)
-        smallest = 10.0 ** -box.decimals()
-        box.setRange(low + (smallest if open_low else 0), high)
-        box.setSingleStep(0.05 if high <= 1 else 0.1 if abs(default) < 2 else 0.5)
-    if low == 0 and not open_low and _AUTOMATIC.search(info.description or ""):
-        box.setSpecialValueText("auto")
-    box.setMinimumWidth(90)
-    return box
-
-
-def _get(field: QWidget) -> Any:
-    if isinstance(field, QCheckBox):
-        return field.isChecked()
-    if isinstance(field, QComboBox):
-        return field.currentData()
-    if isinstance(field, QLineEdit):
-        return field.text()
-    if isinstance(field, QDoubleSpinBox):
-        # a spin box must not add digits to a value it shows
-        exact = field.property("exact")
-        if exact is not None and abs(exact - field.value()) < 10.0 ** -field.decimals():
-            return exact
-        return field.value()
-    return field.value()
-
-
-def _set(field: QWidget, value: Any) -> None:
-    if isinstance(field, QCheckBox):
-        field.setChecked(bool(value))
-    elif isinstance(field, QComboBox):
-        field.setCurrentIndex(max(0, field.findData(value)))
-    elif isinstance(field, QLineEdit):
-        field.setText(str(value))
-    elif isinstance(field, QDoubleSpinBox):
-        field.setProperty("exact", float(value))
-        field.setValue(float(value))
-    else:
-        field.setValue(int(value))
-
-
-def _change_signal(field: QWidget) -> Any:
-    if isinstance(field, QCheckBox):
-        return field.toggled
-    if isinstance(field, QComboBox):
-        return field.currentIndexChanged
-    if isinstance(field, QLineEdit):
-        return field.textEdited
-    return field.valueChanged
 
 
 class _IgnoreWheel(QObject):

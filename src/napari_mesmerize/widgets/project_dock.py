@@ -3,7 +3,6 @@
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 from qtpy.QtWidgets import (
     QCheckBox,
     QFileDialog,
@@ -21,7 +20,7 @@ from napari_mesmerize.widgets.lifetime import connect_while_alive
 from napari_mesmerize.widgets.parts import Column, Hint, button, heading, note
 from napari_mesmerize.widgets.recording_chooser import RecordingChooser
 from napari_mesmerize.widgets.roi_set import RoiSet
-from napari_mesmerize.widgets.sample_list import SampleList
+from napari_mesmerize.widgets.sample_list import SampleList, describe_rois
 from napari_mesmerize.widgets.session import get_session
 
 
@@ -197,7 +196,7 @@ class ProjectDock(Column):
             )
         components = opened.components
         if components is None and len(opened.rois):
-            components = _components_of(opened)
+            components = work.components_of(opened)
         if components is not None and len(components):
             project = self._session.project
             roi_set = RoiSet(
@@ -275,18 +274,14 @@ class ProjectDock(Column):
         roi_set, project = self._session.roi_set, self._session.project
         if roi_set is None or project is None or roi_set.sample_id is None:
             return
-        table, sample_id = roi_set.table.copy(), roi_set.sample_id
-
-        def save(*, progress: Any) -> Any:
-            for _ in progress([sample_id], desc=f"Saving {sample_id}", total=1):
-                for column in roi_set.tag_columns:
-                    if column not in project.roi_tags:
-                        project.add_roi_tag(column)
-                project.update_rois(sample_id, table)
-            return project.sample(sample_id)
-
         self.job.start(
-            "Saving the curation", save, on_result=lambda s: self._on_added(s, roi_set)
+            "Saving the curation",
+            work.save_curation,
+            project,
+            roi_set.sample_id,
+            roi_set.table.copy(),
+            list(roi_set.tag_columns),
+            on_result=lambda sample: self._on_added(sample, roi_set),
         )
 
     # ------------------------------------------------------------------- events
@@ -343,36 +338,4 @@ class ProjectDock(Column):
         self.open_sample.setEnabled(idle and self.samples.selected() is not None)
         saved = roi_set is not None and roi_set.sample_id is not None
         self.save.setEnabled(idle and saved and roi_set.unsaved)
-        self.content.setText(self._describe(roi_set))
-
-    def _describe(self, roi_set: Any) -> str:
-        if roi_set is None:
-            return "Without ROIs: only the recording would be saved."
-        n_accepted = int(np.sum(roi_set.table["accepted"]))
-        text = f"With {len(roi_set)} ROIs ({n_accepted} accepted) of '{roi_set.name}'."
-        if roi_set.unsaved and roi_set.sample_id is not None:
-            text += (
-                f"<br><b>Curation of {roi_set.sample_id} is not saved:</b> press Save "
-                "curation."
-            )
-        elif roi_set.unsaved:
-            text += " <b>Not saved yet.</b>"
-        return text
-
-
-def _components_of(opened: work.OpenedSample) -> Any:
-    """Return ROIs that were saved as outlines only."""
-    from napari_mesmerize.components import Components
-    from napari_mesmerize.roi import footprints_from_outlines
-
-    if opened.recording is None:
-        return None
-    shape = tuple(opened.recording.shape[1:])
-    return Components.build(
-        footprints_from_outlines(opened.rois["outline"], shape),
-        shape,
-        {},
-        roi_ids=list(opened.rois.index),
-        accepted=opened.rois["accepted"].to_numpy(bool),
-        frame_rate=opened.recording.attrs.get("frame_rate"),
-    )
+        self.content.setText(describe_rois(roi_set))

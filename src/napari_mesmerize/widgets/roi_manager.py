@@ -3,7 +3,7 @@
 from typing import Any
 
 import numpy as np
-from qtpy.QtCore import QEvent, QItemSelectionModel, QObject, Qt
+from qtpy.QtCore import QItemSelectionModel, Qt
 from qtpy.QtWidgets import (
     QAbstractItemView,
     QCheckBox,
@@ -16,10 +16,12 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
+from napari_mesmerize.widgets.colours import colour_choices
 from napari_mesmerize.widgets.drawing import Drawing
 from napari_mesmerize.widgets.job import JobBar
 from napari_mesmerize.widgets.lifetime import connect_while_alive
 from napari_mesmerize.widgets.parts import DOCK_WIDTH, Hint, button, row_of
+from napari_mesmerize.widgets.roi_keys import PageKeys
 from napari_mesmerize.widgets.roi_table_model import FILTERS, RoiTableModel
 from napari_mesmerize.widgets.session import get_session
 from napari_mesmerize.widgets.tag_editor import TagEditor
@@ -101,7 +103,7 @@ class RoiManagerDock(QWidget):
     def _make_tags(self) -> None:
         self.tags = TagEditor()
         self.tags.tagged.connect(self._on_tagged)
-        self._keys = _PageKeys(self)
+        self._keys = PageKeys(self)
         self.tags.value.installEventFilter(self._keys)
         self.table.installEventFilter(self._keys)
 
@@ -115,8 +117,8 @@ class RoiManagerDock(QWidget):
             small.setFixedWidth(34)
         self.previous.clicked.connect(lambda: self.step(-1))
         self.next.clicked.connect(lambda: self.step(1))
-        self.accept.clicked.connect(lambda: self._set_accepted(True))
-        self.reject.clicked.connect(lambda: self._set_accepted(False))
+        self.accept.clicked.connect(lambda: self.set_accepted(True))
+        self.reject.clicked.connect(lambda: self.set_accepted(False))
         self.undo.clicked.connect(self._on_undo)
         self.colour_by = QComboBox()
         self.colour_by.setToolTip("What the colours of the ROIs mean")
@@ -158,7 +160,8 @@ class RoiManagerDock(QWidget):
         rows = self.table.selectionModel().selectedRows()
         return [int(self.model.order[row.row()]) for row in rows]
 
-    def _set_accepted(self, accepted: bool) -> None:
+    def set_accepted(self, accepted: bool) -> None:
+        """Accept or reject the ROIs whose rows are selected."""
         if self._roi_set is not None:
             self._roi_set.set_accepted(accepted, self.selected_positions() or None)
 
@@ -309,14 +312,7 @@ class RoiManagerDock(QWidget):
                 self.table.setColumnWidth(column, width)
 
     def _offer_colours(self) -> None:
-        names = ["ROI", "accepted"]
-        if self._roi_set is not None:
-            table = self._roi_set.table
-            scores = [
-                str(c) for c in table.columns
-                if c != "accepted" and table[c].dtype.kind in "iuf"
-            ]  # fmt: skip
-            names += [*self._roi_set.tag_columns, *scores]
+        names = colour_choices(self._roi_set)
         if names != [self.colour_by.itemText(i) for i in range(self.colour_by.count())]:
             shown = self._session.roi_layer
             now = "ROI" if shown is None else shown.colour_by
@@ -351,24 +347,3 @@ class RoiManagerDock(QWidget):
                 "<b>Start here:</b> drop a recording on the canvas, or choose File › "
                 "Open Sample › napari-mesmerize."
             )
-
-
-class _PageKeys(QObject):
-    """PageUp and PageDown step through the ROIs, also while a tag is typed."""
-
-    def __init__(self, manager: RoiManagerDock) -> None:
-        super().__init__(manager)
-        self._manager = manager
-
-    def eventFilter(self, watched: QObject, event: QEvent) -> bool:
-        """Take the page keys; in the table also K and J."""
-        if event.type() != QEvent.Type.KeyPress:
-            return False
-        key = event.key()
-        if key in (Qt.Key.Key_PageDown, Qt.Key.Key_PageUp):
-            self._manager.step(1 if key == Qt.Key.Key_PageDown else -1)
-            return True
-        if watched is self._manager.table and key in (Qt.Key.Key_K, Qt.Key.Key_J):
-            self._manager._set_accepted(key == Qt.Key.Key_K)
-            return True
-        return False

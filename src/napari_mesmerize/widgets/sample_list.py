@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import numpy as np
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import (
     QAbstractItemView,
@@ -72,3 +73,19 @@ class SampleList(QTableWidget):
             == (animal_id, trial_id)
             for row in range(self.rowCount())
         )
+
+
+def describe_rois(roi_set: Any) -> str:
+    """Say what would be saved, and whether curation is not saved yet."""
+    if roi_set is None:
+        return "Without ROIs: only the recording would be saved."
+    n_accepted = int(np.sum(roi_set.table["accepted"]))
+    text = f"With {len(roi_set)} ROIs ({n_accepted} accepted) of '{roi_set.name}'."
+    if roi_set.unsaved and roi_set.sample_id is not None:
+        text += (
+            f"<br><b>Curation of {roi_set.sample_id} is not saved:</b> press Save "
+            "curation."
+        )
+    elif roi_set.unsaved:
+        text += " <b>Not saved yet.</b>"
+    return text

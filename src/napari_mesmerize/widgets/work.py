@@ -275,6 +275,40 @@ def open_sample(project: Any, sample_id: str, *, progress: Progress) -> OpenedSa
     )
 
 
+def save_curation(
+    project: Any,
+    sample_id: str,
+    table: pd.DataFrame,
+    tag_columns: Sequence[str],
+    *,
+    progress: Progress,
+) -> Any:
+    """Write a curated ROI table; tag columns that the project lacks are added."""
+    for _ in progress([sample_id], desc=f"Saving {sample_id}", total=1):
+        for column in tag_columns:
+            if column not in project.roi_tags:
+                project.add_roi_tag(column)
+        project.update_rois(sample_id, table)
+    return project.sample(sample_id)
+
+
+def components_of(opened: OpenedSample) -> Components | None:
+    """Return ROIs that were saved as outlines only."""
+    from napari_mesmerize.roi import footprints_from_outlines
+
+    if opened.recording is None:
+        return None
+    shape = tuple(opened.recording.shape[1:])
+    return Components.build(
+        footprints_from_outlines(opened.rois["outline"], shape),
+        shape,
+        {},
+        roi_ids=list(opened.rois.index),
+        accepted=opened.rois["accepted"].to_numpy(bool),
+        frame_rate=opened.recording.attrs.get("frame_rate"),
+    )
+
+
 def check_ids(animal_id: str, trial_id: str) -> None:
     """Refuse empty ids before a long run starts."""
     for name, value in (("animal id", animal_id), ("trial id", trial_id)):
