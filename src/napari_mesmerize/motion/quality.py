@@ -10,6 +10,7 @@ from napari_mesmerize.motion.field import FieldMotion
 from napari_mesmerize.motion.source import Schedule, Source
 from napari_mesmerize.motion.warp import inverse_moves, warp_volumes
 
+_GROUPS = 4  # of units, summed one after the other
 _UNLIKE = 6.0  # robust standard deviations below the median correlation
 _UNLIKE_SHARE = 0.6  # of the median correlation
 
@@ -39,22 +40,25 @@ def mean_images(
         Workers.
     """
 
-    def work(place: slice) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        frames = chosen[place]
-        volumes, _ = source.read(frames)
-        if motion is None:
-            moved = shift_volumes(volumes, displacements[frames], "cubic")
-        else:
-            some = FieldMotion(motion.coefficients[frames], motion.grid)
-            moved = warp_volumes(volumes, inverse_moves(some), "cubic")
-        return volumes.sum(axis=0, dtype=float), moved.sum(axis=0, dtype=float)
+    def work(group: list[slice]) -> NDArray[np.float64]:
+        sums = np.zeros((2, *source.padded_shape))
+        for place in group:
+            frames = chosen[place]
+            volumes, _ = source.read(frames)
+            sums[0] += volumes.sum(axis=0, dtype=float)
+            if motion is None:
+                moved = shift_volumes(volumes, displacements[frames], "cubic")
+            else:
+                some = FieldMotion(motion.coefficients[frames], motion.grid)
+                moved = warp_volumes(volumes, inverse_moves(some), "cubic")
+            sums[1] += moved.sum(axis=0, dtype=float)
+        return sums
 
-    parts = schedule.map_units(work, len(chosen))
+    units = schedule.units(len(chosen))
+    groups = [units[k::_GROUPS] for k in range(min(_GROUPS, len(units)))]
+    total = sum(schedule.map(work, groups), np.zeros((2, *source.padded_shape)))
     _, height, width = source.volume_shape
-    before, after = (
-        (sum(sums) / len(chosen)).astype(np.float32)[:, :height, :width]
-        for sums in zip(*parts, strict=True)
-    )
+    before, after = (total / len(chosen)).astype(np.float32)[..., :height, :width]
     return before, after
 
 
