@@ -164,7 +164,7 @@ def _with_times(recording: xr.DataArray, time_s: ArrayLike) -> xr.DataArray:
             f"time_s has shape {times.shape}, but there are {n_frames} frames; give "
             "one time stamp a frame."
         )
-    return recording.assign_coords(time_s=xr.Variable("frame", times))
+    return recording.assign_coords(time_s=xr.Variable("frame", times, fastpath=True))
 
 
 def as_recording(
