@@ -19,6 +19,7 @@ def test_outlines_take_the_colour_of_the_verdict(viewer, session, roi_set):
     assert viewer.layers.index(drawn.layer) == viewer.layers.index(rois) + 1
     first = drawn.layer.data[2, 2].copy()
     assert first[3] == 255
+    assert rois.opacity == 0  # its outlines would shine through
     assert not drawn.layer.data[14, 5].any()  # inside of the third square
     after = before.copy()
     after[0] = False
@@ -28,5 +29,6 @@ def test_outlines_take_the_colour_of_the_verdict(viewer, session, roi_set):
     np.testing.assert_allclose(drawn.layer.scale, rois.scale)
     drawn.hide()
     assert not drawn.layer.visible
+    assert rois.opacity == 0.9
     viewer.layers.clear()
     assert drawn.layer is None

@@ -16,7 +16,7 @@ from napari_mesmerize.widgets.roi_set import RoiSet
 NAME = "evaluation"
 WORDS = ("accepted", "rejected", "newly accepted", "newly rejected")
 _COLOURS = np.array(
-    [(51, 217, 115, 255), (125, 70, 70, 255), (86, 200, 255, 255), (255, 160, 0, 255)],
+    [(51, 217, 115, 255), (190, 95, 95, 90), (86, 200, 255, 255), (255, 160, 0, 255)],
     np.uint8,
 )
 
@@ -34,6 +34,7 @@ class VerdictLayer:
         self._viewer = weakref.ref(viewer)
         self._edges: NDArray[np.int32] | None = None
         self._of: Any = None
+        self._covered: tuple[Any, float] | None = None
 
     def show(self, roi_set: RoiSet, like: Any, accepted: NDArray[np.bool_]) -> None:
         """Draw the outlines of ``roi_set``, as if ``accepted`` were written."""
@@ -43,7 +44,8 @@ class VerdictLayer:
         before = roi_set.table["accepted"].to_numpy(bool)
         colours = np.zeros((len(roi_set) + 1, 4), np.uint8)
         colours[1:] = _COLOURS[verdicts(before, accepted)]
-        picture = colours[self._outlines(roi_set)]
+        picture = colours[self._outlines(roi_set, before)]
+        self._cover(like)
         layer = self.layer
         ndim = len(roi_set.components.image_shape)
         if layer is None:
@@ -73,6 +75,19 @@ class VerdictLayer:
         """Show the ROIs as they are."""
         if self.layer is not None:
             self.layer.visible = False
+        if self._covered is not None:
+            layer, opacity = self._covered
+            layer.opacity = opacity
+            self._covered = None
+
+    def _cover(self, layer: Any) -> None:
+        """Let the ROIs' own outlines shine through no longer; they can be picked."""
+        if self._covered is not None and self._covered[0] is layer:
+            return
+        if self._covered is not None:
+            self.hide()
+        self._covered = (layer, layer.opacity)
+        layer.opacity = 0.0
 
     @property
     def layer(self) -> Image | None:
@@ -83,17 +98,19 @@ class VerdictLayer:
                 return layer
         return None
 
-    def _outlines(self, roi_set: RoiSet) -> NDArray[np.int32]:
+    def _outlines(
+        self, roi_set: RoiSet, accepted: NDArray[np.bool_]
+    ) -> NDArray[np.int32]:
         """Return position + 1 of the ROI whose outline a pixel is on; 0 elsewhere."""
-        if self._of is not roi_set.areas:
+        key = (id(roi_set.areas), accepted.tobytes())
+        if self._of != key:
             shape = roi_set.components.image_shape
-            everything = np.ones(len(roi_set), bool)
-            picture = label_picture(roi_set.areas, everything, shape)
+            picture = label_picture(roi_set.areas, accepted, shape)
             size = (1,) * (len(shape) - 2) + (3, 3)
             edge = ndimage.grey_dilation(picture, size) != picture
             edge |= ndimage.grey_erosion(picture, size) != picture
             self._edges = np.where(edge, picture, 0)
-            self._of = roi_set.areas
+            self._of = key
         return self._edges
 
 
