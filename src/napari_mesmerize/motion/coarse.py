@@ -10,6 +10,7 @@ from napari_mesmerize.motion.contrast import binned_shape
 
 _TAPER = 8  # px of the unbinned frame
 _BETTER_BEYOND = 1.25  # times as good a match beyond the search range counts as one
+_TYPICAL_SHIFT = np.float32(8)  # px
 _LARGE = 192  # px: frames whose sides are longer are binned 4 x 4
 
 
@@ -129,8 +130,11 @@ def coarse_shifts(
         score,
         *(_wider(*pair) for pair in zip(template.reach, (height, width), strict=True)),
     )
+    noise = (planes * planes).mean(axis=(1, 2))[:, None, None]
+    beyond = beyond - noise * _unlikeliness(beyond.shape[1:], template.binning)
     best = beyond.reshape(len(score), -1).max(axis=1)
     score = _window(score, reach_y, reach_x)
+    score = score - noise * _unlikeliness(score.shape[1:], template.binning)
 
     n_frames = len(score)
     frame = np.arange(n_frames)
@@ -149,6 +153,19 @@ def coarse_shifts(
     if reach_x:
         at_edge |= (j == 0) | (j == 2 * reach_x)
     return template.binning * found, at_edge
+
+
+def _unlikeliness(shape: tuple[int, ...], binning: int) -> NDArray[np.float32]:
+    """Return half the squared distance from the window's middle, in typical shifts.
+
+    Times the noise it is what a far match must be better by: it decides only between
+    matches that noise could have made.
+    """
+    y, x = (
+        binning * (np.arange(size) - size // 2).astype(np.float32) / _TYPICAL_SHIFT
+        for size in shape
+    )
+    return np.float32(0.5) * (y[:, None] ** 2 + x**2)
 
 
 def _wider(reach: int, size: int) -> int:
