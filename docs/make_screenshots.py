@@ -147,7 +147,8 @@ def curate(tutorial, manager, roi_set):
     for i in accepted:
         snr = float(roi_set.table["snr"].iat[i])
         roi_set.set_tag("cell_type", "bright" if snr > 25 else "dim", [i])
-    by_snr = sorted(accepted, key=lambda i: -float(roi_set.table["snr"].iat[i]))
+    inside = [i for i in accepted if is_inside(roi_set, i)]
+    by_snr = sorted(inside, key=lambda i: -float(roi_set.table["snr"].iat[i]))
     best = by_snr[len(by_snr) // 6]
     roi_set.select(best)
     manager.tags.column.setCurrentText("cell_type")
@@ -161,6 +162,13 @@ def curate(tutorial, manager, roi_set):
     shown = np.mean(layer.data[max(peak - 4, 0) : peak + 5], axis=0)
     layer.contrast_limits = tuple(map(float, np.percentile(shown, (0.5, 99.6))))
     tutorial.wait()
+
+
+def is_inside(roi_set, position, margin=12):
+    """Say whether an ROI lies away from the edges of the image."""
+    points = np.asarray(roi_set.table["outline"].iat[position])
+    shape = np.asarray(roi_set.components.image_shape)
+    return (points > margin).all() and (points < shape - margin).all()
 
 
 if __name__ == "__main__":
