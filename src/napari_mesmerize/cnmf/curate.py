@@ -145,6 +145,12 @@ def split_component(
         footprints, traces = demix(
             components, one, parts, rest, refine=by == "activity"
         )
+        active = traces.get("denoised", np.ones((len(parts), 1)))
+        if by == "activity" and not active.any(axis=1).all():
+            raise ParameterError(
+                f"One of {n_parts} parts would have no activity of its own; it is "
+                "probably one cell. Ask for other parts, or leave it whole."
+            )
     new = _new(components, footprints, traces, one.scores)
     order = [
         *range(len(components)),
