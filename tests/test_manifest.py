@@ -27,7 +27,7 @@ def test_every_command_is_used_and_every_use_is_a_command(manifest):
     known = {command.id for command in contributions.commands}
     used = {
         item.command
-        for kind in ("readers", "widgets", "sample_data")
+        for kind in ("readers", "writers", "widgets", "sample_data")
         for item in getattr(contributions, kind)
     }
     assert used == known

@@ -1,0 +1,56 @@
+"""napari's File > Save: recordings and ROIs in the formats of this package."""
+
+from typing import Any
+
+import numpy as np
+import tifffile
+import xarray as xr
+
+from napari_mesmerize.errors import WriteError
+from napari_mesmerize.io import write_recording
+from napari_mesmerize.io.writers import write_results
+from napari_mesmerize.recording import as_recording
+from napari_mesmerize.widgets.layers import KEY
+
+
+def save_image(path: str, data: Any, attributes: dict[str, Any]) -> list[str]:
+    """Write an Image layer: a recording frame by frame, a single image as it is.
+
+    The dialog has asked before a file is replaced.
+    """
+    recording = _recording_of(data, attributes)
+    if recording is not None:
+        return [str(write_recording(recording, path, overwrite=True))]
+    if not path.lower().endswith((".tif", ".tiff")):
+        raise WriteError(
+            f"An image of shape {np.shape(data)} is no recording; save it as .tif. "
+            "Movies have axes (frame, y, x) or (frame, z, y, x)."
+        )
+    tifffile.imwrite(path, np.asarray(data))
+    return [path]
+
+
+def save_rois(path: str, data: Any, attributes: dict[str, Any]) -> list[str]:
+    """Write the ROIs that a Labels layer shows, with their traces and acceptance.
+
+    The format goes by the suffix: ``.csv`` (traces), ``.zip`` (ImageJ), ``.hdf5``
+    (CaImAn), ``.mat``, ``.nwb``, ``.isxd`` (Inscopix cell set).
+    """
+    known = attributes.get("metadata", {}).get(KEY, {})
+    if known.get("role") != "rois":
+        raise WriteError(
+            f"Layer '{attributes.get('name', 'labels')}' holds labels without traces; "
+            "save it as .tif, or import it first: Plugins > napari-mesmerize > Import "
+            "results."
+        )
+    components = known["rois"].curated_components()
+    return [str(write_results(components, path, overwrite=True))]
+
+
+def _recording_of(data: Any, attributes: dict[str, Any]) -> xr.DataArray | None:
+    known = attributes.get("metadata", {}).get(KEY, {})
+    if known.get("role") == "recording":
+        return known["recording"]
+    if not attributes.get("rgb") and np.ndim(data) in (3, 4):
+        return as_recording(data)
+    return None
