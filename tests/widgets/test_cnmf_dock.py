@@ -5,7 +5,7 @@ from napari_mesmerize.cnmf import Cnmf3dParams, CnmfParams
 from napari_mesmerize.recording import as_recording
 from napari_mesmerize.roi import roi_table_from_components
 from napari_mesmerize.widgets import work
-from napari_mesmerize.widgets.cnmf_dock import INDICATORS, CnmfDock
+from napari_mesmerize.widgets.cnmf_dock import PRESETS, CnmfDock
 from napari_mesmerize.widgets.picture import drawn_areas
 
 
@@ -40,10 +40,10 @@ def test_volumes_choose_the_method_for_volumes(session, dock, recording, viewer)
 
 
 def test_indicators_set_the_time_constants(dock):
-    dock.form.preset.setCurrentText("GCaMP6s, jGCaMP7s")
+    dock.form.preset.setCurrentText("GCaMP6s")
     dock.form.preset.activated.emit(dock.form.preset.currentIndex())
     params = dock.form.value()
-    assert params.decay_time_s == INDICATORS["GCaMP6s, jGCaMP7s"]["decay_time_s"]
+    assert params.decay_time_s == PRESETS["GCaMP6s"]["decay_time_s"]
 
 
 def test_a_run_gives_one_roi_layer_with_the_scores_as_features(

@@ -5,6 +5,7 @@ from typing import Any
 import numpy as np
 from qtpy.QtWidgets import QCheckBox, QComboBox, QLabel, QSpinBox
 
+from napari_mesmerize.cnmf import INDICATORS
 from napari_mesmerize.cnmf.params import Cnmf3dParams, CnmfeParams, CnmfParams
 from napari_mesmerize.components import Components
 from napari_mesmerize.errors import MesmerizeError
@@ -25,14 +26,9 @@ ENGINES = {
     "CNMF-E (one-photon)": CnmfeParams,
     "CNMF 3-D (volumes)": Cnmf3dParams,
 }
-# time constants as published for the indicators, at body temperature where known
-INDICATORS = {
-    "GCaMP6f, jGCaMP7f": {"decay_time_s": 0.4, "rise_time_s": 0.07},
-    "GCaMP6m": {"decay_time_s": 0.8, "rise_time_s": 0.1},
-    "GCaMP6s, jGCaMP7s": {"decay_time_s": 1.5, "rise_time_s": 0.18},
-    "jGCaMP8f": {"decay_time_s": 0.2, "rise_time_s": 0.02},
-    "jGCaMP8m": {"decay_time_s": 0.25, "rise_time_s": 0.02},
-    "jGCaMP8s": {"decay_time_s": 0.5, "rise_time_s": 0.02},
+PRESETS = {
+    name: {"rise_time_s": rise, "decay_time_s": decay}
+    for name, (rise, decay) in INDICATORS.items()
 }
 
 
@@ -56,7 +52,7 @@ class CnmfDock(Column):
             name: ParamsForm(
                 model,
                 basic=[field for field in _BASIC if field in model.model_fields],
-                presets=INDICATORS,
+                presets=PRESETS,
             )
             for name, model in ENGINES.items()
         }
