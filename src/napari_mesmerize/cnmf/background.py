@@ -38,9 +38,9 @@ def block_means(
 ) -> FloatArray:
     """Return block sums of residual plus background, scaled to unit noise.
 
-    Shape (n_blocks, n_frames); blocks are about ``block_size`` pixels wide. With ``clip``
-    a block keeps no more than noise beyond the median of the 5 x 5 around it, so that a
-    bright cell does not pass for background.
+    Shape (n_blocks, n_frames); blocks are about ``block_size`` pixels wide. With
+    ``clip`` a block keeps no more than noise beyond the median of the 5 x 5 around it,
+    so that a bright cell does not pass for background.
     """
     height, width = shape
     n_rows = max(1, round(height / block_size))
