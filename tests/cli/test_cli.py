@@ -7,6 +7,7 @@ import zarr
 
 from napari_mesmerize.cli import main
 from napari_mesmerize.components import Components
+from napari_mesmerize.io import read_recording
 from napari_mesmerize.motion import PiecewiseParams, RigidParams
 from napari_mesmerize.project import open_project
 from napari_mesmerize.simulate import simulate
@@ -113,6 +114,18 @@ def test_motion_writes_the_corrected_recording(movie, tmp_path, capsys):
     assert main([*words, "--overwrite"]) == 0
 
 
+def test_what_motion_wrote_is_read_with_its_facts_and_history(movie, tmp_path, capsys):
+    out = tmp_path / "corrected.zarr"
+    assert main(["motion", str(movie), str(out)]) == 0
+    recording = read_recording(out)
+    assert recording.attrs["frame_rate"] == 15.0
+    operations = [step["operation"] for step in recording.attrs["history"]]
+    assert operations == ["read_recording", "correct_motion", "read_recording"]
+    capsys.readouterr()
+    assert main(["extract", str(out), str(tmp_path / "c.zarr"), "--json"]) == 0
+    assert _json(capsys)["n_components"] > 3
+
+
 @pytest.mark.parametrize("model", [RigidParams, PiecewiseParams])
 def test_motion_has_an_option_for_every_parameter(model, capsys, monkeypatch):
     monkeypatch.setenv("COLUMNS", "200")
@@ -211,4 +224,6 @@ def test_doctor_reports_versions_memory_and_disk(capsys):
     assert checks["numpy"]["found"] == np.__version__
     assert checks["memory"]["found"].endswith("GiB free")
     assert main(["doctor", "--no-graphics"]) == 0
-    assert "numpy" in capsys.readouterr().out
+    text = capsys.readouterr().out
+    assert "numpy" in text
+    assert "[cluster]" in text

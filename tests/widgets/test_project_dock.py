@@ -1,6 +1,7 @@
 import numpy as np
 import pytest
 
+from napari_mesmerize.cnmf.curate import carry_table, merge_components
 from napari_mesmerize.project import create_project, open_project
 from napari_mesmerize.stimulus import make_epochs
 from napari_mesmerize.widgets.layers import KEY
@@ -73,6 +74,24 @@ def test_curation_is_saved_and_journalled(session, filled, roi_set, wait_for_job
     wait_for_job(filled.job)
     assert other.sample("m01-_-day1").rois["accepted"].tolist() == [1, 0, 1, 0]
     assert not roi_set.unsaved
+
+
+def test_merged_rois_are_saved_with_their_footprints(
+    session, filled, roi_set, recording, wait_for_job
+):
+    filled.add.click()
+    wait_for_job(filled.job)
+    curation = merge_components(roi_set.curated_components(), [0, 1])
+    roi_set.exchange(curation.components, carry_table(roi_set.table, curation))
+    roi_set.unsaved = True
+    roi_set.table_changed.emit()
+    filled.save.click()
+    wait_for_job(filled.job)
+    sample = open_project(session.project.path).sample("m01-_-day1")
+    assert len(sample.rois) == len(sample.components) == 3
+    assert list(sample.rois.index) == list(sample.components.roi_ids)
+    np.testing.assert_array_equal(sample.open_recording(), recording)
+    assert session.project.backups("m01-_-day1")
 
 
 def test_overwriting_keeps_a_backup(session, filled, roi_set, wait_for_job):

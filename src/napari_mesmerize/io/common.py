@@ -126,6 +126,8 @@ class Item:
         Shown as warnings when the recording is opened.
     ask : str
         If not empty, why the user has to choose; raised when nothing was selected.
+    history : tuple of mapping
+        Steps that led to what is in the file.
     """
 
     info: RecordingInfo
@@ -134,6 +136,7 @@ class Item:
     meta: Mapping[str, Any] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
     ask: str = ""
+    history: tuple[Mapping[str, Any], ...] = ()
 
 
 def choose(items: Sequence[Item], selection: str | int | None, path: Path) -> Item:

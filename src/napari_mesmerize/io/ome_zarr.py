@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,7 @@ from napari_mesmerize.io.arrays import CachedBlocks, array_items, parse_axes
 from napari_mesmerize.io.common import Item, check_file, iso_date, positive
 from napari_mesmerize.io.ome import length_um
 
+OWN_FORMAT = "napari-mesmerize recording"
 MAX_ARRAYS = 500
 _LENGTHS = {"micrometer": "um", "nanometer": "nm", "millimeter": "mm", "meter": "m"}
 _SECONDS = {"second": 1.0, "millisecond": 1e-3, "microsecond": 1e-6, "minute": 60.0}
@@ -48,6 +50,8 @@ def scan(path: Path, *, axes: str | None = None) -> list[Item]:
     root = _root(path)
     if isinstance(root, zarr.Array):
         items = _plain(path, "", root, axes)
+    elif root.attrs.get("format") == OWN_FORMAT and "frames" in root:
+        items = _own(path, root)
     else:
         items = [item for name, group in _images(root) for item in
                  _ome(path, name, group, axes)]  # fmt: skip
@@ -59,6 +63,32 @@ def scan(path: Path, *, axes: str | None = None) -> list[Item]:
             f"{path.name} has no array of 3 to 5 axes of numbers, which a recording is."
         )
     return items
+
+
+def _own(path: Path, root: zarr.Group) -> list[Item]:
+    """Return the recording that a motion correction or a project stored."""
+    (item,) = _plain(path, "frames", root["frames"], None)
+    facts: dict[str, Any] = dict(root.attrs)
+    sizes = facts.get("pixel_size_um")
+    info = replace(
+        item.info,
+        name=_stem(path),
+        frame_rate=positive(facts.get("frame_rate")),
+        pixel_size_um=tuple(sizes) if isinstance(sizes, list) else None,
+        z_step_um=positive(facts.get("z_step_um")),
+        date=iso_date(facts.get("date")),
+        origin=str(facts["origin"]) if facts.get("origin") else None,
+    )
+    meta, steps = facts.get("meta"), facts.get("history")
+    return [
+        replace(
+            item,
+            info=info,
+            times=partial(_times, path, "time_s", info.n_frames),
+            meta=dict(meta) if isinstance(meta, Mapping) else {},
+            history=tuple(dict(step) for step in steps or ()),
+        )
+    ]
 
 
 def _arrays(group: zarr.Group) -> Iterator[tuple[str, Any]]:

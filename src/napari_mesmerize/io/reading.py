@@ -166,7 +166,7 @@ def read_recording(
         time_s=times,
         **{"name": first.info.name, **facts},
     )
-    recording.attrs["history"] = timer.extend([])
+    recording.attrs["history"] = timer.extend(first.history)
     return recording
 
 

@@ -279,6 +279,7 @@ class ProjectDock(Column):
             work.save_curation,
             project,
             roi_set.sample_id,
+            roi_set.curated_components(),
             roi_set.table.copy(),
             list(roi_set.tag_columns),
             on_result=lambda sample: self._on_added(sample, roi_set),

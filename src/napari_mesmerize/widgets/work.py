@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from pydantic import BaseModel
 
 from napari_mesmerize.components import Components
-from napari_mesmerize.errors import ParameterError
+from napari_mesmerize.errors import MesmerizeError, ParameterError
 from napari_mesmerize.progress import Progress
 from napari_mesmerize.recording import default_max_memory, iter_batches
 from napari_mesmerize.roi import roi_table_from_components
@@ -278,18 +278,55 @@ def open_sample(project: Any, sample_id: str, *, progress: Progress) -> OpenedSa
 def save_curation(
     project: Any,
     sample_id: str,
+    components: Components,
     table: pd.DataFrame,
     tag_columns: Sequence[str],
     *,
     progress: Progress,
 ) -> Any:
-    """Write a curated ROI table; tag columns that the project lacks are added."""
+    """Write a curated ROI table; tag columns that the project lacks are added.
+
+    After a merge or a split there are other ROIs: then footprints and traces are
+    written with the table. What was there goes to ``backups/``.
+    """
+    for column in tag_columns:
+        if column not in project.roi_tags:
+            project.add_roi_tag(column)
+    sample = project.sample(sample_id)
     for _ in progress([sample_id], desc=f"Saving {sample_id}", total=1):
-        for column in tag_columns:
-            if column not in project.roi_tags:
-                project.add_roi_tag(column)
-        project.update_rois(sample_id, table)
+        if set(sample.rois.index) == set(table.index):
+            project.update_rois(sample_id, table)
+        else:
+            _replace_rois(project, sample, components, table, progress)
     return project.sample(sample_id)
+
+
+def _replace_rois(
+    project: Any,
+    sample: Any,
+    components: Components,
+    table: pd.DataFrame,
+    progress: Progress,
+) -> None:
+    """Write a sample again, with other ROIs and all else as it was."""
+    try:
+        recording = sample.open_recording()
+    except MesmerizeError:
+        recording = None  # its source is away; the ROIs matter now
+    project.add_sample(
+        sample.animal_id,
+        sample.trial_id,
+        recording=recording,
+        components=components,
+        rois=table,
+        epochs=sample.epochs,
+        projections=sample.projections,
+        comments=sample.comments,
+        custom=sample.custom,
+        copy_recording=sample.has_recording,
+        overwrite=True,
+        progress=progress,
+    )
 
 
 def components_of(opened: OpenedSample) -> Components | None:
