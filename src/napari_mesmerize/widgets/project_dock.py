@@ -13,7 +13,7 @@ from qtpy.QtWidgets import (
 )
 
 from napari_mesmerize.errors import MesmerizeError
-from napari_mesmerize.widgets import work
+from napari_mesmerize.widgets import sample_work
 from napari_mesmerize.widgets.job import JobBar
 from napari_mesmerize.widgets.layers import KEY, recording_of
 from napari_mesmerize.widgets.lifetime import connect_while_alive
@@ -176,13 +176,13 @@ class ProjectDock(Column):
             return
         self.job.start(
             f"Opening {sample_id}",
-            work.open_sample,
+            sample_work.open_sample,
             project,
             sample_id,
             on_result=self._show_sample,
         )
 
-    def _show_sample(self, opened: work.OpenedSample) -> None:
+    def _show_sample(self, opened: sample_work.OpenedSample) -> None:
         layer = None
         self._session.hide_all()
         if opened.recording is not None:
@@ -196,7 +196,7 @@ class ProjectDock(Column):
             )
         components = opened.components
         if components is None and len(opened.rois):
-            components = work.components_of(opened)
+            components = sample_work.components_of(opened)
         if components is not None and len(components):
             project = self._session.project
             roi_set = RoiSet(
@@ -223,16 +223,16 @@ class ProjectDock(Column):
         self.comments.setPlainText(sample.comments)
 
     # ------------------------------------------------------------------- saving
-    def content_now(self) -> work.SampleContent:
+    def content_now(self) -> sample_work.SampleContent:
         """Return what would be added: the chosen recording and the ROIs on it."""
         layer, roi_set = self.chooser.layer, self._session.roi_set
         recording = None if layer is None else recording_of(layer)
         epochs = self._session.epochs_of(layer)
         if roi_set is None or len(roi_set) == 0:
-            return work.SampleContent(recording, None, None, epochs)
+            return sample_work.SampleContent(recording, None, None, epochs)
         if roi_set.epochs is not None:
             epochs = roi_set.epochs
-        return work.SampleContent(
+        return sample_work.SampleContent(
             recording, roi_set.curated_components(), roi_set.table.copy(), epochs
         )
 
@@ -242,7 +242,7 @@ class ProjectDock(Column):
             return
         animal, trial = self.animal.text().strip(), self.trial.text().strip()
         try:
-            work.check_ids(animal, trial)
+            sample_work.check_ids(animal, trial)
             content = self.content_now()
         except MesmerizeError as error:
             self.job.show_error(error)
@@ -250,7 +250,7 @@ class ProjectDock(Column):
         roi_set = self._session.roi_set
         self.job.start(
             "Overwriting the sample" if overwrite else "Adding the sample",
-            work.add_sample,
+            sample_work.add_sample,
             project,
             animal,
             trial,
@@ -276,7 +276,7 @@ class ProjectDock(Column):
             return
         self.job.start(
             "Saving the curation",
-            work.save_curation,
+            sample_work.save_curation,
             project,
             roi_set.sample_id,
             roi_set.curated_components(),
