@@ -13,8 +13,9 @@ from napari_mesmerize.cnmf.merging import find_duplicates
 from napari_mesmerize.cnmf.params import Cnmf3dParams, Params
 from napari_mesmerize.cnmf.patches import Patch
 from napari_mesmerize.cnmf.planes import join, link_planes
-from napari_mesmerize.cnmf.recipes import PatchResult, deconvolve_cell
+from napari_mesmerize.cnmf.recipes import PatchResult
 from napari_mesmerize.cnmf.settings import FloatArray, Settings
+from napari_mesmerize.cnmf.spikes import deconvolve_cell
 from napari_mesmerize.components import Background, Components
 
 MOST_MODES = 120  # of the background of the whole image

@@ -8,20 +8,15 @@ from numpy.typing import NDArray
 
 from napari_mesmerize.cnmf.background import LowRank, no_background, renew_background
 from napari_mesmerize.cnmf.cells import Cell
-from napari_mesmerize.cnmf.classic import search_classic
-from napari_mesmerize.cnmf.deconvolution import (
-    deconvolve_ar1,
-    deconvolve_kernel,
-    estimate_ar2_kernel,
-)
 from napari_mesmerize.cnmf.evaluation import take_view
-from napari_mesmerize.cnmf.growth import search
+from napari_mesmerize.cnmf.initialisation import find_candidates
 from napari_mesmerize.cnmf.merging import prune
 from napari_mesmerize.cnmf.noise import PixelStatistics, standardise
 from napari_mesmerize.cnmf.params import Params
 from napari_mesmerize.cnmf.ring import renew_ring
-from napari_mesmerize.cnmf.settings import FloatArray, Settings, transient_kernel
+from napari_mesmerize.cnmf.settings import FloatArray, Settings
 from napari_mesmerize.cnmf.spatial import update_footprint
+from napari_mesmerize.cnmf.spikes import deconvolve_cell
 from napari_mesmerize.cnmf.temporal import raw_trace, set_first_trace, update_trace
 
 FIRST_MODES = {False: 8, True: 12}  # of one_photon, for 128 x 128 pixels
@@ -191,7 +186,15 @@ def _find_and_refine(
         if given is not None:
             new = given
         else:
-            new = _search(state, smallest_score, most - len(state.cells))
+            new = find_candidates(
+                state.residual,
+                state.shape,
+                state.valid,
+                settings,
+                params,
+                smallest_score,
+                most - len(state.cells),
+            )
         for cell in new:
             set_first_trace(cell, state.residual, state.shape, settings)
         state.cells += new
@@ -201,46 +204,3 @@ def _find_and_refine(
         smallest_score = params.detection_threshold - 0.5
     check("refinement")
     state.refine(0.0)
-
-
-def _search(state: _State, smallest_score: float, most: int) -> list[Cell]:
-    """Return candidates, found as ``method_init`` says."""
-    params = state.params
-    if params.method_init == "events":
-        return search(
-            state.residual,
-            state.shape,
-            state.valid,
-            state.settings,
-            smallest_score,
-            most,
-        )
-    return search_classic(
-        state.residual,
-        state.shape,
-        state.valid,
-        state.settings,
-        params.method_init,
-        most,
-        (params.min_corr, params.min_pnr),
-    )
-
-
-def deconvolve_cell(cell: Cell, settings: Settings, params: Params) -> None:
-    """Set spikes, the final denoised trace and the baseline."""
-    if params.deconvolution == "none":
-        cell.spikes = np.zeros_like(cell.raw)
-        cell.baseline = float(np.median(cell.raw - cell.trace))
-        return
-    if params.deconvolution == "kernel":
-        found = deconvolve_kernel(
-            cell.raw, transient_kernel(settings), settings.decay_factor
-        )
-    elif params.deconvolution == "ar2":
-        kernel = estimate_ar2_kernel(cell.raw, transient_kernel(settings))
-        found = deconvolve_kernel(cell.raw, kernel, settings.decay_factor)
-    else:
-        found = deconvolve_ar1(cell.raw, settings.decay_factor)
-    cell.trace = found[0].astype(np.float32)
-    cell.spikes = found[1].astype(np.float32)
-    cell.baseline = found[2]
