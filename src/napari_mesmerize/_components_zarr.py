@@ -32,6 +32,7 @@ def write(components: Any, path: Path) -> None:
         roi_ids=list(components.roi_ids),
         history=json_safe(components.history),
         traces=list(components.traces),
+        remarks=json_safe(components.scores.attrs),
         scores=[
             {"name": str(name), "dtype": _score_dtype(column)}
             for name, column in components.scores.items()
@@ -117,11 +118,13 @@ def read(path: Path) -> dict[str, Any]:
         names = ("spatial", "temporal", "static")
         background = {name: _get(root, f"background/{name}") for name in names}
     kinds: list[str] = attrs["traces"]
+    scores = _read_scores(root, attrs["scores"], len(ids))
+    scores.attrs.update(attrs.get("remarks") or {})
     return {
         "footprints": matrix,
         "image_shape": shape,
         "traces": {kind: _get(root, f"traces/{_key(kind)}") for kind in kinds},
-        "scores": _read_scores(root, attrs["scores"], len(ids)),
+        "scores": scores,
         "accepted": _get(root, "accepted"),
         "roi_ids": ids,
         "background": background,

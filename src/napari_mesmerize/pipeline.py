@@ -21,7 +21,11 @@ from napari_mesmerize.resources import Usage, measure
 from napari_mesmerize.roi import roi_table_from_components
 
 MOTION_PARAMS = {"rigid": motion.RigidParams, "piecewise": motion.PiecewiseParams}
-EXTRACTION_PARAMS = cnmf.ENGINES
+EXTRACTION_PARAMS: dict[str, type[cnmf.Params]] = {
+    "cnmf": cnmf.CnmfParams,
+    "cnmfe": cnmf.CnmfeParams,
+    "cnmf3d": cnmf.Cnmf3dParams,
+}
 QUALITY_TAG = "quality"
 
 

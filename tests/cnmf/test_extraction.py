@@ -92,8 +92,21 @@ def test_volume_cells_are_found():
     assert accepted_scores(movie.truth, components)["f1"] > 0.75
 
 
-def test_engines_name_their_params():
+def test_engines_take_their_own_params(two_photon, params, found):
     assert set(ENGINES) == {"cnmf", "cnmfe", "cnmf3d"}
+    same = ENGINES["cnmf"](two_photon.recording, params)
+    np.testing.assert_array_equal(same.traces["raw"], found.traces["raw"])
+    with pytest.raises(ParameterError, match="takes CnmfeParams"):
+        ENGINES["cnmfe"](two_photon.recording, params)
+
+
+def test_advice_survives_saving(two_photon, params, tmp_path):
+    strict = params.model_copy(update={"min_shape": 1.0})
+    none = extract_components(two_photon.recording, strict)
+    advice = none.scores.attrs["advice"]
+    assert "none accepted" in advice
+    none.save(tmp_path / "none.zarr")
+    assert Components.load(tmp_path / "none.zarr").scores.attrs["advice"] == advice
 
 
 def test_components_survive_saving(found, tmp_path):

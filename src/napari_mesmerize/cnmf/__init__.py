@@ -6,6 +6,11 @@ from napari_mesmerize.cnmf.correlation import (
     correlation_pnr,
     find_seeds,
 )
+from napari_mesmerize.cnmf.engines import (
+    extract_cnmf,
+    extract_cnmf3d,
+    extract_cnmfe,
+)
 from napari_mesmerize.cnmf.extraction import (
     estimate_memory,
     extract_components,
@@ -21,11 +26,10 @@ from napari_mesmerize.cnmf.params import (
 )
 from napari_mesmerize.cnmf.sizes import estimate_cell_diameter
 
-#: Name of each engine and the params model that selects it in extract_components.
-ENGINES: dict[str, type[Params]] = {
-    "cnmf": CnmfParams,
-    "cnmfe": CnmfeParams,
-    "cnmf3d": Cnmf3dParams,
+ENGINES = {
+    "cnmf": extract_cnmf,
+    "cnmfe": extract_cnmfe,
+    "cnmf3d": extract_cnmf3d,
 }
 
 __all__ = [
@@ -41,6 +45,9 @@ __all__ = [
     "estimate_cell_diameter",
     "estimate_memory",
     "evaluate",
+    "extract_cnmf",
+    "extract_cnmf3d",
+    "extract_cnmfe",
     "extract_components",
     "find_seeds",
     "movie_of",
