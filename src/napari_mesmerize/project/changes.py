@@ -1,6 +1,7 @@
 """Changes to a project's samples: each under the sample's lock, with a backup."""
 
 import contextlib
+import difflib
 import unicodedata
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -39,6 +40,30 @@ def sample_folders(project: Path) -> dict[str, str]:
             "or share is there."
         ) from error
     return {unicodedata.normalize("NFC", name): name for name in names}
+
+
+def find_sample(project: Path, sample_id: str) -> str:
+    """Return the folder name of a sample.
+
+    Raises
+    ------
+    ProjectError
+        If there is none of that id; the text names the nearest.
+    """
+    folders = sample_folders(project)
+    wanted = unicodedata.normalize("NFC", str(sample_id))
+    if wanted in folders:
+        return folders[wanted]
+    near = difflib.get_close_matches(wanted, folders, n=1)
+    hint = f"did you mean {near[0]}?" if near else _first(list(folders))
+    raise ProjectError(f"The project {project} has no sample {sample_id!r}; {hint}")
+
+
+def _first(names: list[str]) -> str:
+    if not names:
+        return "it has none yet."
+    more = f" and {len(names) - 5} more" if len(names) > 5 else ""
+    return f"it has {', '.join(names[:5])}{more}."
 
 
 def same_elsewhere(sample_id: str, folders: Mapping[str, str]) -> str | None:

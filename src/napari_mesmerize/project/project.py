@@ -1,7 +1,5 @@
 """A project: samples in a folder, added, changed and read through this object."""
 
-import difflib
-import unicodedata
 from collections.abc import Mapping
 from pathlib import Path
 from types import TracebackType
@@ -12,7 +10,6 @@ import xarray as xr
 from numpy.typing import ArrayLike
 
 from napari_mesmerize.components import Components
-from napari_mesmerize.errors import ProjectError
 from napari_mesmerize.progress import Progress, silent
 from napari_mesmerize.project import backups, changes, recovery
 from napari_mesmerize.project.backups import Backup
@@ -140,15 +137,8 @@ class Project:
         ProjectError
             If there is none of that id; the text names the nearest.
         """
-        folders = changes.sample_folders(self.path)
-        wanted = unicodedata.normalize("NFC", str(sample_id))
-        if wanted not in folders:
-            near = difflib.get_close_matches(wanted, folders, n=1)
-            hint = f"did you mean {near[0]}?" if near else _list(list(folders))
-            raise ProjectError(
-                f"The project {self.path} has no sample {sample_id!r}; {hint}"
-            )
-        return Sample(self.path, folders[wanted], self._read_config)
+        name = changes.find_sample(self.path, sample_id)
+        return Sample(self.path, name, self._read_config)
 
     def table(
         self, *, outlines: bool = False, skip_damaged: bool = False
@@ -353,10 +343,3 @@ class Project:
             sample_id: Sample(self.path, name, self._read_config)
             for sample_id, name in changes.sample_folders(self.path).items()
         }
-
-
-def _list(names: list[str]) -> str:
-    if not names:
-        return "it has none yet."
-    more = f" and {len(names) - 5} more" if len(names) > 5 else ""
-    return f"it has {', '.join(names[:5])}{more}."
