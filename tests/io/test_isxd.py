@@ -9,9 +9,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from napari_mesmerize.errors import ParameterError, ReadError
+from napari_mesmerize.errors import ReadError
 from napari_mesmerize.io import list_recordings, read_recording
-from napari_mesmerize.io.isxd import read_series, read_time_stamps
+from napari_mesmerize.io.isxd import read_time_stamps
 from napari_mesmerize.io.isxd_frames import StoredFrames
 from napari_mesmerize.io.isxd_write import write_movie
 from napari_mesmerize.recording import as_recording
@@ -198,28 +198,53 @@ def series(tmp_path):
 
 
 def test_a_series_keeps_the_gaps_between_its_files(series):
-    recording = read_series([series[2], series[0], series[1]])
+    recording = read_recording([series[2], series[0], series[1]])
     expected = np.add.outer([0, 2, 5], np.arange(10) / 20).ravel()
     np.testing.assert_allclose(recording["time_s"], expected)
     np.testing.assert_array_equal(recording[:, 0, 0], np.repeat([0, 1, 2], 10))
     assert recording.attrs["frame_rate"] == 20.0
+    assert recording.attrs["date"].startswith("2024-01-01T00:00:00")
     assert len(recording.attrs["source"]["files"]) == 3
+    assert set(recording.attrs["meta"]["missing"]) == {path.name for path in series}
+    again = pickle.loads(pickle.dumps(recording))  # noqa: S301
+    np.testing.assert_array_equal(again[25], recording[25])
+
+
+def test_a_series_opens_by_glob_and_folder_and_is_listed(series):
+    # names sort otherwise than starts
+    first = series[0].rename(series[0].with_name("z.isxd"))
+    for path in (first.parent / "*.isxd", first.parent):
+        (info,) = list_recordings(path)
+        assert info.name == "z"
+        assert info.shape == (30, 4, 6)
+        recording = read_recording(path, selection=info.selection, name="day 1")
+        np.testing.assert_array_equal(recording[:, 0, 0], np.repeat([0, 1, 2], 10))
+        assert recording.name == "day 1"
+        assert recording["time_s"][29] == 5.45
 
 
 def test_a_series_that_does_not_fit_is_refused(series, tmp_path):
     with pytest.raises(ReadError, match="overlap"):
-        read_series([series[0], series[0]])
+        read_recording([series[0], series[0]])
     slow = as_recording(
         np.zeros((3, 4, 6), np.uint16), frame_rate=10.0, date="2024-01-02T00:00:00"
     )
     path = write_movie(slow, tmp_path / "slow.isxd")
     with pytest.raises(ReadError, match=r"slow\.isxd has 10 Hz"):
-        read_series([series[0], path])
-    undated = write_movie(
-        as_recording(np.zeros((3, 4, 6), np.uint16), frame_rate=20.0),
-        tmp_path / "undated.isxd",
-    )
-    with pytest.raises(ReadError, match="no start time"):
-        read_series([series[0], undated])
-    with pytest.raises(ParameterError, match="empty list"):
-        read_series([])
+        read_recording([series[0], path])
+    series[1].write_bytes(series[1].read_bytes()[:-9])
+    with pytest.raises(ReadError, match="part_1"):
+        read_recording(series)
+    with pytest.raises(ReadError, match="no movie"):
+        read_recording([series[0], DATA / "cellset.isxd"])
+
+
+def test_files_without_a_start_follow_in_the_order_given(tmp_path):
+    paths = []
+    for i in range(2):
+        frames = np.full((3, 4, 6), i, np.uint16)
+        undated = as_recording(frames, frame_rate=20.0)
+        paths.append(write_movie(undated, tmp_path / f"undated_{i}.isxd"))
+    recording = read_recording(paths[::-1])
+    np.testing.assert_array_equal(recording[:, 0, 0], np.repeat([1, 0], 3))
+    assert "time_s" not in recording.coords

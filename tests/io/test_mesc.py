@@ -65,6 +65,18 @@ def test_read_returns_the_values_that_mesc_shows(key):
     np.testing.assert_array_equal(recording[::-3].to_numpy(), expected[::-3])
 
 
+def test_a_unit_or_session_opens_its_first_channel():
+    path = DATA / "two_sessions.mesc"
+    for selection, others in (("MSession_0/MUnit_1", 2), ("MSession_0", 8)):
+        with pytest.warns(ReadWarning, match=f"'{selection}' holds {others} rec"):
+            recording = read_recording(path, selection=selection)
+        channel = recording.attrs["source"]["selection"]
+        assert channel.startswith(selection)
+        assert channel.endswith("/UG")
+    with pytest.raises(ReadError, match="has no recording selection='MSession_0/MUn"):
+        read_recording(path, selection="MSession_0/MUnit_")
+
+
 @pytest.mark.parametrize("name", list(EXPECTED))
 def test_list_recordings_names_units_in_the_order_of_their_numbers(name):
     found = [i.selection.rpartition("/")[0] for i in list_recordings(DATA / name)]

@@ -139,6 +139,25 @@ class Item:
     history: tuple[Mapping[str, Any], ...] = ()
 
 
+@dataclass(frozen=True)
+class Series:
+    """Files that follow each other in time.
+
+    Attributes
+    ----------
+    files : list of pathlib.Path
+        In order.
+    times : numpy.ndarray or None
+        Seconds of all frames, gaps between files included; None if files say nothing.
+    meta : mapping
+        What is known of the files together.
+    """
+
+    files: list[Path]
+    times: NDArray[np.float64] | None = None
+    meta: Mapping[str, Any] = field(default_factory=dict)
+
+
 def choose(items: Sequence[Item], selection: str | int | None, path: Path) -> Item:
     """Return the item that is meant by ``selection``.
 
@@ -185,7 +204,22 @@ def _find(items: Sequence[Item], selection: str | int) -> Item | None:
         if selection in (item.info.name, item.info.channel)
         or item.info.selection.endswith("/" + selection)
     ]
-    return named[0] if len(named) == 1 else None
+    if len(named) == 1:
+        return named[0]
+    return None if named else _first_inside(items, selection)
+
+
+def _first_inside(items: Sequence[Item], selection: str) -> Item | None:
+    """Return the first channel of a unit (series, session) that is named."""
+    inside = [i for i in items if i.info.selection.startswith(f"{selection}/")]
+    readable = [item for item in inside if not item.info.problem] or inside
+    if len(readable) > 1:
+        warn(
+            f"'{selection}' holds {len(readable)} recordings; opened the first, "
+            f"selection='{readable[0].info.selection}'. Others: "
+            f"{_shortlist(readable[1:])}."
+        )
+    return readable[0] if readable else None
 
 
 def _shortlist(items: Sequence[Item], n: int = 12) -> str:

@@ -6,13 +6,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import xarray as xr
 from numpy.typing import NDArray
 
-from napari_mesmerize.errors import ParameterError, ReadError
-from napari_mesmerize.history import StepTimer
-from napari_mesmerize.io.common import Item, RecordingInfo, kind_of, source_of
-from napari_mesmerize.io.files import JoinedFrames, PathLike
+from napari_mesmerize.errors import ReadError
+from napari_mesmerize.io.common import Item, RecordingInfo, Series, kind_of
 from napari_mesmerize.io.isxd_container import (
     IMAGE,
     MOVIE,
@@ -30,7 +27,6 @@ from napari_mesmerize.io.isxd_frames import (
     time_stamps,
 )
 from napari_mesmerize.io.isxd_timing import Timing, read_timing
-from napari_mesmerize.recording import lazy_recording
 
 _COLOURS = ("red", "green", "blue")
 _ACQUISITION = {
@@ -205,79 +201,59 @@ def read_time_stamps(path: str | Path) -> NDArray[np.int64]:
     return stamps
 
 
-def read_series(paths: Sequence[PathLike], *, name: str | None = None) -> xr.DataArray:
-    """Open the files of one series as one recording, with the gaps between them.
+def join(files: Sequence[Path], items: Sequence[Item]) -> Series:
+    """Put the files of one series in the order of their start, with the gaps between.
+
+    Files that do not say when they start, and images, stay in the order given.
 
     Parameters
     ----------
-    paths : sequence of paths
-        Movies, in any order; they are joined in the order of their start.
-    name : str, optional
-        Name of the recording; default that of the first file.
+    files, items : sequence
+        Files, and the movie in each.
 
     Returns
     -------
-    xarray.DataArray
-        Its ``time_s`` counts from the start of the first file.
+    Series
+        Its times count from the start of the first file.
 
     Raises
     ------
     ReadError
-        If a file is no movie, has no start, another rate, size or type, or overlaps.
+        If a file has another rate, or overlaps with one before it.
     """
-    if not paths:
-        raise ParameterError("An empty list of files was given; name at least one.")
-    timer = StepTimer("read_series", {"n_files": len(paths)}, inputs=map(str, paths))
-    parts = sorted((_part(Path(path)) for path in paths), key=lambda part: part[0])
-    first = parts[0][2]
-    for _, path, item, _ in parts[1:]:
-        rates = (first.info.frame_rate or 0, item.info.frame_rate or 0)
-        if abs(rates[0] - rates[1]) > 0.01 * rates[0]:
-            raise ReadError(
-                f"{path.name} has {rates[1]:.6g} Hz, {parts[0][1].name} {rates[0]:.6g} "
-                "Hz; files of one series must agree."
-            )
-    times = np.concatenate(
-        [times + (start - parts[0][0]) for start, _, _, times in parts]
+    for path, item in zip(files, items, strict=True):
+        if item.info.problem:
+            raise ReadError(f"{path.name}: {item.info.problem}.")
+    if any(item.info.date is None or not item.info.frame_rate for item in items):
+        return Series(list(files))
+    parts = sorted(
+        ((_start(item), path, item) for path, item in zip(files, items, strict=True)),
+        key=lambda part: part[0],
     )
-    back = np.flatnonzero(np.diff(times) <= 0)
+    began, first_path, first = parts[0]
+    rate = first.info.frame_rate or 0.0
+    stamps = []
+    for start, path, item in parts:
+        mine = item.info.frame_rate or 0.0
+        if abs(mine - rate) > 0.01 * rate:
+            raise ReadError(
+                f"{path.name} has {mine:.6g} Hz, {first_path.name} {rate:.6g} Hz; "
+                "files of one series must agree."
+            )
+        times = item.times()
+        within = np.arange(item.info.n_frames) / mine if times is None else times
+        stamps.append(np.asarray(within, np.float64) + (start - began))
+    joined = np.concatenate(stamps)
+    back = np.flatnonzero(np.diff(joined) <= 0)
     if back.size:
         raise ReadError(
-            f"The files overlap in time at {times[back[0]]:.3f} s; is one given twice? "
-            + ", ".join(path.name for _, path, _, _ in parts)
+            f"The files overlap in time at {joined[back[0]]:.3f} s; is one given "
+            "twice? " + ", ".join(path.name for _, path, _ in parts)
         )
-    frames = JoinedFrames(
-        [item.frames() for _, _, item, _ in parts],
-        [path.name for _, path, _, _ in parts],
-    )
-    recording = lazy_recording(
-        frames,
-        name=name or first.info.name,
-        frame_rate=first.info.frame_rate,
-        pixel_size_um=first.info.pixel_size_um,
-        date=first.info.date,
-        origin=first.info.origin,
-        source=source_of(parts[0][1], first.info.selection)
-        | {"files": [str(path.absolute()) for _, path, _, _ in parts]},
-        meta={"files": [dict(item.meta) for _, _, item, _ in parts]},
-        time_s=times,
-    )
-    recording.attrs["history"] = timer.extend([])
-    return recording
+    missing = {path.name: item.meta.get("missing") for _, path, item in parts}
+    return Series([path for _, path, _ in parts], joined, {"missing": missing})
 
 
-def _part(path: Path) -> tuple[float, Path, Item, NDArray[np.float64]]:
-    """Return (start, path, item, times) of one file of a series."""
-    item = scan(path)[0]
-    if item.info.problem or item.info.frame_rate is None:
-        raise ReadError(f"{path.name}: {item.info.problem or 'it is an image'}.")
-    if item.info.date is None:
-        raise ReadError(
-            f"{path.name} has no start time; a series is joined by start times. Open "
-            "its files as a list with read_recording instead."
-        )
-    times = item.times()
-    if times is None:
-        times = np.arange(item.info.n_frames) / item.info.frame_rate
-    start = datetime.fromisoformat(item.info.date).timestamp()
-    return start, path, item, np.asarray(times, np.float64)
+def _start(item: Item) -> float:
+    """Return when a movie starts, seconds since 1970."""
+    return datetime.fromisoformat(item.info.date or "").timestamp()

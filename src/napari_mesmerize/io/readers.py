@@ -9,10 +9,8 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple, cast
 
-import xarray as xr
-
 from napari_mesmerize.errors import MesmerizeError, ParameterError, ReadError
-from napari_mesmerize.io.common import Item
+from napari_mesmerize.io.common import Item, Series
 from napari_mesmerize.io.files import suffix_of
 
 # what libraries raise when a file is damaged
@@ -129,12 +127,23 @@ def scan_file(path: Path, options: dict[str, Any]) -> list[Item]:
         ) from error
 
 
-def series_reader(files: Sequence[Path]) -> Callable[..., xr.DataArray] | None:
-    """Return the format's own function for files of one series, if it has one."""
+def join_series(files: Sequence[Path]) -> Series:
+    """Return files in the order of one series, by the rule of their format.
+
+    A format whose files say when they start has a function ``join(files, items) ->
+    Series``, with the first item of each file; those of others stay as they are.
+
+    Raises
+    ------
+    ReadError
+        If a file is damaged, or does not fit the others.
+    """
     suffixes = {suffix_of(file, READERS) for file in files}
     suffix = suffixes.pop()
     if len(files) == 1 or suffixes or suffix is None:
-        return None
+        return Series(list(files))
     module = importlib.import_module(READERS[suffix].module)
-    function: Callable[..., xr.DataArray] | None = getattr(module, "read_series", None)
-    return function
+    join: Callable[..., Series] | None = getattr(module, "join", None)
+    if join is None:
+        return Series(list(files))
+    return join(files, [scan_file(file, {})[0] for file in files])

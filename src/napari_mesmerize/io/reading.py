@@ -3,7 +3,9 @@
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
 import xarray as xr
+from numpy.typing import NDArray
 
 from napari_mesmerize.history import StepTimer
 from napari_mesmerize.io.common import (
@@ -17,9 +19,9 @@ from napari_mesmerize.io.common import (
 from napari_mesmerize.io.facts import known_facts, place_of, real_times
 from napari_mesmerize.io.files import PathLike, expand
 from napari_mesmerize.io.metadata import MetadataFormat
-from napari_mesmerize.io.readers import READERS, scan_file, series_reader
+from napari_mesmerize.io.readers import READERS, join_series, scan_file
 from napari_mesmerize.io.series import FileFrames, parts_of
-from napari_mesmerize.recording import as_recording, lazy_recording
+from napari_mesmerize.recording import lazy_recording
 
 
 def list_recordings(
@@ -45,7 +47,7 @@ def list_recordings(
     ReadError
         If nothing is there, the format is unknown or the file damaged.
     """
-    files = expand(path, READERS)
+    files = join_series(expand(path, READERS)).files
     infos = []
     for item in scan_file(files[0], options):
         known, _ = known_facts(item, files, place_of(path, files), True)
@@ -117,7 +119,8 @@ def read_recording(
     ParameterError
         If ``axes`` or an option does not fit.
     """
-    files = expand(path, READERS)
+    series = join_series(expand(path, READERS))
+    files = series.files
     if axes is not None:
         options["axes"] = axes
     given: dict[str, Any] = {
@@ -129,9 +132,6 @@ def read_recording(
         "name": name,
     }
     given = {key: value for key, value in given.items() if value is not None}
-    read_series = series_reader(files)
-    if read_series is not None:
-        return as_recording(read_series(files), **given)
     timer = StepTimer(
         "read_recording",
         {"selection": selection, **options, **given, "n_files": len(files)},
@@ -143,19 +143,14 @@ def read_recording(
         first, files, place_of(path, files), metadata, metadata_format
     )
     frames = FileFrames(first, parts, dict(options))
-    times = real_times(parts, frames.shape[0])
+    times = series.times
+    if times is None:
+        times = real_times(parts, frames.shape[0])
     if known["frame_rate"] is None:
         known["frame_rate"] = rate_of_times(times)
-    facts = known | given
+    facts, meta = known | given, meta | dict(series.meta)
     if times is not None:
-        std, largest = rate_spread(times)
-        meta = meta | {"fps_std": std, "fps_max_dev": largest}
-        if std > 0.01 or largest > 0.1:
-            warn(
-                f"{files[0].name}: the frame rate varies (standard deviation "
-                f"{std:.3g} Hz, largest deviation {largest:.3g} Hz); the coordinate "
-                "time_s holds the real times."
-            )
+        meta = meta | _check_rate(times, files[0].name)
     for note in dict.fromkeys(note for part in parts for note in part.notes):
         warn(f"{files[0].name}: {note}")
     recording = lazy_recording(
@@ -168,6 +163,17 @@ def read_recording(
     )
     recording.attrs["history"] = timer.extend(first.history)
     return recording
+
+
+def _check_rate(times: NDArray[np.float64], name: str) -> dict[str, float]:
+    """Return how much the frame rate varies; warn where it is much."""
+    std, largest = rate_spread(times)
+    if std > 0.01 or largest > 0.1:
+        warn(
+            f"{name}: the frame rate varies (standard deviation {std:.3g} Hz, largest "
+            f"deviation {largest:.3g} Hz); the coordinate time_s holds the real times."
+        )
+    return {"fps_std": std, "fps_max_dev": largest}
 
 
 def _pair(size: tuple[float, float] | float | None) -> tuple[float, float] | None:
