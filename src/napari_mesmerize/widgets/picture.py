@@ -9,6 +9,7 @@ from scipy import ndimage, sparse
 from napari_mesmerize.components import Components
 
 EDGE = 0.35  # of the smoothed maximum: where the drawn outline lies
+MOST_FAST = 2**16 - 2  # ROIs that a picture of 16 bits can tell apart
 
 
 def drawn_areas(components: Components, edge: float = EDGE) -> sparse.csc_array:
@@ -77,18 +78,20 @@ def _smooth_1d(n: int) -> sparse.dia_array:
 
 def label_picture(
     areas: sparse.csc_array, accepted: NDArray[np.bool_], image_shape: tuple[int, ...]
-) -> NDArray[np.int32]:
+) -> NDArray[np.integer]:
     """Return a label image: position + 1 of the ROI on top, 0 where none is.
 
     Accepted ROIs lie over rejected ones and small over large ones, so that outlines
-    stay whole where ROIs overlap.
+    stay whole where ROIs overlap. Numbers have 16 bits where that suffices: napari
+    hands those to the graphics card as they are, and larger ones translated.
     """
     sizes = np.diff(areas.indptr)
     columns = np.repeat(np.arange(areas.shape[1]), sizes)
     depth = np.empty(areas.shape[1], np.intp)
     depth[np.lexsort((-sizes, accepted))] = np.arange(areas.shape[1])
     order = np.argsort(depth[columns], kind="stable")
-    picture = np.zeros(int(np.prod(image_shape)), np.int32)
+    dtype = np.uint16 if areas.shape[1] <= MOST_FAST else np.int32
+    picture = np.zeros(int(np.prod(image_shape)), dtype)
     picture[areas.indices[order]] = columns[order] + 1  # of repeated pixels, the last
     return picture.reshape(image_shape)
 

@@ -6,12 +6,12 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from napari.layers import Image, Labels
-from napari.utils.colormaps import DirectLabelColormap
+from napari.utils.colormaps import CyclicLabelColormap, DirectLabelColormap
 from numpy.typing import NDArray
 
 from napari_mesmerize.widgets.colours import colours_for
 from napari_mesmerize.widgets.layers import KEY, spatial_scale, spatial_units
-from napari_mesmerize.widgets.picture import label_picture
+from napari_mesmerize.widgets.picture import MOST_FAST, label_picture
 from napari_mesmerize.widgets.roi_set import RoiSet
 from napari_mesmerize.widgets.selection import draw_selection, hide_selection
 
@@ -64,7 +64,7 @@ class RoiLayer:
         layer.editable = False
         return layer
 
-    def _picture(self) -> NDArray[np.int32]:
+    def _picture(self) -> NDArray[np.integer]:
         accepted = self.roi_set.table["accepted"].to_numpy(bool)
         shape = self.roi_set.components.image_shape
         return label_picture(self.roi_set.areas, accepted, shape)
@@ -94,7 +94,7 @@ class RoiLayer:
     def colour_like(self, colour_by: str, *, show_rejected: bool) -> None:
         """Colour ROIs one by one (``"ROI"``), by ``"accepted"``, a tag or a score."""
         self.colour_by, self.show_rejected = colour_by, show_rejected
-        self.refresh()
+        self.recolour()
 
     def colours(self) -> NDArray[np.float32]:
         """Return the colour of each ROI, (n_rois, 4)."""
@@ -102,14 +102,16 @@ class RoiLayer:
             self.roi_set.table, self.colour_by, show_rejected=self.show_rejected
         )
 
-    def refresh(self) -> None:
-        """Write colours and features anew."""
+    def recolour(self) -> None:
+        """Write colours anew, where they are others."""
         wanted = self.colours()
         if not np.array_equal(wanted, self._drawn):
             self._drawn = wanted
-            colours: dict[int | None, Any] = dict(enumerate(wanted, start=1))
-            colours[None] = colours[0] = np.zeros(4, np.float32)
-            self.layer.colormap = DirectLabelColormap(color_dict=colours)
+            self.layer.colormap = colormap_of(wanted)
+
+    def refresh(self) -> None:
+        """Write colours and features anew."""
+        self.recolour()
         self._busy = True
         try:
             self.layer.features = features_of(self.roi_set.table)
@@ -131,6 +133,22 @@ class RoiLayer:
     def _on_features(self, event: Any = None) -> None:
         if not self._busy:  # edited in napari's features table
             self.roi_set.update_from(self.layer.features)
+
+
+def colormap_of(
+    colours: NDArray[np.float32],
+) -> CyclicLabelColormap | DirectLabelColormap:
+    """Return napari's colormap that gives label i + 1 the i-th colour, and 0 none.
+
+    Up to some ten thousand labels it is a table that napari only looks up; for more it
+    is a dictionary, which takes seconds to make.
+    """
+    clear = np.zeros(4, np.float32)
+    if 0 < len(colours) <= MOST_FAST:
+        return CyclicLabelColormap(colors=np.vstack([clear, colours]))
+    known: dict[int | None, Any] = dict(enumerate(colours, start=1))
+    known[None] = known[0] = clear
+    return DirectLabelColormap(color_dict=known)
 
 
 def features_of(table: pd.DataFrame) -> pd.DataFrame:

@@ -32,7 +32,7 @@ class VerdictLayer:
 
     def __init__(self, viewer: Any) -> None:
         self._viewer = weakref.ref(viewer)
-        self._edges: NDArray[np.int32] | None = None
+        self._edges: NDArray[np.integer] | None = None
         self._of: Any = None
         self._covered: tuple[Any, float] | None = None
 
@@ -100,7 +100,7 @@ class VerdictLayer:
 
     def _outlines(
         self, roi_set: RoiSet, accepted: NDArray[np.bool_]
-    ) -> NDArray[np.int32]:
+    ) -> NDArray[np.integer]:
         """Return position + 1 of the ROI whose outline a pixel is on; 0 elsewhere."""
         key = (id(roi_set.areas), accepted.tobytes())
         if self._of != key:

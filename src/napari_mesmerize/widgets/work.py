@@ -159,7 +159,9 @@ def prepare_labels() -> None:
     from napari.utils.colormaps import DirectLabelColormap
 
     clear, white = (0.0, 0.0, 0.0, 0.0), (1.0, 1.0, 1.0, 1.0)
-    for dtype in (np.uint8, np.int32):
-        colours = DirectLabelColormap(color_dict={None: clear, 0: clear, 1: white})
-        layer = Labels(np.eye(4, dtype=dtype), colormap=colours)
+    colours = DirectLabelColormap(color_dict={None: clear, 0: clear, 1: white})
+    for layer in (
+        Labels(np.eye(4, dtype=np.uint8), colormap=colours),
+        Labels(np.eye(4, dtype=np.uint16)),
+    ):
         layer.contour = 1
