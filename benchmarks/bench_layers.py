@@ -2,7 +2,7 @@
 
 xvfb-run -a python benchmarks/bench_layers.py [--rois 5000] [--frames 2000] [--json]
 
-All docks that follow ROIs are open. A time ends when the canvas has been painted; beside
+All docks that follow ROIs are open. A time ends when the canvas is painted; beside
 it stands how long the GUI thread computed. The fastest of three to five counts where an
 action can be repeated; imports are done before.
 """
