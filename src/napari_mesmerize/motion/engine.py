@@ -26,6 +26,7 @@ from napari_mesmerize.motion.leastsquares import expected_error, rigid_informati
 from napari_mesmerize.motion.params import PiecewiseParams, RigidParams, Settings
 from napari_mesmerize.motion.passes import Passes
 from napari_mesmerize.motion.quality import fill_lost
+from napari_mesmerize.motion.rigidpart import RigidPart
 from napari_mesmerize.motion.store import MotionStore
 from napari_mesmerize.motion.subset import Subset, make_subset
 from napari_mesmerize.motion.template import Template, make_template
@@ -229,16 +230,23 @@ def _with_field(
 def joint_field(
     estimates: Estimates, fit: FieldFit, params: PiecewiseParams
 ) -> NDArray[np.float64]:
-    """Filter the coefficients of all frames together, (n_frames, M)."""
+    """Filter the coefficients of all frames together, (n_frames, M).
+
+    The shift of the frame as a whole and how it bends are told apart and filtered each
+    by itself: so a frame that jumps does not disturb the slow bending around it.
+    """
     lost = estimates.lost
     constant = np.median(estimates.coefficients[~lost], axis=0).astype(float)
-    vectors = estimates.vectors - (constant @ fit.information).astype(np.float32)
-    vectors = fill_lost(vectors, lost).astype(np.float32)
-    modes = fit.modes
+    vectors = estimates.vectors - constant @ fit.information
+    vectors = fill_lost(vectors, lost)
+    split = RigidPart.of(fit.information, fit.grid)
+    whole = filter_in_time(split.total(vectors), split.modes)
+    bends = split.rest(vectors)
+    prior = fit.prior
     if params.adapt_prior:
-        prior = learn_prior(vectors[~lost], fit.information, fit.prior)
-        modes = Modes.of(fit.information, prior)
-    found = constant + filter_in_time(vectors, modes)
+        prior = learn_prior(bends[~lost], split.rest_information, prior)
+    bent = filter_in_time(bends, Modes.of(split.rest_information, prior))
+    found = constant + split.join(whole, bent)
     return limit_deviation(found, fit.grid, params.max_deviation)
 
 

@@ -16,6 +16,7 @@ _MODES = 16  # filtered at a time, to bound the memory
 _STRONG = (
     1.0  # signal power, noise units, above which a mode lends its spectrum's shape
 )
+_KNOWN = 1e-6  # information about a mode below which it stays where it is expected
 
 Float = NDArray[np.float64]
 
@@ -117,6 +118,8 @@ class _Filter:
         filtered = np.fft.irfft(spectrum, n=self._length, axis=0)
         filtered = filtered[self._n_mirror : self._n_mirror + self._n_frames]
         strength = self._modes.strength[chosen]
+        known = strength > _KNOWN
+        filtered[:, ~known], mean = 0, np.where(known, mean, 0)
         weight = strength * self._n_frames
         amplitudes: Float = (filtered + mean * weight / (1 + weight)) / np.sqrt(
             strength
