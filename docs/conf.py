@@ -4,6 +4,10 @@ import sys
 from importlib.metadata import version as installed_version
 from pathlib import Path
 
+# Imported here because autodoc imports as a type checker does, and then once more: to
+# pydantic, models that were made twice are strangers.
+import napari_mesmerize.cli.commands  # noqa: F401
+
 sys.path.insert(0, str(Path(__file__).parent / "_ext"))
 
 project = "napari-mesmerize"
