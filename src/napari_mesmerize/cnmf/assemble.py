@@ -15,7 +15,7 @@ from napari_mesmerize.cnmf.patches import Patch
 from napari_mesmerize.cnmf.planes import join, link_planes
 from napari_mesmerize.cnmf.recipes import PatchResult
 from napari_mesmerize.cnmf.settings import FloatArray, Settings
-from napari_mesmerize.cnmf.spikes import deconvolve_cell
+from napari_mesmerize.cnmf.spikes import deconvolve_cells
 from napari_mesmerize.components import Background, Components
 
 MOST_MODES = 120  # of the background of the whole image
@@ -195,6 +195,6 @@ def _join_planes(
         best = max(group.members.values(), key=lambda k: cells[k].scores["shape"])
         cell, _ = join(group, cells, n_pixels)
         cell.scores = {**cells[best].scores, "planes": cell.scores["planes"]}
-        deconvolve_cell(cell, settings, params)
         joined.append(cell)
+    deconvolve_cells(joined, settings, params)
     return joined

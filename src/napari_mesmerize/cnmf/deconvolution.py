@@ -1,7 +1,7 @@
-"""Denoise traces and find spikes: OASIS AR(1) and AR(2), and a rise-and-decay kernel.
+"""Denoise traces: pools of AR(1) while refining, a rise-and-decay kernel at the end.
 
-OASIS follows Friedrich, Zhou and Paninski, PLoS Comput. Biol. 13, e1005423 (2017),
-doi 10.1371/journal.pcbi.1005423.
+The pools (OASIS) follow Friedrich, Zhou and Paninski, PLoS Comput. Biol. 13, e1005423
+(2017), doi 10.1371/journal.pcbi.1005423.
 """
 
 import numpy as np
@@ -149,43 +149,3 @@ def deconvolve_kernel(
     spikes = np.where(near > 3 * noise / norm, spikes, 0)
     denoised = np.convolve(spikes, kernel)[: len(spikes)]
     return denoised, spikes, float(np.median(trace - level))
-
-
-def deconvolve_ar1(raw: FloatArray, decay: float) -> tuple[Trace, Trace, float]:
-    """Deconvolve with OASIS AR(1); the smallest jump is 2.5 times the noise.
-
-    Returns as :func:`deconvolve_kernel`.
-    """
-    trace = raw.astype(np.float64)
-    level, noise = remove_baseline(trace, decay, 2.5)
-    denoised = oasis_ar1(level, decay, 0.0, 2.5 * noise)
-    before = np.concatenate([[0.0], denoised[:-1]])
-    spikes = np.maximum(denoised - decay * before, 0)
-    return denoised, spikes, float(np.median(trace - level))
-
-
-def estimate_ar2_kernel(raw: FloatArray, otherwise: Trace) -> Trace:
-    """Return the impulse response of the AR(2) process that a trace seems to be.
-
-    Its two coefficients follow from the autocovariance at lags 1 to 5, from which white
-    noise drops out. Where they make no transient (complex or growing roots), the kernel
-    ``otherwise`` is returned.
-    """
-    trace = raw.astype(np.float64) - raw.mean()
-    n_frames = len(trace)
-    if n_frames < 20:
-        return otherwise
-    lags = range(7)
-    cov = np.array([trace[: n_frames - k] @ trace[k:] / n_frames for k in lags])
-    cov[0] -= difference_noise(raw.astype(np.float64)) ** 2
-    terms = np.array([[cov[abs(k - 1)], cov[abs(k - 2)]] for k in range(1, 6)])
-    g1, g2 = np.linalg.lstsq(terms, cov[1:6], rcond=None)[0]
-    discriminant = g1 * g1 + 4 * g2
-    if discriminant <= 0:
-        return otherwise
-    slow, fast = (g1 + np.sqrt(discriminant)) / 2, (g1 - np.sqrt(discriminant)) / 2
-    if not (0 <= fast < slow < 0.999):
-        return otherwise
-    t = np.arange(1, len(otherwise) + 1)
-    kernel = (slow**t - fast**t) / (slow - fast)
-    return np.asarray(kernel / kernel.max(), np.float64)

@@ -148,6 +148,23 @@ class _Shared(BaseModel, frozen=True, extra="forbid"):
             json_schema_extra=_also("p"),
         ),
     ] = "kernel"
+    estimate_kinetics: Annotated[
+        bool,
+        Field(
+            description="Estimate the decay time from the traces before spikes are "
+            "found, instead of trusting decay_time_s; needs ten components or more",
+            json_schema_extra=_also("optimize_g"),
+        ),
+    ] = False
+    smallest_spike: Annotated[
+        float,
+        Field(
+            ge=0,
+            description="ar1, ar2: smallest spike, in standard errors of one; 0 "
+            "penalises the sum of spikes instead",
+            json_schema_extra=_also("s_min"),
+        ),
+    ] = 0.0
     merge_threshold: Annotated[
         float,
         Field(

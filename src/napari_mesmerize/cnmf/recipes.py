@@ -16,7 +16,7 @@ from napari_mesmerize.cnmf.params import Params
 from napari_mesmerize.cnmf.ring import renew_ring
 from napari_mesmerize.cnmf.settings import FloatArray, Settings
 from napari_mesmerize.cnmf.spatial import update_footprint
-from napari_mesmerize.cnmf.spikes import deconvolve_cell
+from napari_mesmerize.cnmf.spikes import deconvolve_cells
 from napari_mesmerize.cnmf.temporal import raw_trace, set_first_trace, update_trace
 
 FIRST_MODES = {False: 8, True: 12}  # of one_photon, for 128 x 128 pixels
@@ -167,8 +167,7 @@ def extract_patch(
         cell.raw = raw_trace(cell, state.residual)
         take_view(cell, state.residual, shape, statistics.valid, settings)
     check("deconvolution")
-    for cell in state.cells:
-        deconvolve_cell(cell, settings, params)
+    deconvolve_cells(state.cells, settings, params)
     return PatchResult(state.cells, statistics, state.background)
 
 
