@@ -15,6 +15,14 @@ SHAPE = (20, 30)
 N_FRAMES = 40
 
 
+@pytest.fixture(autouse=True)
+def own_cache(monkeypatch, tmp_path):
+    """Keep samples of the tests out of the user's cache."""
+    from napari_mesmerize.widgets import sample_cache
+
+    monkeypatch.setattr(sample_cache, "cache_folder", lambda: tmp_path / "cache")
+
+
 @pytest.fixture
 def viewer(qapp):
     """A viewer model: layers and dims as in a window, without one."""

@@ -87,7 +87,8 @@ def is_recording(layer: Layer) -> bool:
     """Say whether a layer can be computed on: an Image of frames, or of volumes."""
     if not isinstance(layer, Image) or layer.rgb or layer.multiscale:
         return False
-    return layer.ndim in (3, 4)
+    pending = layer.metadata.get(KEY, {}).get("role") == "pending"
+    return layer.ndim in (3, 4) and not pending
 
 
 def recording_of(layer: Image) -> xr.DataArray:
@@ -104,6 +105,8 @@ def recording_of(layer: Image) -> xr.DataArray:
     known = layer.metadata.get(KEY)
     if known is not None and known.get("role") == "recording":
         return known["recording"]
+    if known is not None and known.get("role") == "pending":
+        raise ParameterError(f"Layer '{layer.name}' is not ready yet; wait for it.")
     if not is_recording(layer):
         raise ParameterError(
             f"Layer '{layer.name}' has {layer.ndim} axes; a recording is an image "

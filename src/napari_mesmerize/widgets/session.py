@@ -17,6 +17,7 @@ from napari_mesmerize.widgets.layers import (
 from napari_mesmerize.widgets.picking import install_picking
 from napari_mesmerize.widgets.roi_layer import RoiLayer
 from napari_mesmerize.widgets.roi_set import RoiSet
+from napari_mesmerize.widgets.warm_up import start_warm_up
 
 _sessions: "weakref.WeakKeyDictionary[Any, Session]" = weakref.WeakKeyDictionary()
 
@@ -29,7 +30,15 @@ def get_session(viewer: Any) -> "Session":
         session = Session(viewer)
         _sessions[viewer] = session
         session.offer_console()
+        if is_shown(viewer):
+            start_warm_up()
     return session
+
+
+def is_shown(viewer: Any) -> bool:
+    """Say whether a viewer has a window that can be seen."""
+    window = getattr(getattr(viewer, "window", None), "_qt_window", None)
+    return window is not None and bool(window.isVisible())
 
 
 class Session:

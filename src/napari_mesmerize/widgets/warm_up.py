@@ -1,0 +1,42 @@
+"""Import what computations need while the user still looks for a file.
+
+The first computation of a process otherwise stops the window for up to a second: while
+a large library is loaded, no other thread of Python runs.
+"""
+
+import functools
+import importlib
+import logging
+import threading
+import time
+
+_log = logging.getLogger(__name__)
+_WAIT_S = 1.5  # until the window is drawn
+MODULES = (
+    "scipy.ndimage",
+    "scipy.signal",
+    "napari_mesmerize.projections",
+    "napari_mesmerize.motion.engine",
+    "napari_mesmerize.cnmf.recipes",
+)
+
+
+@functools.cache
+def start_warm_up() -> threading.Thread:
+    """Import the modules in a thread; once a process."""
+    thread = threading.Thread(target=_import_all, daemon=True, name="warm-up")
+    thread.start()
+    return thread
+
+
+def _import_all() -> None:
+    from napari_mesmerize.widgets.work import prepare_labels
+
+    time.sleep(_WAIT_S)
+    for name in MODULES:
+        try:
+            importlib.import_module(name)
+        except ImportError:
+            _log.debug("%s is not there yet", name, exc_info=True)
+        time.sleep(0.05)  # the window comes first
+    prepare_labels()
