@@ -56,8 +56,18 @@ def references(folder: Path) -> dict[str, Callable[[], Any]]:
         "bare.h5": lambda: h5py.File(folder / "bare.h5")["mov"],
         "gzip.h5": lambda: h5py.File(folder / "gzip.h5")["mov"],
         "a.zarr": lambda: zarr.open(folder / "a.zarr", mode="r"),
-        "a.sbx": lambda: np.memmap(folder / "a.sbx", "u2", "r").reshape(-1, *SHAPE),
+        "a.sbx": lambda: Inverted(folder / "a.sbx"),
     }
+
+
+class Inverted:
+    """A mapped Scanbox file; what it stores is 65535 less the brightness."""
+
+    def __init__(self, path: Path) -> None:
+        self.stored = np.memmap(path, "u2", "r").reshape(-1, *SHAPE)
+
+    def __getitem__(self, key: int | slice) -> np.ndarray:
+        return np.invert(self.stored[key])
 
 
 class Pages:

@@ -15,7 +15,9 @@ class Frames(Protocol):
 
     ``shape`` is (n_frames, height, width) or (n_frames, n_planes, height, width).
     ``frames[start:stop:step]`` (step > 0) returns those frames as an array, a view
-    where that is free. Indexing must be safe from several threads at once.
+    where that is free. Indexing must be safe from several threads at once. Frames that
+    lie bare in a file may show all of them as ``mapped``, an array of the same shape
+    and type that costs nothing; see :func:`mapped_frames`.
     """
 
     @property
@@ -25,6 +27,13 @@ class Frames(Protocol):
     def dtype(self) -> np.dtype[Any]: ...
 
     def __getitem__(self, frames: slice, /) -> NDArray[Any]: ...
+
+
+def mapped_frames(frames: Any) -> NDArray[Any] | None:
+    """Return all frames as one array if that costs nothing, else None."""
+    if isinstance(frames, np.ndarray):
+        return np.asarray(frames) if frames.dtype.isnative else None
+    return cast("NDArray[Any] | None", getattr(frames, "mapped", None))
 
 
 class LayerArray:
@@ -43,17 +52,28 @@ class LayerArray:
         self.ndim = recording.ndim
         self.size = math.prod(self.shape)
         self._frames = _whole_frames(recording)
+        self._mapped = mapped_frames(self._frames)
 
     def __len__(self) -> int:
         return self.shape[0]
 
     def __getitem__(self, key: Any) -> NDArray[Any]:
+        if self._mapped is not None and _is_basic(key):
+            return np.asarray(self._mapped[key])
         if self._frames is None:
             return cast(NDArray[Any], self.recording.variable[key].to_numpy())
         return _read(self._frames, key, self.ndim)
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> NDArray[Any]:
         return np.asarray(self.recording.to_numpy(), dtype=dtype)
+
+
+def _is_basic(key: Any) -> bool:
+    """Return whether a key means the same to NumPy as to us: no arrays in it."""
+    if type(key) is int:
+        return True
+    parts = key if type(key) is tuple else (key,)
+    return all(isinstance(p, int | slice | np.integer) or p is Ellipsis for p in parts)
 
 
 def _whole_frames(recording: xr.DataArray) -> Frames | None:
@@ -90,6 +110,8 @@ class Adapter(BackendArray):
 
 def _read(frames: Frames, key: Any, ndim: int) -> NDArray[Any]:
     """Read ``frames[key]``; each part of the key is an int, a slice or a 1-D array."""
+    if type(key) is int and 0 <= key < frames.shape[0]:
+        return np.asarray(frames[key : key + 1][0])
     parts = _full_key(key, ndim)
     block = _read_frames(frames, parts[0])
     offset = 0 if isinstance(parts[0], int | np.integer) else 1

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from napari_mesmerize._lazy import mapped_frames
 from napari_mesmerize.errors import ParameterError
 from napari_mesmerize.io.common import Item, RecordingInfo, kind_of, native
 
@@ -29,23 +30,37 @@ class ArrayFrames:
 
     def __init__(self, array: Any, axes: str, channel: int = 0) -> None:
         self._array = array
-        self._axes = axes
-        self._channel = channel
-        self._dims = "TZYX" if "Z" in axes else "TYX"
+        fixed = tuple(channel if a == "C" else slice(None) for a in axes)
+        before = axes.index("T") if "T" in axes else len(axes)
+        self._before, self._after = fixed[:before], fixed[before + 1 :]
+        dims = "TZYX" if "Z" in axes else "TYX"
         sizes = dict(zip(axes, array.shape, strict=True))
-        self.shape = tuple(int(sizes.get(letter, 1)) for letter in self._dims)
+        self.shape = tuple(int(sizes.get(letter, 1)) for letter in dims)
         self.dtype = np.dtype(array.dtype).newbyteorder("=")
+        left = axes.replace("C", "")
+        self._timeless = "T" not in left
+        left = "T" + left if self._timeless else left
+        order = [left.index(letter) for letter in dims]
+        self._order = None if order == sorted(order) else order
 
     def __getitem__(self, frames: slice) -> NDArray[Any]:
-        key = tuple(
-            frames if a == "T" else self._channel if a == "C" else slice(None)
-            for a in self._axes
-        )
-        block = native(np.asarray(self._array[key]))
-        left = self._axes.replace("C", "")
-        if "T" not in left:
-            block, left = block[np.newaxis][frames], "T" + left
-        return block.transpose([left.index(letter) for letter in self._dims])
+        return self._arranged(self._array, frames)
+
+    @property
+    def mapped(self) -> NDArray[Any] | None:
+        """All frames, where they lie bare in the file."""
+        array = mapped_frames(self._array)
+        if array is None or not array.dtype.isnative:
+            return None
+        return self._arranged(array, slice(None))
+
+    def _arranged(self, array: Any, frames: slice) -> NDArray[Any]:
+        if self._timeless:
+            block = native(np.asarray(array[self._before]))[np.newaxis][frames]
+        else:
+            key = (*self._before, frames, *self._after)
+            block = native(np.asarray(array[key]))
+        return block if self._order is None else block.transpose(self._order)
 
 
 def parse_axes(axes: str | None, shape: tuple[int, ...], name: str) -> str:

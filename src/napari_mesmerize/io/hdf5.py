@@ -172,6 +172,11 @@ class StoredArray:
             self.dtype = convert(np.zeros(1, self.dtype)).dtype
         self._mapped = _map(path, self._data)
 
+    @property
+    def mapped(self) -> NDArray[Any] | None:
+        """The data set, where it lies bare in the file."""
+        return self._mapped if self._convert is None else None
+
     def __getitem__(self, key: Any) -> NDArray[Any]:
         if self._mapped is not None:
             block = self._mapped[key]

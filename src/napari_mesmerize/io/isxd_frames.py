@@ -108,6 +108,7 @@ class StoredFrames:
         self._frames = frames[..., channel] if layout.pixel_shape else frames
         self.shape = self._frames.shape
         self.dtype = layout.dtype.newbyteorder("=")
+        self.mapped = self._frames if self._frames.dtype.isnative else None
 
     def __getitem__(self, frames: slice) -> NDArray[Any]:
         block = self._frames[frames]

@@ -247,6 +247,7 @@ class FoldedFrames:
         self._first = place.first
         self.shape = place.shape
         self.dtype = np.dtype(place.dtype)
+        self.mapped = self[:] if self._rows.dtype == self.dtype else None
 
     def __getitem__(self, frames: slice) -> NDArray[Any]:
         start, stop, step = frames.indices(self.shape[0])

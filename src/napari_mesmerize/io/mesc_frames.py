@@ -9,7 +9,9 @@ import h5py
 import numpy as np
 from numpy.typing import NDArray
 
+from napari_mesmerize._lazy import mapped_frames
 from napari_mesmerize.errors import ReadError
+from napari_mesmerize.io.buffers import inverted, shifted
 from napari_mesmerize.io.common import native
 from napari_mesmerize.recording import Frames
 
@@ -70,6 +72,14 @@ class DatasetFrames:
         self.dtype = self._data.dtype.newbyteorder("=")
         self._flat = self._data.ndim == 2
         self._mapped = None if self._flat else bare_images(path, self._data)
+
+    @property
+    def mapped(self) -> NDArray[Any] | None:
+        """All frames, where they lie bare in the file, one after the other."""
+        whole = None if self._mapped is None else self._mapped.whole
+        if whole is None or not whole.dtype.isnative:
+            return None
+        return whole.reshape(self.shape)
 
     def __getitem__(self, frames: slice) -> NDArray[Any]:
         if len(self.shape) == 3:
@@ -142,11 +152,11 @@ class MappedImages:
         self._n_bytes = int(np.prod(shape[1:])) * dtype.itemsize
         steps = np.diff(offsets)
         regular = not steps.size or bool((steps == run * self._n_bytes).all())
-        self._whole = self._view(0, shape[0]) if regular else None
+        self.whole = self._view(0, shape[0]) if regular else None
 
     def __getitem__(self, images: slice) -> NDArray[Any]:
-        if self._whole is not None:
-            return native(self._whole[images])
+        if self.whole is not None:
+            return native(self.whole[images])
         wanted = range(*images.indices(self._shape[0]))
         if wanted and wanted[0] // self._run == wanted[-1] // self._run:
             view = self._view(wanted[0], wanted[-1] - wanted[0] + 1)
@@ -232,13 +242,11 @@ class ConvertedFrames:
 
     def _convert(self, block: NDArray[Any]) -> Any:
         if self.dtype == block.dtype and self.dtype != np.float32:
-            return np.invert(block)
+            return inverted(block)
         if self._table is not None:
             return self._table[block]
-        if self._scale == 1:
-            return np.add(block, np.float32(self._offset), dtype=np.float32)
-        if self._scale == -1:
-            return np.subtract(np.float32(self._offset), block, dtype=np.float32)
+        if self._scale in (1, -1):
+            return shifted(block, self._scale, self._offset)
         return (block * self._scale + self._offset).astype(np.float32)
 
 
@@ -255,6 +263,12 @@ class FlippedFrames:
         self._frames = frames
         self.shape = frames.shape
         self.dtype = frames.dtype
+
+    @property
+    def mapped(self) -> NDArray[Any] | None:
+        """All frames, where they lie bare in the file."""
+        mapped = mapped_frames(self._frames)
+        return None if mapped is None else mapped[..., ::-1, :]
 
     def __getitem__(self, frames: slice) -> NDArray[Any]:
         return self._frames[frames][..., ::-1, :]

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from napari_mesmerize.errors import ReadError
 from napari_mesmerize.io.arrays import array_items
+from napari_mesmerize.io.buffers import inverted
 from napari_mesmerize.io.common import Item, check_file, positive, warn
 from napari_mesmerize.io.mat5 import MatFile
 from napari_mesmerize.io.mat73 import Mat73File
@@ -89,7 +90,7 @@ class _Stored:
 
     def __getitem__(self, key: Any) -> NDArray[Any]:
         block: NDArray[Any] = self._mapped[key]
-        return np.invert(block) if self._invert else block
+        return inverted(block) if self._invert else block
 
 
 def _read_info(path: Path) -> dict[str, Any]:

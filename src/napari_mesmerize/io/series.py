@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from napari_mesmerize._lazy import mapped_frames
 from napari_mesmerize.errors import MesmerizeError, ReadError
 from napari_mesmerize.io.common import Item, RecordingInfo, choose
 from napari_mesmerize.io.files import JoinedFrames
@@ -79,7 +80,7 @@ class _OpenFiles:
             item = choose(
                 scan_file(part.path, self._options), self._selection, part.path
             )
-            frames = item.frames()
+            frames = _frames_of(item, part.path)
             if tuple(frames.shape) != part.info.shape:
                 raise ReadError(
                     f"{part.path.name} has shape {tuple(frames.shape)}, expected "
@@ -103,6 +104,21 @@ class _PartFrames:
 
     def __getitem__(self, frames: slice) -> NDArray[Any]:
         return self._files.frames(self._number)[frames]
+
+
+def _frames_of(item: Item, path: Path) -> Frames:
+    """Return the lazy frames of a recording; an error names the file."""
+    try:
+        return item.frames()
+    except MesmerizeError as error:
+        if path.name in str(error):
+            raise
+        raise ReadError(f"{path.name}: {error}") from error
+    except DAMAGE as error:
+        raise ReadError(
+            f"{path.name} can not be read: {error or type(error).__name__}. It is "
+            "damaged; copy it again from where it was recorded."
+        ) from error
 
 
 class FileFrames:
@@ -132,7 +148,7 @@ class FileFrames:
         self._origin = ([part.path for part in parts], first.info.selection, options)
         self._frames: Frames
         if len(parts) == 1:
-            self._frames = first.frames()
+            self._frames = _frames_of(first, parts[0].path)
         else:
             files = _OpenFiles(self._parts, first.info.selection, options)
             self._frames = JoinedFrames(
@@ -141,6 +157,11 @@ class FileFrames:
             )
         self.shape = tuple(int(size) for size in self._frames.shape)
         self.dtype = np.dtype(self._frames.dtype)
+
+    @property
+    def mapped(self) -> NDArray[Any] | None:
+        """All frames, where they lie bare in one file."""
+        return mapped_frames(self._frames)
 
     def __getitem__(self, frames: slice) -> NDArray[Any]:
         try:

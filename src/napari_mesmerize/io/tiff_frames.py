@@ -69,15 +69,30 @@ class MappedPages:
         self._transpose = transpose
         self.shape = (*offsets.shape, *plane_of(page_shape, sample, transpose))
         self.dtype = dtype.newbyteorder("=")
+        self._whole = self._view(offsets)
+
+    @property
+    def mapped(self) -> NDArray[Any] | None:
+        """All pages, where they lie regularly and their headers were checked."""
+        if self._whole is None or not self._stored.isnative:
+            return None
+        if self._checked is not None and not self._checked.all():
+            return None
+        return self._plane(self._whole)
 
     def __getitem__(self, frames: slice) -> NDArray[Any]:
-        offsets = self._offsets[frames]
         if self._checked is not None and not self._checked[frames].all():
             assert self._pages is not None  # where it is, the other is
-            self._check(self._pages[frames].ravel(), offsets.ravel())
+            self._check(self._pages[frames].ravel(), self._offsets[frames].ravel())
             self._checked[frames] = True
+        if self._whole is not None:
+            return self._plane(native(self._whole[frames]))
+        offsets = self._offsets[frames]
         view = self._view(offsets)
-        block = native(self._copy(offsets) if view is None else view)
+        return self._plane(native(self._copy(offsets) if view is None else view))
+
+    def _plane(self, block: NDArray[Any]) -> NDArray[Any]:
+        """Return the sample of each pixel that is wanted, y before x."""
         block = block[(..., *self._sample)] if self._sample else block
         return block.swapaxes(-1, -2) if self._transpose else block
 
