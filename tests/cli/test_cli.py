@@ -1,11 +1,12 @@
 import json
 
+import h5py
 import numpy as np
 import pytest
 import tifffile
 import zarr
 
-from napari_mesmerize.cli import main
+from napari_mesmerize.cli import main, output
 from napari_mesmerize.components import Components
 from napari_mesmerize.io import read_recording
 from napari_mesmerize.motion import PiecewiseParams, RigidParams
@@ -46,6 +47,31 @@ def test_version_and_help_end_well(capsys):
     assert capsys.readouterr().out.strip()
     assert main(["--help"]) == 0
     assert "doctor" in capsys.readouterr().out
+
+
+def test_info_of_what_is_no_recording_says_what_it_is(project, movie, tmp_path, capsys):
+    assert main(["info", str(project)]) == 1
+    assert "project ls" in capsys.readouterr().err
+    assert main(["info", str(movie), "--selection", "nothing"]) == 1
+    assert "series-0" in capsys.readouterr().err
+    with h5py.File(tmp_path / "results.hdf5", "w") as file:
+        for part, values in zip(
+            ("data", "indices", "indptr", "shape"),
+            ([1.0], [0], [0, 1], [4, 1]),
+            strict=True,
+        ):
+            file[f"estimates/A/{part}"] = np.asarray(values)
+        file["dims"] = [2, 2]
+    assert main(["info", str(tmp_path / "results.hdf5")]) == 1
+    text = capsys.readouterr().err
+    assert "CaImAn" in text
+    assert "drop" in text
+
+
+def test_no_remedy_is_cut_off_on_a_narrow_terminal(monkeypatch, capsys):
+    monkeypatch.setenv("COLUMNS", "60")
+    output.print_table("title", ("what", "remedy"), [("x", "long" * 40 + "-end")])
+    assert "end" in capsys.readouterr().out.replace("\n", "")
 
 
 def test_info_says_what_a_file_holds(movie, capsys):

@@ -14,8 +14,11 @@ from napari_mesmerize.cli.output import (
     size,
 )
 from napari_mesmerize.doctor import examine
-from napari_mesmerize.io import list_recordings
+from napari_mesmerize.errors import ReadError
+from napari_mesmerize.io import RecordingInfo, list_recordings
+from napari_mesmerize.io.results import FORMATS, detect_format
 from napari_mesmerize.project import open_project
+from napari_mesmerize.project.configuration import FILE
 
 
 @app.command()
@@ -25,9 +28,14 @@ def info(
     as_json: Json = False,
 ) -> None:
     """Say what a file holds, without reading pixels."""
-    found = list_recordings(file)
+    found = _recordings(file)
     if selection:
+        known = [one.selection for one in found]
         found = [one for one in found if one.selection == selection]
+        if not found:
+            raise ReadError(
+                f"{file} has no recording '{selection}'; it has {', '.join(known)}."
+            )
     facts = [one.to_dict() for one in found]
     if as_json:
         print_json({"path": str(file), "recordings": facts})
@@ -56,6 +64,27 @@ def info(
         "size",
     )
     print_table(str(file), columns, rows)
+
+
+def _recordings(file: Path) -> list[RecordingInfo]:
+    """List what can be opened; of a project or of results, say what they are."""
+    if (file / FILE).is_file():
+        raise ReadError(
+            f"{file} is a project; 'napari-mesmerize project ls {file}' lists its "
+            "samples."
+        )
+    try:
+        return list_recordings(file)
+    except ReadError as error:
+        try:
+            form = FORMATS[detect_format(file)]
+        except ReadError:
+            raise error from None
+        raise ReadError(
+            f"{file} holds no recording but results ({form}). In napari, open its "
+            "recording and drop the results onto it; in a script, read them with "
+            "napari_mesmerize.io.results.read_results."
+        ) from error
 
 
 def _size_of(shape: Sequence[int]) -> str:
