@@ -99,8 +99,8 @@ def subset_displacements(
     return found, at_edge
 
 
-def rigid_sums(subset: Subset, displacements: Float) -> CanvasSums:
-    """Sum the subset on the canvas, each frame moved back."""
+def rigid_sums(subset: Subset, displacements: Float) -> tuple[CanvasSums, CanvasSums]:
+    """Sum both halves of the subset on the canvas, each frame moved back."""
     settings = subset.settings
     return subset.accumulate(
         lambda frames, place, sums: sum_shifted(

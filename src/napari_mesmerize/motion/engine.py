@@ -171,8 +171,16 @@ def estimate_motion(
             store.reset()
     if isinstance(params, PiecewiseParams) and isinstance(estimator, FieldEstimator):
         return _with_field(estimates, estimator, basis, guide, passes, params)
-    found = joint_shifts(estimates, basis.template)
+    found = _centred(joint_shifts(estimates, basis.template), guide)
     return Motion(found, None, estimates, basis.template, basis.subset)
+
+
+def _centred(values: NDArray[np.float64], guide: Guide) -> NDArray[np.float64]:
+    """Return motion (n_frames, M) whose median is 0, unless a template fixes that."""
+    if guide.template is not None:
+        return values
+    centred: NDArray[np.float64] = values - np.median(values, axis=0)
+    return centred
 
 
 def make_estimator(basis: Basis, guide: Guide, params: RigidParams) -> RigidEstimator:
@@ -223,6 +231,7 @@ def _with_field(
             coefficients=coefficients.astype(np.float32),
         )
         coefficients = joint_field(estimates, fit, params)
+    coefficients = _centred(coefficients, guide)
     field = FieldMotion(coefficients.astype(np.float32), fit.grid, params.upsample_grid)
     return Motion(field.mean(), field, estimates, fit.template, subset)
 

@@ -60,26 +60,29 @@ class Subset:
 
     def accumulate(
         self, add: Callable[[Frames, slice, CanvasSums], None]
-    ) -> CanvasSums:
-        """Return canvas sums that ``add(frames, place, sums)`` made of all units.
+    ) -> tuple[CanvasSums, CanvasSums]:
+        """Return canvas sums that ``add(frames, place, sums)`` made of both halves.
 
-        The units are summed in a fixed number of groups, so that the number of workers
+        The frames are summed in a fixed number of groups, so that the number of workers
         does not change the rounding.
         """
         units = self.schedule.units(len(self))
         shape = canvas_shape(self.settings.frame_shape, self.settings.pads)
+        parts = [part for unit in units for part in _halved(unit, len(units) == 1)]
 
-        def work(group: list[slice]) -> CanvasSums:
+        def work(group: list[tuple[slice, slice]]) -> CanvasSums:
             sums = CanvasSums(shape)
-            for place in group:
-                add(self._unit(place)[0], place, sums)
+            for unit, part in group:
+                frames = self._unit(unit)[0]
+                inside = slice(part.start - unit.start, part.stop - unit.start)
+                add(frames[inside], part, sums)
             return sums
 
-        groups = [units[k::_GROUPS] for k in range(min(_GROUPS, len(units)))]
-        first, *others = self.schedule.map(work, groups)
-        for sums in others:
-            first.add(sums)
-        return first
+        groups = [parts[k::_GROUPS] for k in range(min(_GROUPS, len(parts)))]
+        first, second, *others = self.schedule.map(work, groups)
+        for k, sums in enumerate(others):
+            (second if k % 2 else first).add(sums)
+        return first, second
 
     def _unit(self, place: slice) -> tuple[Frames, Frames]:
         unit = self._kept.get(place.start)
@@ -90,6 +93,17 @@ class Subset:
             if 5 * volume * len(self) <= self.schedule.max_memory // 2:
                 self._kept[place.start] = unit
         return unit
+
+
+def _halved(unit: slice, needed: bool) -> list[tuple[slice, slice]]:
+    """Return a unit with its parts: itself, or two halves."""
+    if not needed:
+        return [(unit, unit)]
+    middle = (unit.start + unit.stop) // 2
+    return [
+        (unit, slice(unit.start, middle)),
+        (unit, slice(middle, unit.stop)),
+    ]
 
 
 def choose_frames(n_frames: int, n_wanted: int) -> NDArray[np.intp]:

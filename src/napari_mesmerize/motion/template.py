@@ -11,9 +11,11 @@ from scipy.ndimage import gaussian_filter, minimum_filter
 
 from napari_mesmerize.motion.canvas import CanvasSums
 from napari_mesmerize.motion.contrast import binned_shape
+from napari_mesmerize.motion.denoise import keep_signal, signal_share
 from napari_mesmerize.motion.interpolate import noise_kept
 from napari_mesmerize.motion.params import Settings
 
+_LEAST_HALF = 4  # frames of a half that tell signal from noise
 _LEAST_NOISE = 0.0025  # variance of a frame's pixel, in that of the image
 
 Image = NDArray[np.float32]
@@ -88,12 +90,17 @@ def bin_canvas(volume: Image) -> Image:
     return (0.25 * (rows[..., ::2] + rows[..., 1::2])).astype(np.float32)
 
 
-def mean_and_weights(sums: CanvasSums, settings: Settings) -> tuple[Image, Image]:
+def mean_and_weights(
+    halves: tuple[CanvasSums, CanvasSums], settings: Settings
+) -> tuple[Image, Image]:
     """Return the mean image on the canvas and the weights (1 / variance) of its pixels.
 
-    The variance is that of the aligned frames: it holds photon noise, but also active
-    cells, which so count less.
+    The mean keeps only what both halves of the frames show. The variance is that of the
+    aligned frames: it holds photon noise, but also active cells, which so count less.
     """
+    share = _share_of(halves, settings)
+    sums = halves[0]
+    sums.add(halves[1])
     seen_by = sums.count
     count = np.maximum(seen_by, 1)
     seen = seen_by > settings.least_coverage * sums.n_frames
@@ -113,7 +120,30 @@ def mean_and_weights(sums: CanvasSums, settings: Settings) -> tuple[Image, Image
     lowered = noise_kept("cubic", settings.n_axes)
     weights = valid * seen_by / (seen_by + 2.0)
     weights = weights * lowered / np.maximum(spread, 0.25 * typical)
+    if share is not None:
+        image = keep_signal(image, share) * seen
     return image, weights.astype(np.float32)
+
+
+def _share_of(
+    halves: tuple[CanvasSums, CanvasSums], settings: Settings
+) -> NDArray[np.float64] | None:
+    """Return the share of signal at each spatial frequency; None of too few frames."""
+    if min(half.n_frames for half in halves) < _LEAST_HALF:
+        return None
+    inside = tuple(
+        slice(pad, pad + size)
+        for pad, size in zip(settings.pads, settings.frame_shape, strict=True)
+    )
+    counts = [half.count[inside] for half in halves]
+    seen = np.ones(counts[0].shape, bool)
+    for count, half in zip(counts, halves, strict=True):
+        seen &= count > settings.least_coverage * half.n_frames
+    means = [
+        np.where(seen, half.total[inside] / np.maximum(count, 1), 0)
+        for half, count in zip(halves, counts, strict=True)
+    ]
+    return signal_share(means[0], means[1])
 
 
 def make_template(
