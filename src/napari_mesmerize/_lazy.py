@@ -54,6 +54,11 @@ class LayerArray:
         self._frames = _whole_frames(recording)
         self._mapped = mapped_frames(self._frames)
 
+    @property
+    def is_mapped(self) -> bool:
+        """Whether all frames are one array, so that reading them is but a copy."""
+        return self._mapped is not None
+
     def __len__(self) -> int:
         return self.shape[0]
 
