@@ -13,6 +13,7 @@ from napari_mesmerize.cnmf.merging import find_duplicates
 from napari_mesmerize.cnmf.params import Cnmf3dParams, Params
 from napari_mesmerize.cnmf.patches import Patch
 from napari_mesmerize.cnmf.planes import join, link_planes
+from napari_mesmerize.cnmf.processes import judge_processes
 from napari_mesmerize.cnmf.recipes import PatchResult
 from napari_mesmerize.cnmf.settings import FloatArray, Settings
 from napari_mesmerize.cnmf.spikes import deconvolve_cells
@@ -31,7 +32,8 @@ def assemble(
 ) -> Components:
     """Return the components of the whole recording, in its units."""
     cells, planes = _own_cells(patches, results, shape, params)
-    judge(cells, shape[-1], settings)
+    judge_all = judge_processes if settings.any_shape else judge
+    judge_all(cells, shape[-1], settings)
     mean, noise = _images(patches, results, shape)
     spatial, temporal = _background(patches, results, shape)
     if isinstance(params, Cnmf3dParams):

@@ -147,7 +147,7 @@ def search_classic(
         if open_score[y, x] <= 0:
             break
         dead[y, x] = True
-        window = window_bounds(shape, y, x, diameter)
+        window = window_bounds(shape, y, x, max(diameter, settings.first_reach))
         cell = _rank_one(work, smooth[y, x], window, (y, x), shape, valid, settings)
         if cell is None:
             dead[max(0, y - 1) : y + 2, max(0, x - 1) : x + 2] = True
@@ -178,7 +178,7 @@ def _rank_one(
     rows, columns = np.mgrid[window[0] : window[1], window[2] : window[3]]
     distance = np.hypot(rows - seed[0], columns - seed[1])
     numbers = rows * shape[1] + columns
-    near = (distance <= 1.7 * settings.radius) & valid[numbers]
+    near = (distance <= settings.first_reach) & valid[numbers]
     pixels = numbers[near].astype(np.int64)
     trace = np.maximum(start, 0).astype(np.float32)
     weights = np.zeros(len(pixels), np.float32)

@@ -45,6 +45,7 @@ from napari_mesmerize.recording import (
 )
 
 _LOG = logging.getLogger(__name__)
+_SMALLEST_DIAMETER = 3.0  # px, of a cell in the images that are searched
 
 
 def extract_components(
@@ -230,6 +231,24 @@ def settings_for(recording: xr.DataArray, params: Params) -> Settings:
             f"cell_diameter={diameter:.3g} px does not fit into a field of "
             f"{shape[-2]} x {shape[-1]} px; give the diameter of one cell in pixels."
         )
+    if params.largest_width and params.largest_width < diameter:
+        raise ParameterError(
+            f"largest_width={params.largest_width:g} px is less than the diameter of a "
+            f"cell, {diameter:.3g} px; give more, or 0 for no limit of your own."
+        )
+    if diameter < _SMALLEST_DIAMETER * params.spatial_downsampling:
+        raise ParameterError(
+            f"spatial_downsampling={params.spatial_downsampling} makes a cell of "
+            f"diameter {diameter:.3g} px smaller than {_SMALLEST_DIAMETER:g} px; use "
+            f"at most {max(1, int(diameter / _SMALLEST_DIAMETER))}."
+        )
+    decay_frames = params.decay_time_s * frame_rate
+    if params.temporal_downsampling > max(1.0, 2 * decay_frames):
+        raise ParameterError(
+            f"temporal_downsampling={params.temporal_downsampling} frames is more than "
+            f"twice the decay time of {decay_frames:.3g} frames; events would be lost. "
+            f"Use at most {max(1, int(2 * decay_frames))}."
+        )
     seconds = recording.sizes["frame"] / frame_rate
     if seconds < 4 * params.decay_time_s:
         raise ParameterError(
@@ -243,6 +262,8 @@ def settings_for(recording: xr.DataArray, params: Params) -> Settings:
         rise_time_s=params.rise_time_s,
         radius=diameter / 2,
         one_photon=isinstance(params, CnmfeParams),
+        largest_width=params.largest_width,
+        any_shape=params.method_init in ("graph_nmf", "sparse_nmf"),
     )
 
 

@@ -5,6 +5,8 @@ from numpy.typing import NDArray
 
 from napari_mesmerize.cnmf.cells import Cell
 from napari_mesmerize.cnmf.classic import search_classic
+from napari_mesmerize.cnmf.downsampling import enlarged, reduced, reduced_settings
+from napari_mesmerize.cnmf.graph import search_graph
 from napari_mesmerize.cnmf.growth import search
 from napari_mesmerize.cnmf.params import Params
 from napari_mesmerize.cnmf.settings import FloatArray, Settings
@@ -19,7 +21,7 @@ def find_candidates(
     smallest_score: float,
     most: int,
 ) -> list[Cell]:
-    """Return candidates found in ``residual``; see :func:`growth.search`.
+    """Return candidates found in ``residual``, in a smaller movie where asked for.
 
     Parameters
     ----------
@@ -38,14 +40,30 @@ def find_candidates(
     most : int
         Largest number of candidates.
     """
-    if params.method_init == "events":
+    in_space, in_time = params.spatial_downsampling, params.temporal_downsampling
+    if in_space == in_time == 1:
+        return _search(residual, shape, valid, settings, params, smallest_score, most)
+    movie, small, inside = reduced(residual, shape, valid, in_space, in_time)
+    coarse = reduced_settings(settings, in_space, in_time)
+    found = _search(movie, small, inside, coarse, params, smallest_score, most)
+    return enlarged(found, shape, valid, in_space)
+
+
+def _search(
+    residual: FloatArray,
+    shape: tuple[int, int],
+    valid: NDArray[np.bool_],
+    settings: Settings,
+    params: Params,
+    smallest_score: float,
+    most: int,
+) -> list[Cell]:
+    method = params.method_init
+    if method == "events":
         return search(residual, shape, valid, settings, smallest_score, most)
-    return search_classic(
-        residual,
-        shape,
-        valid,
-        settings,
-        params.method_init,
-        most,
-        (params.min_corr, params.min_pnr),
-    )
+    if method == "graph_nmf" or method == "sparse_nmf":
+        return search_graph(
+            residual, shape, valid, settings, method, smallest_score, most
+        )
+    limits = (params.min_corr, params.min_pnr)
+    return search_classic(residual, shape, valid, settings, method, most, limits)

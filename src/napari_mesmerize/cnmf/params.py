@@ -53,14 +53,42 @@ class _Shared(BaseModel, frozen=True, extra="forbid"):
         ),
     ] = 0.07
     method_init: Annotated[
-        Literal["events", "greedy_roi", "corr_pnr"],
+        Literal["events", "greedy_roi", "corr_pnr", "graph_nmf", "sparse_nmf"],
         Field(
             description="How first components are found: events in space-time; "
             "brightest activity first (greedy_roi); peaks of correlation x PNR "
-            "(corr_pnr)",
+            "(corr_pnr); for dendrites, whatever is active together and connected "
+            "(graph_nmf), or also in pieces (sparse_nmf)",
             json_schema_extra=_also("method_init"),
         ),
     ] = "events"
+    largest_width: Annotated[
+        float,
+        Field(
+            ge=0,
+            description="Largest width of a component, in pixels; 0 is 1.7 cell "
+            "diameters, and without limit for graph_nmf and sparse_nmf",
+            json_schema_extra=_also("gSiz", "px"),
+        ),
+    ] = 0.0
+    spatial_downsampling: Annotated[
+        int,
+        Field(
+            ge=1,
+            description="Components are looked for in images this many times smaller; "
+            "faster for large cells",
+            json_schema_extra=_also("ssub"),
+        ),
+    ] = 1
+    temporal_downsampling: Annotated[
+        int,
+        Field(
+            ge=1,
+            description="Components are looked for in means of this many frames; where "
+            "the decay is slow, events are decimated anyway",
+            json_schema_extra=_also("tsub"),
+        ),
+    ] = 1
     detection_threshold: Annotated[
         float,
         Field(

@@ -13,6 +13,7 @@ from napari_mesmerize.cnmf.initialisation import find_candidates
 from napari_mesmerize.cnmf.merging import prune
 from napari_mesmerize.cnmf.noise import PixelStatistics, standardise
 from napari_mesmerize.cnmf.params import Params
+from napari_mesmerize.cnmf.processes import take_process_view
 from napari_mesmerize.cnmf.ring import renew_ring
 from napari_mesmerize.cnmf.settings import FloatArray, Settings
 from napari_mesmerize.cnmf.spatial import update_footprint
@@ -165,7 +166,8 @@ def extract_patch(
         _find_and_refine(state, given, check)
     for cell in state.cells:
         cell.raw = raw_trace(cell, state.residual)
-        take_view(cell, state.residual, shape, statistics.valid, settings)
+        look = take_process_view if settings.any_shape else take_view
+        look(cell, state.residual, shape, statistics.valid, settings)
     check("deconvolution")
     deconvolve_cells(state.cells, settings, params)
     return PatchResult(state.cells, statistics, state.background)

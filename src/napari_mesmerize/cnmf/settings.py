@@ -25,6 +25,12 @@ class Settings:
         Half the cell diameter, pixels.
     one_photon : bool
         Whether scattered light is strong (CNMF-E).
+    largest_width : float
+        Largest width of a component, pixels; 0 is that of a cell, or none where
+        ``any_shape``.
+    any_shape : bool
+        Whether components are processes of any shape, perhaps in several pieces, rather
+        than round cells.
     """
 
     frame_rate: float
@@ -32,6 +38,22 @@ class Settings:
     rise_time_s: float
     radius: float
     one_photon: bool = False
+    largest_width: float = 0.0
+    any_shape: bool = False
+
+    @property
+    def first_reach(self) -> float:
+        """How far a first footprint reaches from its seed, pixels."""
+        if self.largest_width:
+            return self.largest_width / 2
+        return 1e9 if self.any_shape else 1.7 * self.radius
+
+    @property
+    def reach(self) -> float:
+        """How far a footprint may reach from its centroid, pixels."""
+        if self.any_shape:
+            return 1e9
+        return self.largest_width / 1.7 if self.largest_width else 2.0 * self.radius
 
     @property
     def decay_frames(self) -> float:

@@ -9,6 +9,7 @@ from napari_mesmerize.cnmf.loops import IndexArray
 from napari_mesmerize.cnmf.settings import FloatArray, Settings
 
 SUPPORT_SHARE = 0.12  # of the peak
+SMALLEST_PIECE = 4  # pixels, where a footprint may have several
 
 
 @compiled
@@ -44,11 +45,15 @@ def _blur(image: FloatArray) -> FloatArray:
 
 
 @compiled
-def keep_largest_piece(support: NDArray[np.bool_], image: FloatArray) -> None:
-    """Clear all of ``support`` but the piece with the largest sum, in place."""
+def keep_pieces(support: NDArray[np.bool_], image: FloatArray, smallest: int) -> None:
+    """Clear all of ``support`` but the piece with the largest sum, in place.
+
+    With ``smallest`` above 0, other pieces of at least so many pixels stay, too.
+    """
     height, width = support.shape
     piece = np.zeros((height, width), np.int64)
     stack = np.empty(height * width, np.int64)
+    stays = np.zeros(height * width + 1, np.bool_)
     n_pieces, best, best_mass = 0, 0, -1.0
     for start in range(height * width):
         if not support[start // width, start % width]:
@@ -56,12 +61,13 @@ def keep_largest_piece(support: NDArray[np.bool_], image: FloatArray) -> None:
         if piece[start // width, start % width] > 0:
             continue
         n_pieces += 1
-        stack[0], depth, mass = start, 1, 0.0
+        stack[0], depth, mass, size = start, 1, 0.0, 0
         piece[start // width, start % width] = n_pieces
         while depth > 0:
             depth -= 1
             y, x = stack[depth] // width, stack[depth] % width
             mass += image[y, x]
+            size += 1
             for k in range(4):
                 i = y + (k == 0) - (k == 1)
                 j = x + (k == 2) - (k == 3)
@@ -71,11 +77,13 @@ def keep_largest_piece(support: NDArray[np.bool_], image: FloatArray) -> None:
                     piece[i, j] = n_pieces
                     stack[depth] = i * width + j
                     depth += 1
+        stays[n_pieces] = smallest > 0 and size >= smallest
         if mass > best_mass:
             best, best_mass = n_pieces, mass
+    stays[best] = n_pieces > 0
     for y in range(height):
         for x in range(width):
-            support[y, x] = support[y, x] and piece[y, x] == best
+            support[y, x] = support[y, x] and stays[piece[y, x]]
 
 
 @compiled
@@ -89,6 +97,7 @@ def _renew(
     trace: FloatArray,
     largest_distance: float,
     share: float,
+    smallest_piece: int,
 ) -> tuple[IndexArray, FloatArray]:
     """Renew a footprint; ``residual`` follows in place. Returns pixels and weights."""
     energy = np.float32(0)
@@ -126,7 +135,7 @@ def _renew(
             after[i, j] = max(before[i, j] + dot / energy, np.float32(0))
     blurred = _blur(after)
     support = blurred > max(share * blurred.max(), 1 / np.sqrt(energy))
-    keep_largest_piece(support, after)
+    keep_pieces(support, after, smallest_piece)
     n = 0
     new_pixels = np.empty(n_rows * n_columns, np.int64)
     new_weights = np.empty(n_rows * n_columns, np.float32)
@@ -155,14 +164,15 @@ def update_footprint(
     """Renew one footprint on its support and the pixels beside it.
 
     Negative weights become 0; what is weak after a blur, below a share of the peak or
-    one standard error, and all but the largest connected piece, is cut.
+    one standard error, and all but the largest connected piece, is cut. Processes of
+    any shape may be of several pieces.
     """
     if not len(cell.pixels):
         return
     if not cell.trace.any():
         cell.pixels, cell.weights = np.zeros(0, np.int64), np.zeros(0, np.float32)
         return
-    reach = 1e9 if cell.free else 2.0 * settings.radius
+    reach = 1e9 if cell.free else settings.reach
     cell.pixels, cell.weights = _renew(
         residual,
         shape[1],
@@ -173,4 +183,5 @@ def update_footprint(
         cell.trace,
         reach,
         SUPPORT_SHARE,
+        SMALLEST_PIECE if settings.any_shape else 0,
     )
