@@ -1,20 +1,21 @@
-"""The motion correction beside a peer that is installed in another environment.
+"""The motion correction beside peers that are installed in other environments.
 
-    python benchmarks/bench_motion_peer.py --peer caiman --python /path/to/python
+    python benchmarks/bench_motion_peer.py --peer caiman=PYTHON --peer suite2p=PYTHON
 
-``--peer`` is ``caiman``, ``suite2p`` or ``jnormcorre``; ``--python`` the interpreter
-of the environment that it is installed in. The movies are simulated here and handed
-over as files; the peer's worker imports nothing of ours. Both are scored in the same
-way, and timed in CPU seconds after a run on a few frames.
+A peer is ``caiman``, ``suite2p`` or ``jnormcorre``; ``PYTHON`` is the interpreter of
+the environment that it is installed in. All are scored in the same way, and timed in
+CPU seconds of one thread each, reading and writing the movie included, after a run on a
+few frames. A floor is one forward and one inverse FFT over the movie, in the same run.
 """
 
 import argparse
-import json
 import os
-import subprocess
 import sys
-import tempfile
 from pathlib import Path
+
+from peer_runs import THREADS, add_peers, run_worker
+
+os.environ |= dict.fromkeys(THREADS, "1")
 
 import numpy as np
 
@@ -23,24 +24,6 @@ from napari_mesmerize.motion import correct_motion
 from napari_mesmerize.scores import field_error, shift_error
 
 WORKER = Path(__file__).with_name("motion_peer_worker.py")
-THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
-
-
-def run_peer(peer: str, python: str, engine: str, movie: np.ndarray) -> dict:
-    """Let a peer correct a movie; returns its displacements and CPU seconds."""
-    with tempfile.TemporaryDirectory() as folder:
-        np.save(f"{folder}/movie.npy", movie)
-        environment = os.environ | dict.fromkeys(THREADS, "1")
-        environment.pop("PYTHONPATH", None)
-        command = [python, str(WORKER), peer, engine, folder]
-        done = subprocess.run(
-            command, env=environment, cwd=folder, capture_output=True, text=True
-        )
-        if done.returncode:
-            raise SystemExit(f"{peer} failed:\n{done.stderr[-3000:]}")
-        with np.load(f"{folder}/result.npz") as arrays:
-            found = {name: arrays[name] for name in arrays.files}
-        return found | json.loads(Path(folder, "cost.json").read_text())
 
 
 def score_peer(found: dict, truth) -> tuple[float, float]:
@@ -65,8 +48,7 @@ def run_ours(case: Case, recording, truth) -> tuple[float, float, float]:
 def main() -> None:
     """Print the table."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument("--peer", required=True)
-    parser.add_argument("--python", required=True, help="the peer's interpreter")
+    add_peers(parser, ("caiman", "suite2p", "jnormcorre"))
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--only", default="", help="part of the case's name")
     options = parser.parse_args()
@@ -78,13 +60,16 @@ def main() -> None:
         simulation = case.simulate(options.seed)
         movie = simulation.recording.to_numpy()
         floor = min(fft_floor(movie) for _ in range(3))
-        ours = run_ours(case, simulation.recording, simulation.truth)
-        found = run_peer(options.peer, options.python, case.engine, movie)
-        theirs = (found["cpu_s"], *score_peer(found, simulation.truth))
-        for name, (seconds, error, inner) in (
-            ("napari-mesmerize", ours),
-            (options.peer, theirs),
-        ):
+        rows = [
+            ("napari-mesmerize", run_ours(case, simulation.recording, simulation.truth))
+        ]
+        for peer, python in options.peer:
+            found = run_worker(
+                WORKER, python, movie, [peer, case.engine, case.preset[:2]]
+            )
+            errors = score_peer(found, simulation.truth)
+            rows.append((f"{peer} {found['version']}", (found["cpu_s"], *errors)))
+        for name, (seconds, error, inner) in rows:
             print(
                 f"| {case.name} | {name} | {error:.4f} | {inner:.4f} | "
                 f"{seconds:.2f} | {seconds / floor:.1f} |",

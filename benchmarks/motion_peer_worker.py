@@ -1,16 +1,19 @@
 """Runs in a peer's environment: corrects movie.npy, writes result.npz and cost.json.
 
-    python motion_peer_worker.py caiman|suite2p|jnormcorre rigid|piecewise FOLDER
+    python motion_peer_worker.py caiman|suite2p|jnormcorre rigid|piecewise 2p|1p FOLDER
 
 Shifts and fields are written as pixels to add. Imports nothing of napari-mesmerize.
 """
 
+import importlib.metadata
 import json
 import resource
 import sys
 from pathlib import Path
 
 import numpy as np
+
+STRIDE = OVERLAP = 24  # px; of the sizes tried, the best for the small movies
 
 
 def cpu_seconds():
@@ -22,8 +25,8 @@ def cpu_seconds():
     return total
 
 
-def caiman(movie, engine, folder):
-    """CaImAn's NoRMCorre with its usual patches."""
+def caiman(movie, engine, kind, folder):
+    """CaImAn's NoRMCorre; one-photon movies filtered as in its demonstration."""
     import tifffile
     from caiman.motion_correction import MotionCorrect
 
@@ -35,56 +38,67 @@ def caiman(movie, engine, folder):
         max_shifts=(12, 12),
         niter_rig=2,
         pw_rigid=engine == "piecewise",
-        strides=(32, 32),
-        overlaps=(16, 16),
+        strides=(STRIDE, STRIDE),
+        overlaps=(OVERLAP, OVERLAP),
         max_deviation_rigid=4,
         border_nan="copy",
+        gSig_filt=(3, 3) if kind == "1p" else None,
     )
     correction.motion_correct(save_movie=True)
     if engine == "rigid":
         return {"shifts": np.array(correction.shifts_rig)}
-    y, x = (
-        np.array(each) for each in (correction.y_shifts_els, correction.x_shifts_els)
-    )
-    return _on_grid(y, x, movie.shape[1])
+    # its "x" is the first axis, and its field is the grid stretched over the image
+    found = (correction.x_shifts_els, correction.y_shifts_els)
+    return _stretched(*(np.array(each) for each in found), movie.shape[1:])
 
 
-def suite2p(movie, engine, folder):
-    """Suite2p's registration, blocks of 48 px where piecewise."""
-    from suite2p import default_ops
-    from suite2p.registration import register
+def _stretched(y, x, shape, step=8):
+    """Shifts of a grid of patches as the field that CaImAn applies, every 8 px."""
+    import cv2
 
-    nonrigid = engine == "piecewise"
-    ops = default_ops() | {
-        "Ly": movie.shape[1],
-        "Lx": movie.shape[2],
-        "nonrigid": nonrigid,
-        "block_size": [48, 48],
-        "do_bidiphase": False,
+    sides = [len(range(0, n - STRIDE - OVERLAP, STRIDE)) + 1 for n in shape]
+    field = [
+        [
+            cv2.resize(frame.reshape(sides).astype(np.float32), shape[::-1])[
+                ::step, ::step
+            ]
+            for frame in axis
+        ]
+        for axis in (y, x)
+    ]
+    places = {
+        f"field_{a}": np.arange(0, n, step) for a, n in zip("yx", shape, strict=True)
     }
-    frames = movie.astype(np.int16)
-    found = register.registration_wrapper(frames, f_raw=None, ops=ops)
-    y, x = (
-        (np.asarray(found[k], float) for k in (4, 5))
-        if len(found) > 9
-        else (
-            np.asarray(found.yoff, float),
-            np.asarray(found.xoff, float),
-        )
+    return {"field": np.stack(field, axis=-1), **places}
+
+
+def suite2p(movie, engine, kind, folder):
+    """Suite2p's registration, blocks of 48 px where piecewise."""
+    import torch
+    from suite2p import default_settings
+    from suite2p.registration import nonrigid, register
+
+    block = (STRIDE + OVERLAP, STRIDE + OVERLAP)
+    settings = {
+        **default_settings()["registration"],
+        "nonrigid": engine == "piecewise",
+        "block_size": block,
+    }
+    found = register.registration_wrapper(
+        movie.astype(np.int16), settings=settings, device=torch.device("cpu")
     )
-    shifts = -np.stack([y, x], axis=1)
-    if not nonrigid:
+    shifts = -np.stack([found["yoff"], found["xoff"]], axis=1).astype(float)
+    if engine == "rigid":
         return {"shifts": shifts}
-    y1, x1 = (np.asarray(found[k], float) for k in (7, 8))
-    blocks = register.nonrigid.make_blocks(*movie.shape[1:], block_size=(48, 48))
+    blocks = nonrigid.make_blocks(*movie.shape[1:], block_size=block)
     n_y, n_x = blocks[2]
-    field = -np.stack([y1, x1], axis=-1).reshape(len(movie), n_y, n_x, 2)
-    field += shifts[:, None, None]
-    centres = [np.unique([np.mean(block) for block in blocks[k]]) for k in (0, 1)]
-    return {"field": field, "field_y": centres[0], "field_x": centres[1]}
+    field = np.stack([found["yoff1"], found["xoff1"]], axis=-1)
+    field = shifts[:, None, None] - field.reshape(len(movie), n_y, n_x, 2)
+    y, x = (np.unique([int(np.mean(edges)) for edges in blocks[k]]) for k in (0, 1))
+    return {"field": field, "field_y": y, "field_x": x}
 
 
-def jnormcorre(movie, engine, folder):
+def jnormcorre(movie, engine, kind, folder):
     """jnormcorre on the processor."""
     from jnormcorre import motion_correction
 
@@ -93,8 +107,8 @@ def jnormcorre(movie, engine, folder):
         max_shifts=(12, 12),
         niter_rig=2,
         pw_rigid=engine == "piecewise",
-        strides=(32, 32),
-        overlaps=(16, 16),
+        strides=(STRIDE, STRIDE),
+        overlaps=(OVERLAP, OVERLAP),
         max_deviation_rigid=4,
     )
     corrector, _ = correction.motion_correct(template=None, save_movie=False)
@@ -104,25 +118,18 @@ def jnormcorre(movie, engine, folder):
     return {}  # it does not tell its field in a form that could be scored
 
 
-def _on_grid(y, x, side):
-    """Shifts of patches of 48 px, (n, patches), as a field on a square grid."""
-    n = round(np.sqrt(y.reshape(len(y), -1).shape[1]))
-    field = np.stack([y.reshape(-1, n, n), x.reshape(-1, n, n)], axis=-1)
-    centres = np.linspace(0, max(side - 48, 0), n) + 24
-    return {"field": field, "field_y": centres, "field_x": centres}
-
-
 def main():
     """Correct a few frames, then all, and write what was found."""
-    peer, engine, folder = sys.argv[1], sys.argv[2], Path(sys.argv[3])
+    (peer, engine, kind), folder = sys.argv[1:4], Path(sys.argv[4])
     correct = {"caiman": caiman, "suite2p": suite2p, "jnormcorre": jnormcorre}[peer]
     movie = np.load(folder / "movie.npy")
-    correct(movie[:100], engine, folder)
+    correct(movie[:100], engine, kind, folder)
     start = cpu_seconds()
-    found = correct(movie, engine, folder)
-    cost = cpu_seconds() - start
+    found = correct(movie, engine, kind, folder)
+    cost = {"cpu_s": cpu_seconds() - start}
+    cost["version"] = importlib.metadata.version(peer)
     np.savez(folder / "result.npz", **found)
-    (folder / "cost.json").write_text(json.dumps({"cpu_s": cost}))
+    (folder / "cost.json").write_text(json.dumps(cost))
 
 
 if __name__ == "__main__":
