@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 from napari_mesmerize.motion.canvas import CanvasSums, sum_shifted
 from napari_mesmerize.motion.coarse import (
     CoarseTemplate,
+    coarse_evidence,
     coarse_shifts,
     prepare_coarse,
     project_planes,
@@ -15,6 +16,7 @@ from napari_mesmerize.motion.coarse import (
 from napari_mesmerize.motion.contrast import estimate_gain, local_contrast
 from napari_mesmerize.motion.leastsquares import expected_error, fit_rigid
 from napari_mesmerize.motion.params import Settings
+from napari_mesmerize.motion.shiftprior import ANY_SHIFT, ShiftPrior
 from napari_mesmerize.motion.subset import Subset
 from napari_mesmerize.motion.template import (
     Template,
@@ -76,6 +78,7 @@ def coarse_of(binned: Image, settings: Settings, guide: Guide) -> CoarseTemplate
         settings.frame_shape[1:],
         settings.max_shift[1:],
         guide.binned_region(),
+        settings.expected,
     )
 
 
@@ -153,17 +156,16 @@ def align_subset(subset: Subset, guide: Guide) -> tuple[Subset, Float, Template]
     template : Template
         At these displacements.
     """
-    if guide.template is None:
-        displacements, at_edge = _start(subset, guide)
-    else:
-        displacements, at_edge = _start_at_given(subset, guide)
+    start = _start if guide.template is None else _start_at_given
+    subset, displacements, at_edge = start(subset, guide)
     wider = subset.settings.wider()
     if subset.settings.grow and too_small(at_edge) and wider is not None:
+        wider = replace(wider, expected=ANY_SHIFT)
         return align_subset(replace(subset, settings=wider), guide)
     return (subset, *_refine(subset, displacements, guide))
 
 
-def _start(subset: Subset, guide: Guide) -> tuple[Float, NDArray[np.bool_]]:
+def _start(subset: Subset, guide: Guide) -> tuple[Subset, Float, NDArray[np.bool_]]:
     """Coarsely align the subset to some frames amid it, then to its mean."""
     coarse = coarse_of(_middle_mean(subset), subset.settings, guide)
     displacements, _ = subset_displacements(subset, coarse)
@@ -174,16 +176,37 @@ def _start(subset: Subset, guide: Guide) -> tuple[Float, NDArray[np.bool_]]:
             subset.settings.pads, subset.settings.frame_shape, strict=True
         )
     )
-    coarse = coarse_of(bin_canvas(image[inside]), subset.settings, guide)
-    return subset_displacements(subset, coarse)
+    binned = bin_canvas(image[inside])
+    subset = _expect_shifts(subset, binned, guide)
+    coarse = coarse_of(binned, subset.settings, guide)
+    return subset, *subset_displacements(subset, coarse)
 
 
-def _start_at_given(subset: Subset, guide: Guide) -> tuple[Float, NDArray[np.bool_]]:
+def _start_at_given(
+    subset: Subset, guide: Guide
+) -> tuple[Subset, Float, NDArray[np.bool_]]:
     """Align the subset to the caller's image, which fixes where zero is."""
     template = _given_template(subset, guide)
+    subset = _expect_shifts(subset, template.binned, guide)
     coarse = coarse_of(template.binned, subset.settings, guide)
     displacements, at_edge = subset_displacements(subset, coarse, centre=False)
-    return _fit_subset(subset, template, displacements, rounds=2), at_edge
+    found = _fit_subset(subset, template, displacements, rounds=2)
+    return subset, found, at_edge
+
+
+def _expect_shifts(subset: Subset, binned: Image, guide: Guide) -> Subset:
+    """Learn from the subset which shifts are to be expected."""
+    coarse = coarse_of(binned, subset.settings, guide)
+    parts = subset.map(
+        lambda _, planes, __: (
+            coarse_evidence(project_planes(planes), coarse),
+            start_displacements(planes, coarse)[0],
+        )
+    )
+    evidence = np.concatenate([part[0] for part in parts])
+    y, x = np.median(np.concatenate([part[1] for part in parts])[:, 1:], axis=0)
+    expected = ShiftPrior.learn(evidence, coarse.binning, (float(y), float(x)))
+    return replace(subset, settings=replace(subset.settings, expected=expected))
 
 
 def _refine(

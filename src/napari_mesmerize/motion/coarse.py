@@ -7,10 +7,12 @@ from numpy.typing import NDArray
 from scipy import fft
 
 from napari_mesmerize.motion.contrast import binned_shape
+from napari_mesmerize.motion.shiftprior import ANY_SHIFT, ShiftPrior
 
 _TAPER = 8  # px of the unbinned frame
-_BETTER_BEYOND = 1.25  # times as good a match beyond the search range counts as one
-_TYPICAL_SHIFT = np.float32(8)  # px
+# a match beyond the search range counts as one if it is more likely by
+_BETTER_BEYOND = 0.25  # of the log likelihood within, and
+_SURE_BEYOND = 6.0  # log units
 _LARGE = 192  # px: frames whose sides are longer are binned 4 x 4
 
 
@@ -28,12 +30,15 @@ class CoarseTemplate:
         2 or 4.
     reach : tuple of int
         Largest shift searched, (y, x), binned px.
+    prior : ShiftPrior
+        Which shifts are to be expected.
     """
 
     spectrum: NDArray[np.complex64]
     window: NDArray[np.float32]
     binning: int
     reach: tuple[int, int]
+    prior: ShiftPrior = ANY_SHIFT
 
 
 def bin_again(binned: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -62,6 +67,7 @@ def prepare_coarse(
     frame_shape: tuple[int, int],
     max_shift: tuple[int, int],
     binned_region: NDArray[np.float32] | None = None,
+    prior: ShiftPrior = ANY_SHIFT,
 ) -> CoarseTemplate:
     """Prepare a template for :func:`coarse_shifts`.
 
@@ -75,6 +81,8 @@ def prepare_coarse(
         (y, x), px.
     binned_region : numpy.ndarray, optional
         Weights 0..1 of what may be matched, shape of ``binned_template``.
+    prior : ShiftPrior, optional
+        Which shifts are to be expected.
     """
     binning = binning_of(*frame_shape)
     plane = binned_template[None]
@@ -95,6 +103,7 @@ def prepare_coarse(
         window.astype(np.float32),
         binning,
         (reach_y, reach_x),
+        prior,
     )
 
 
@@ -118,6 +127,47 @@ def coarse_shifts(
         Shape (n_frames,): True where the best match lies at the end of the search
         range, or a clearly better one within twice the range.
     """
+    evidence = coarse_evidence(binned, template)
+    n_frames, reach = len(evidence), template.reach
+    wide = [(size - 1) // 2 for size in evidence.shape[1:]]
+    beyond = evidence + template.prior.log(wide, template.binning).astype(np.float32)
+    inside, score = _middle(evidence, reach), _middle(beyond, reach)
+
+    frame = np.arange(n_frames)
+    best = score.reshape(n_frames, -1).argmax(axis=1)
+    i, j = np.divmod(best, 2 * reach[1] + 1)
+    found = np.stack([i - reach[0], j - reach[1]], axis=1).astype(np.float64)
+    if reach[0]:
+        inner = np.clip(i, 1, 2 * reach[0] - 1)
+        found[:, 0] += _parabola(*(inside[frame, inner + k, j] for k in (-1, 0, 1)))
+    if reach[1]:
+        inner = np.clip(j, 1, 2 * reach[1] - 1)
+        found[:, 1] += _parabola(*(inside[frame, i, inner + k] for k in (-1, 0, 1)))
+    most = beyond.reshape(n_frames, -1).max(axis=1)
+    gap = np.maximum(_BETTER_BEYOND * inside[frame, i, j], _SURE_BEYOND)
+    at_edge = most - score[frame, i, j] > gap
+    for axis, place in enumerate((i, j)):
+        if reach[axis]:
+            at_edge |= (place == 0) | (place == 2 * reach[axis])
+    return template.binning * found, at_edge
+
+
+def coarse_evidence(
+    binned: NDArray[np.float32], template: CoarseTemplate
+) -> NDArray[np.float32]:
+    """Return the log likelihood of shifts up to twice the search range.
+
+    Parameters
+    ----------
+    binned, template
+        As in :func:`coarse_shifts`.
+
+    Returns
+    -------
+    numpy.ndarray
+        Shape (n_frames, 2 ry + 1, 2 rx + 1), up to a constant of each frame: the
+        correlation with the template in units of the pixels' variance.
+    """
     planes = bin_again(binned) if template.binning == 4 else binned
     height, width = planes.shape[1:]
     spectrum = fft.rfft2(planes * template.window, workers=1)
@@ -125,47 +175,21 @@ def coarse_shifts(
     score = fft.irfft2(spectrum, s=(height, width), workers=1, overwrite_x=True).astype(
         np.float32, copy=False
     )
-    reach_y, reach_x = template.reach
-    beyond = _window(
-        score,
-        *(_wider(*pair) for pair in zip(template.reach, (height, width), strict=True)),
+    wide = [_wider(*pair) for pair in zip(template.reach, (height, width), strict=True)]
+    variance = np.maximum((planes * planes).mean(axis=(1, 2)), 1e-30)
+    evidence: NDArray[np.float32] = _window(score, *wide) / variance[:, None, None]
+    return evidence.astype(np.float32, copy=False)
+
+
+def _middle(
+    evidence: NDArray[np.float32], reach: tuple[int, int]
+) -> NDArray[np.float32]:
+    """Return the part of wider maps (n, y, x) that lies within a reach."""
+    rows, columns = (
+        slice(size // 2 - limit, size // 2 + limit + 1)
+        for size, limit in zip(evidence.shape[1:], reach, strict=True)
     )
-    noise = (planes * planes).mean(axis=(1, 2))[:, None, None]
-    beyond = beyond - noise * _unlikeliness(beyond.shape[1:], template.binning)
-    best = beyond.reshape(len(score), -1).max(axis=1)
-    score = _window(score, reach_y, reach_x)
-    score = score - noise * _unlikeliness(score.shape[1:], template.binning)
-
-    n_frames = len(score)
-    frame = np.arange(n_frames)
-    i, j = np.divmod(score.reshape(n_frames, -1).argmax(axis=1), 2 * reach_x + 1)
-    found = np.stack([i - reach_y, j - reach_x], axis=1).astype(np.float64)
-    if reach_y:
-        inner = np.clip(i, 1, 2 * reach_y - 1)
-        found[:, 0] += _parabola(*(score[frame, inner + k, j] for k in (-1, 0, 1)))
-    if reach_x:
-        inner = np.clip(j, 1, 2 * reach_x - 1)
-        found[:, 1] += _parabola(*(score[frame, i, inner + k] for k in (-1, 0, 1)))
-    inside = score.reshape(n_frames, -1).max(axis=1)
-    at_edge = best > _BETTER_BEYOND * np.maximum(inside, 0)
-    if reach_y:
-        at_edge |= (i == 0) | (i == 2 * reach_y)
-    if reach_x:
-        at_edge |= (j == 0) | (j == 2 * reach_x)
-    return template.binning * found, at_edge
-
-
-def _unlikeliness(shape: tuple[int, ...], binning: int) -> NDArray[np.float32]:
-    """Return half the squared distance from the window's middle, in typical shifts.
-
-    Times the noise it is what a far match must be better by: it decides only between
-    matches that noise could have made.
-    """
-    y, x = (
-        binning * (np.arange(size) - size // 2).astype(np.float32) / _TYPICAL_SHIFT
-        for size in shape
-    )
-    return np.float32(0.5) * (y[:, None] ** 2 + x**2)
+    return evidence[:, rows, columns]
 
 
 def _wider(reach: int, size: int) -> int:

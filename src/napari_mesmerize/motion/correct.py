@@ -32,7 +32,7 @@ from napari_mesmerize.recording import check_recording, image_shape
 
 _SCAN_FRAMES = 40
 _KEY_FRAMES = 8  # frames that identify a recording when work is resumed
-WORK_VERSION = 1  # of the computation: unfinished work of another one is not resumed
+WORK_VERSION = 2  # of the computation: unfinished work of another one is not resumed
 
 
 def correct_motion(

@@ -61,14 +61,13 @@ def _radius(height: int, width: int) -> Float:
 
 
 def _rings(height: int, width: int) -> NDArray[np.intp]:
-    nearest = np.rint(_radius(height, width) * 2 * _RINGS).clip(max=_RINGS)
-    return nearest.astype(np.intp)
+    nearest: Float = np.rint(_radius(height, width) * 2 * _RINGS)
+    return np.minimum(nearest, _RINGS).astype(np.intp)
 
 
 def _ring_sums(values: Float, ring: NDArray[np.intp]) -> Float:
     flat = np.broadcast_to(ring, values.shape).ravel()
-    sums: Float = np.bincount(flat, values.ravel(), _RINGS + 1)
-    return sums
+    return np.bincount(flat, values.ravel(), _RINGS + 1).astype(np.float64)
 
 
 def _smoothed(values: Float) -> Float:

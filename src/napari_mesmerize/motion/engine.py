@@ -27,6 +27,7 @@ from napari_mesmerize.motion.params import PiecewiseParams, RigidParams, Setting
 from napari_mesmerize.motion.passes import Passes
 from napari_mesmerize.motion.quality import fill_lost
 from napari_mesmerize.motion.rigidpart import RigidPart
+from napari_mesmerize.motion.shiftprior import ShiftPrior
 from napari_mesmerize.motion.store import MotionStore
 from napari_mesmerize.motion.subset import Subset, make_subset
 from napari_mesmerize.motion.template import Template, make_template
@@ -90,6 +91,7 @@ class Basis:
             "gain": np.array([gain.black, gain.least]),
             "max_shift": np.array(self.subset.settings.max_shift),
             "filter_sigma": np.array(self.subset.settings.filter_sigma),
+            "expected": self.subset.settings.expected.arrays(),
             "dim": np.array(self.dim),
             "partial": np.array(self.template.partial),
         }
@@ -101,7 +103,10 @@ def restore_basis(
     """Return a basis from what :meth:`Basis.arrays` gave."""
     z, y, x = (int(limit) for limit in arrays["max_shift"])
     settings = replace(
-        settings, max_shift=(z, y, x), filter_sigma=float(arrays["filter_sigma"])
+        settings,
+        max_shift=(z, y, x),
+        filter_sigma=float(arrays["filter_sigma"]),
+        expected=ShiftPrior.of_array(arrays["expected"]),
     )
     black, least = (float(value) for value in arrays["gain"])
     subset = Subset(

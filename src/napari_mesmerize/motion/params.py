@@ -7,6 +7,7 @@ from typing import Annotated, Literal, Self
 from pydantic import BaseModel, Field
 
 from napari_mesmerize.errors import ParameterError
+from napari_mesmerize.motion.shiftprior import ANY_SHIFT, ShiftPrior
 
 Interpolation = Literal["auto", "fourier", "cubic", "lanczos", "linear"]
 Border = Literal["nearest", "nan", "minimum", "crop"]
@@ -200,6 +201,7 @@ class Settings:
     residual_clip: float = 4.0  # noise units
     block_limit: float = 1.5  # mean squared residual above which a block is muted
     least_coverage: float = 0.15  # share of the template's frames that see a pixel
+    expected: ShiftPrior = ANY_SHIFT
 
     @property
     def pads(self) -> tuple[int, int, int]:
