@@ -35,7 +35,9 @@ def test_every_command_is_used_and_every_use_is_a_command(manifest):
 
 def test_files_that_the_package_reads_can_be_dropped_on_the_canvas(manifest):
     (reader,) = manifest.contributions.readers
-    assert sorted(reader.filename_patterns) == sorted(f"*{s}" for s in SUFFIXES)
+    results = ["*.roi", "*.zip"]  # the others' suffixes are those of recordings
+    wanted = [*(f"*{suffix}" for suffix in SUFFIXES), *results]
+    assert sorted(reader.filename_patterns) == sorted(wanted)
     assert reader.accepts_directories
 
 

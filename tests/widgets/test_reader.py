@@ -1,10 +1,17 @@
+from pathlib import Path
+
 import numpy as np
 import pytest
 import tifffile
 
 from napari_mesmerize.errors import ReadError
-from napari_mesmerize.recording import LayerArray
-from napari_mesmerize.widgets.reader import get_reader, read
+from napari_mesmerize.recording import LayerArray, as_recording
+from napari_mesmerize.widgets.layers import recording_of
+from napari_mesmerize.widgets.reader import get_reader, open_results, read
+from napari_mesmerize.widgets.session import get_session
+
+DATA = Path(__file__).parents[1] / "data"
+PLUGIN = "napari-mesmerize"
 
 
 @pytest.fixture
@@ -69,3 +76,77 @@ def test_a_project_folder_opens_in_the_project_dock(make_napari_viewer, tmp_path
     viewer.open(str(tmp_path / "mine"), plugin="napari-mesmerize")
     assert get_session(viewer).project.name == "mine"
     assert len(viewer.layers) == 0
+
+
+def _drop(viewer, qtbot, path):
+    """Drop a file on the canvas; return the import dock when it has read it."""
+    viewer.window._qt_viewer._qt_open([str(path)], stack=False, plugin=PLUGIN)
+    _, dock = viewer.window.add_plugin_dock_widget(PLUGIN, "Import results")
+    for _ in range(2):
+        qtbot.wait(30)
+        qtbot.waitUntil(lambda: not dock.job.running, timeout=30_000)
+    return dock
+
+
+def test_results_dropped_on_the_canvas_go_to_the_recording(
+    make_napari_viewer, qtbot, tmp_path
+):
+    viewer = make_napari_viewer()
+    session = get_session(viewer)
+    frames = np.random.default_rng(0).integers(0, 99, (9, 20, 30)).astype(np.uint16)
+    layer = session.show_recording(as_recording(frames, frame_rate=5.0), name="movie")
+    labels = np.zeros((20, 30), np.uint16)
+    labels[2:7, 2:7] = 1
+    labels[10:15, 20:25] = 2
+    tifffile.imwrite(tmp_path / "masks.tif", labels)
+    _drop(viewer, qtbot, tmp_path / "masks.tif")
+    assert len(session.roi_set) == 2
+    assert session.roi_set.recording is recording_of(layer)
+    assert [other.name for other in viewer.layers] == ["movie", "masks.tif on movie"]
+    dock = _drop(viewer, qtbot, DATA / "imagej" / "rois.zip")
+    assert "rois.zip" in dock.path.text()
+
+
+def test_a_file_with_a_movie_and_its_cells_opens_both(
+    make_napari_viewer, qtbot, tmp_path
+):
+    pytest.importorskip("pynwb")
+    from napari_mesmerize.components import Components
+    from napari_mesmerize.io.writers import write_nwb
+
+    rng = np.random.default_rng(0)
+    images = np.zeros((2, 20, 30), np.float32)
+    images[0, 2:7, 2:7] = images[1, 10:15, 20:25] = 1
+    traces = rng.random((2, 50)).astype(np.float32)
+    frames = np.einsum("kt,kyx->tyx", traces, images).astype(np.float32)
+    components = Components.build(
+        images.reshape(2, -1).T, (20, 30), {"raw": traces}, frame_rate=5.0
+    )
+    movie = as_recording(frames, frame_rate=5.0, pixel_size_um=(1.0, 1.0))
+    path = tmp_path / "both.nwb"
+    write_nwb(components, path, recording=movie, movie="copy")
+    viewer = make_napari_viewer()
+    _drop(viewer, qtbot, path)
+    session = get_session(viewer)
+    assert len(session.recording_layers()) == 1
+    assert len(session.roi_set) == 2
+    assert session.roi_set.recording is not None
+    _drop(viewer, qtbot, path)
+    assert len(session.recording_layers()) == 1, "the movie was open already"
+
+
+def test_each_of_two_windows_gets_what_is_dropped_on_it(make_napari_viewer, qtbot):
+    first, second = make_napari_viewer(), make_napari_viewer()
+    path = DATA / "isxd" / "cellset.isxd"
+    from napari import current_viewer
+
+    at_front = current_viewer()
+    _drop(at_front, qtbot, path)
+    other = first if at_front is second else second
+    assert get_session(at_front).roi_set is not None
+    assert get_session(other).roi_set is None
+
+
+def test_results_need_a_window():
+    with pytest.raises(ReadError, match="read_results"):
+        open_results(str(DATA / "isxd" / "cellset.isxd"))

@@ -3,27 +3,35 @@
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+from napari.layers import Labels
 from qtpy.QtWidgets import QCheckBox, QComboBox, QFileDialog, QFormLayout, QLineEdit
 
-from napari_mesmerize.components import Components
-from napari_mesmerize.io.results import (
-    FORMATS,
-    ORIENTATIONS,
-    Finding,
-    check_fit,
-    read_results,
-    reorient,
-)
-from napari_mesmerize.progress import Progress
+from napari_mesmerize.errors import MesmerizeError
+from napari_mesmerize.io.results import FORMATS, ORIENTATIONS
+from napari_mesmerize.widgets import import_work
+from napari_mesmerize.widgets.dropped import TITLES, VESSELS
+from napari_mesmerize.widgets.inscopix import with_events
 from napari_mesmerize.widgets.job import JobBar
+from napari_mesmerize.widgets.layers import KEY
+from napari_mesmerize.widgets.lifetime import connect_while_alive
 from napari_mesmerize.widgets.parts import Column, Hint, button, note
 from napari_mesmerize.widgets.recording_chooser import RecordingChooser
 from napari_mesmerize.widgets.roi_set import RoiSet
 from napari_mesmerize.widgets.session import get_session
 
 _START = (
-    "<b>Start here:</b> open the recording first, then choose what Suite2p, CaImAn, "
-    "ImageJ, Cellpose (label images), Inscopix or NWB made of it."
+    "<b>Start here:</b> choose, or drop on this panel or on the canvas, what Suite2p, "
+    "CaImAn, ImageJ, Cellpose (label images), Inscopix or NWB holds of the open "
+    "recording."
+)
+_NO_RECORDING = (
+    "<b>Start here:</b> open the recording first, then the results that belong to it. "
+    "Without a recording, they are shown on the image that comes with them."
+)
+_DONE = (
+    "Next: look through them in the <b>ROI manager</b>; <b>Traces</b> shows their "
+    "activity. <b>Project</b> keeps them."
 )
 _AS_STORED = "as stored"
 
@@ -40,18 +48,14 @@ class ImportDock(Column):
     def __init__(self, napari_viewer: "napari.viewer.Viewer") -> None:  # noqa: F821
         super().__init__()
         self._session = get_session(napari_viewer)
-        self._stored: Components | None = None
+        self._found: import_work.Found | None = None
         self._path = ""
+        self._of: Any = None  # the recording that it was compared with
+        self._waiting = ""  # dropped before its recording was open
+        self._show_next = False
         self.hint = Hint(_START)
         self.chooser = RecordingChooser(self._session)
-        self.path = QLineEdit()
-        self.path.setPlaceholderText("a file or a Suite2p folder")
-        self.file = button("File …", "Choose .hdf5, .zip, .roi, .nwb, .isxd or labels")
-        self.folder = button("Folder …", "Choose a Suite2p folder")
-        self.format = QComboBox()
-        self.format.addItem("by what it holds", None)
-        for key, title in FORMATS.items():
-            self.format.addItem(title, key)
+        self._make_source()
         self.orientation = QComboBox()
         self.orientation.addItems([_AS_STORED, *ORIENTATIONS[1:]])
         self.orientation.setToolTip("Turn all footprints, where a program turned them")
@@ -64,10 +68,25 @@ class ImportDock(Column):
         self._connect()
         self._enable()
 
+    def _make_source(self) -> None:
+        self.path = QLineEdit()
+        self.path.setPlaceholderText("a file or a Suite2p folder")
+        self.file = button("File …", "Choose .hdf5, .zip, .roi, .nwb, .isxd or labels")
+        self.folder = button("Folder …", "Choose a Suite2p folder")
+        self.labels = button(
+            "From the Labels layer",
+            "Take the ROIs of the selected Labels layer, such as Cellpose's in napari",
+        )
+        self.format = QComboBox()
+        self.format.addItem("by what it holds", None)
+        for key, title in (FORMATS | TITLES).items():
+            self.format.addItem(title, key)
+
     def _lay_out(self) -> None:
         self.rows.addWidget(self.hint)
         self.rows.addWidget(self.chooser)
         self.add_row(self.path, self.file, self.folder, stretch=0)
+        self.rows.addWidget(self.labels)
         form = QFormLayout()
         form.setContentsMargins(0, 0, 0, 0)
         form.addRow("Format", self.format)
@@ -80,14 +99,16 @@ class ImportDock(Column):
         self.rows.addStretch(1)
 
     def _connect(self) -> None:
-        self.chooser.changed.connect(self._enable)
+        self.chooser.changed.connect(self._on_recording)
         self.file.clicked.connect(self._ask_file)
         self.folder.clicked.connect(self._ask_folder)
+        self.labels.clicked.connect(self._on_labels)
         self.path.returnPressed.connect(lambda: self.look_at(self.path.text()))
         self.format.currentIndexChanged.connect(lambda _: self.look_at(self._path))
-        self.orientation.currentIndexChanged.connect(lambda _: self._check())
+        self.orientation.currentIndexChanged.connect(lambda _: self._enable())
         self.show_rois.clicked.connect(self._on_show)
         self.job.running_changed.connect(lambda _: self._enable())
+        connect_while_alive(self, self._session.recordings_changed, self._enable)
 
     # ------------------------------------------------------------------- reading
     def dragEnterEvent(self, event: Any) -> None:
@@ -97,86 +118,229 @@ class ImportDock(Column):
 
     def dropEvent(self, event: Any) -> None:
         """Look at the file that was dropped."""
-        self.look_at(event.mimeData().urls()[0].toLocalFile())
+        self.look_at(event.mimeData().urls()[0].toLocalFile(), show=True)
 
-    def look_at(self, path: str | Path) -> None:
-        """Read results and compare them with the chosen recording."""
-        if not str(path).strip() or self.chooser.recording is None or self.job.running:
+    def look_at(self, path: str | Path, *, show: bool = False) -> None:
+        """Read results and compare them with the chosen recording.
+
+        With ``show``, what fits the recording is shown at once.
+        """
+        if not str(path).strip():
             return
-        self._path, self._stored = str(path), None
+        if self.job.running:
+            self.job.say("Still reading; wait, or press Cancel.", error=True)
+            return
+        self._path, self._found = str(path), None
+        self._show_next = show
+        self._of = self.chooser.recording
+        self._waiting = self._path if self._of is None else ""
         self.path.setText(self._path)
         self.findings.setText("")
         self.job.start(
             "Reading",
-            read,
+            import_work.read,
             self._path,
             self.format.currentData(),
             self.chooser.recording,
             on_result=self._on_read,
         )
 
-    def _on_read(self, result: tuple[Components, list[Finding]]) -> None:
-        self._stored, findings = result
-        suggested = next((f.suggestion for f in findings if f.suggestion), _AS_STORED)
+    def _on_labels(self) -> None:
+        layer = self._labels_layer()
+        if layer is not None:
+            self._path, self._found, self._waiting = layer.name, None, ""
+            self._of = self.chooser.recording
+            self._show_next = True
+            self.path.setText("")
+            self.job.start(
+                "Reading",
+                import_work.components_of_labels,
+                np.asarray(layer.data),
+                layer.name,
+                on_result=self._on_read,
+            )
+
+    def _on_read(self, found: import_work.Found) -> None:
+        self._found = found
+        suggested = next(
+            (f.suggestion for f in found.findings if f.suggestion), _AS_STORED
+        )
         self.orientation.blockSignals(True)
         self.orientation.setCurrentText(suggested)
         self.orientation.blockSignals(False)
-        n = len(self._stored)
-        accepted = int(self._stored.accepted.sum())
-        self.job.say(f"{n} ROIs, {accepted} accepted there.")
-        self._say(findings)
-        if suggested != _AS_STORED:
-            self.findings.setText(
-                f"{self.findings.text()}\nOrientation '{suggested}' is chosen below."
-            )
+        if found.components is not None:
+            n, accepted = len(found.components), int(found.components.accepted.sum())
+            self.job.say(f"{n} ROIs, {accepted} accepted there.")
+        else:
+            self.job.say(f"{len(found.events)} events.")
+        self._say(found, suggested)
         self._enable()
+        if self._show_next and not any(f.kind != "empty" for f in found.findings):
+            # the job that read it ends first
+            self.job.running_changed.connect(self._show_after)
 
-    def _check(self) -> None:
-        if self._stored is not None and self.chooser.recording is not None:
-            self._say(check_fit(self._turned(), self.chooser.recording))
-            self._enable()
+    def _show_after(self, running: bool) -> None:
+        if not running:
+            self.job.running_changed.disconnect(self._show_after)
+            self._on_show()
 
-    def _say(self, findings: list[Finding]) -> None:
-        self.findings.setStyleSheet("color: #ffcc80;" if findings else "")
-        text = "\n".join(finding.message for finding in findings)
-        self.findings.setText(text or "Footprints, traces and recording agree.")
+    def _trace_after(self, running: bool) -> None:
+        """Take the traces of ROIs that came without any; they are shown already."""
+        if running:
+            return
+        self.job.running_changed.disconnect(self._trace_after)
+        roi_set = self._session.roi_set
+        if roi_set is None or roi_set.recording is None:
+            return
+        self.job.start(
+            "Taking traces",
+            import_work.with_traces,
+            roi_set.components,
+            roi_set.recording,
+            on_result=lambda traced: self._add_traces(roi_set, traced),
+        )
 
-    def _turned(self) -> Components:
-        assert self._stored is not None
-        chosen = self.orientation.currentText()
-        return self._stored if chosen == _AS_STORED else reorient(self._stored, chosen)
+    def _add_traces(self, roi_set: RoiSet, traced: Any) -> None:
+        if traced.roi_ids == roi_set.components.roi_ids:  # none was merged or split
+            roi_set.replace(traced, roi_set.table, areas=roi_set.areas)
+
+    def _say(self, found: import_work.Found, suggested: str) -> None:
+        messages = [finding.message for finding in found.findings]
+        if suggested != _AS_STORED:
+            messages.append(
+                f"Orientation '{suggested}' is chosen above; Show ROIs takes it."
+            )
+        self.findings.setStyleSheet("color: #ffcc80;" if messages else "")
+        if messages:
+            self.hint.say(
+                "Read, but <b>not shown</b>: something does not fit, see below. Choose "
+                "the right recording above, or press <b>Show ROIs</b> all the same."
+            )
+        elif found.components is not None and self.chooser.recording is not None:
+            traced = bool(found.components.traces) and found.form != VESSELS
+            what = "Footprints, traces" if traced else "Footprints"
+            messages = [f"{what} and recording agree."]
+        self.findings.setText("\n\n".join(messages))
 
     # ------------------------------------------------------------------- showing
     def _on_show(self) -> None:
-        recording, layer = self.chooser.recording, self.chooser.layer
-        if self._stored is None or recording is None:
+        found = self._found
+        if found is None or self.job.running:
             return
-        components = self._turned()
-        if self.only_accepted.isChecked():
-            components = components.select(components.accepted)
-        shape = tuple(recording.shape[1:])
-        if components.image_shape != shape:
-            self.hint.say(
-                f"These results are of images of shape {components.image_shape}, the "
-                f"recording has {shape}. Choose the recording they belong to, or turn "
-                "them with <b>Orientation</b>."
-            )
+        if found.components is None:
+            self._add_events(found)
             return
-        name = f"{Path(self._path).name} on {recording.name}"
-        roi_set = RoiSet(components, recording=recording, name=name)
-        self._session.show_rois(roi_set, like=layer)
-        self.hint.say(
-            "Next: look through them in the <b>ROI manager</b>, then add a sample in "
-            "<b>Project</b>."
+        chosen = self.orientation.currentText()
+        layer, recording = self.chooser.layer, self.chooser.recording
+        self.job.start(
+            "Preparing ROIs",
+            import_work.prepare,
+            found.components,
+            found.form,
+            recording,
+            orientation="none" if chosen == _AS_STORED else chosen,
+            only_accepted=self.only_accepted.isChecked(),
+            on_result=lambda made: self._show(made, found, layer, recording),
         )
 
+    def _show(
+        self,
+        made: import_work.Prepared,
+        found: import_work.Found,
+        layer: Any,
+        recording: Any,
+    ) -> None:
+        viewer, project = self._session.viewer, self._session.project
+        name = Path(self._path).name
+        if recording is None and found.images:
+            self._show_image(found, made.components.image_shape, name)
+        elif recording is not None:
+            name = f"{name} on {layer.name}"
+        open_layer = layer if layer is not None and layer in viewer.layers else None
+        roi_set = RoiSet(
+            made.components,
+            made.table,
+            recording=recording,
+            epochs=self._session.epochs_of(open_layer),
+            name=name,
+            tag_columns=() if project is None else tuple(project.roi_tags),
+            areas=made.areas,
+        )
+        roi_set.unsaved = True
+        self._session.show_rois(roi_set, like=open_layer)
+        n = len(made.components)
+        self.job.say(f"{n} ROIs shown, {int(made.components.accepted.sum())} accepted.")
+        self.hint.say(_DONE)
+        if not made.components.traces and recording is not None:
+            self.job.running_changed.connect(self._trace_after)
+        if found.form == VESSELS:
+            self.hint.say(
+                "Next: <b>Traces</b> shows the diameter or velocity of each vessel."
+            )
+
+    def _show_image(self, found: import_work.Found, shape: Any, name: str) -> None:
+        """Show the image that came with results, where no recording is open."""
+        images = {k: v for k, v in found.images.items() if np.shape(v) == tuple(shape)}
+        if images:
+            kind, image = next(iter(images.items()))
+            self._session.viewer.add_image(image, name=f"{kind} of {name}")
+
+    def _add_events(self, found: import_work.Found) -> None:
+        roi_set = self._session.roi_set
+        if roi_set is None:
+            self.hint.say(
+                "Events belong to cells: open the <b>cell set</b> that they were "
+                "detected in, then press Show ROIs."
+            )
+            return
+        try:
+            components = with_events(roi_set.components, found.events)
+        except MesmerizeError as error:
+            self.job.show_error(error)
+            return
+        roi_set.replace(components, roi_set.table, areas=roi_set.areas)
+        self.job.say(f"{len(found.events)} events added to {roi_set.name}.")
+        self.hint.say("Choose <b>events</b> in the Traces dock to see them.")
+
+    # -------------------------------------------------------------------- events
+    def _on_recording(self) -> None:
+        """Compare with another recording; read what waited for one."""
+        recording = self.chooser.recording
+        if recording is not None and not self.job.running:
+            waiting, self._waiting = self._waiting, ""
+            if waiting:
+                self.look_at(waiting, show=True)
+            elif self._found is not None and recording is not self._of:
+                self._of = recording
+                if Path(self._path).exists() and self._found.components is not None:
+                    self.look_at(self._path)
+        self._enable()
+
     def _enable(self) -> None:
-        ready = self.chooser.recording is not None and not self.job.running
+        idle = not self.job.running
         for widget in (self.path, self.file, self.folder, self.format):
-            widget.setEnabled(ready)
-        self.show_rois.setEnabled(ready and self._stored is not None)
-        if self.chooser.recording is None:
-            self.hint.say(_START)
+            widget.setEnabled(idle)
+        self.labels.setVisible(self._labels_layer() is not None)
+        self.labels.setEnabled(idle)
+        self.show_rois.setEnabled(idle and self._found is not None)
+        events = self._found is not None and self._found.components is None
+        self.show_rois.setText("Add the events" if events else "Show ROIs")
+        if self._found is None and idle:
+            self.hint.say(_NO_RECORDING if self.chooser.recording is None else _START)
+
+    def _labels_layer(self) -> Labels | None:
+        """Return the selected, or only, Labels layer that is not one of ours."""
+        viewer = self._session.viewer
+        layers = [] if viewer is None else viewer.layers
+        foreign = [
+            layer
+            for layer in layers
+            if isinstance(layer, Labels) and KEY not in layer.metadata
+        ]
+        active = viewer.layers.selection.active if foreign else None
+        if active in foreign:
+            return active
+        return foreign[-1] if foreign else None
 
     def _ask_file(self) -> None:
         path, _ = QFileDialog.getOpenFileName(self, "Results of another program")
@@ -184,14 +348,3 @@ class ImportDock(Column):
 
     def _ask_folder(self) -> None:
         self.look_at(QFileDialog.getExistingDirectory(self, "Suite2p folder"))
-
-
-def read(
-    path: str, form: str | None, recording: Any, *, progress: Progress
-) -> tuple[Components, list[Finding]]:
-    """Return the components in a file, and what does not fit the recording."""
-    shape = tuple(recording.shape[1:])
-    components: Any = None
-    for _ in progress(range(1), desc="Reading", total=1):
-        components = read_results(path, image_shape=shape, format=form)
-    return components, check_fit(components, recording)

@@ -1,4 +1,4 @@
-"""napari's reader: files, folders and lists of files as recordings."""
+"""napari's reader: recordings, and what other programs found in one that is open."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -7,6 +7,12 @@ from typing import Any
 from napari.utils.notifications import show_warning
 
 from napari_mesmerize.errors import ReadError
+from napari_mesmerize.widgets.dropped import (
+    holds_recording,
+    is_label_image,
+    results_in,
+)
+from napari_mesmerize.widgets.layers import is_recording, recording_of
 
 LayerData = tuple[Any, dict[str, Any], str]
 _MOST_LAYERS = 8
@@ -24,6 +30,8 @@ def get_reader(path: str | list[str]) -> Callable[[Any], list[LayerData]] | None
 
     known = tuple(SUFFIXES)
     first = Path(path[0] if isinstance(path, list) else path)
+    if results_in(first) is not None:
+        return open_results
     if first.name.lower().endswith(known):
         return read
     if not first.is_dir():
@@ -36,20 +44,74 @@ def get_reader(path: str | list[str]) -> Callable[[Any], list[LayerData]] | None
 
 def open_project(path: str | list[str]) -> list[LayerData]:
     """Open a project folder in the project dock; it adds no layer by itself."""
-    import napari
-
-    viewer = napari.current_viewer()
-    if viewer is None:
-        raise ReadError(
-            f"{path} is a project; open it in a script with open_project(path)."
-        )
-    _, dock = viewer.window.add_plugin_dock_widget("napari-mesmerize", "Project")
+    dock = _dock("Project", f"{path} is a project; open_project(path) opens it.")
     dock.open_at(path[0] if isinstance(path, list) else path)
     return [(None,)]
 
 
+def open_results(path: str | list[str]) -> list[LayerData]:
+    """Compare results with the open recording, in the import dock, and show them.
+
+    Where a movie lies with them (an NWB file, a folder), and is not open yet, it is
+    opened too.
+    """
+    first = str(path[0] if isinstance(path, list) else path)
+    dock = _dock(
+        "Import results", f"{first} holds results; read_results(path) reads it."
+    )
+    movies: list[LayerData] = [(None,)]
+    if holds_recording(first) and not _is_open(first):
+        movies = _movies(first)
+    dock.look_at(first, show=True)
+    return movies
+
+
+def _dock(name: str, advice: str) -> Any:
+    """Return a dock of the viewer that a file was dropped on, and show it."""
+    import napari
+
+    viewer = napari.current_viewer()
+    if viewer is None:
+        raise ReadError(f"{advice} Without napari's window it has no place to go.")
+    area, dock = viewer.window.add_plugin_dock_widget("napari-mesmerize", name)
+    area.show()
+    area.raise_()
+    return dock
+
+
+def _is_open(path: str) -> bool:
+    import napari
+
+    from napari_mesmerize.widgets.session import get_session
+
+    session = get_session(napari.current_viewer())
+    sources = (
+        recording_of(layer).attrs.get("source") or {}
+        for layer in session.recording_layers()
+    )
+    return any(str(source.get("uri", "")).startswith(path) for source in sources)
+
+
 def read(path: str | list[str]) -> list[LayerData]:
-    """Open what a path holds, a layer a recording; the first is shown."""
+    """Open what a path holds, a layer a recording; the first is shown.
+
+    A label image of the recording that is open goes to the import dock.
+    """
+    if isinstance(path, str) and is_label_image(path, _open_shapes()):
+        return open_results(path)
+    return _movies(path)
+
+
+def _open_shapes() -> list[tuple[int, ...]]:
+    """Return the image shapes of the recordings that are open."""
+    import napari
+
+    viewer = napari.current_viewer()
+    layers = [] if viewer is None else viewer.layers
+    return [layer.data.shape[1:] for layer in layers if is_recording(layer)]
+
+
+def _movies(path: str | list[str]) -> list[LayerData]:
     from napari_mesmerize.io import list_recordings
 
     infos = [info for info in list_recordings(path) if not info.problem]
