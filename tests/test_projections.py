@@ -124,13 +124,44 @@ def test_memory_bounds_the_batches(make_recording):
             read.append(len(range(*frames.indices(40))))
             return np.zeros((read[-1], 50, 50), np.uint16)
 
-    frame = 2500 * (2 + 4 * 8)
-    project(as_recording(Watched()), max_memory=2500 * 8 * 16 + 5 * frame)
+    frame = 2500 * (2 + 8)
+    project(as_recording(Watched()), max_memory=2500 * 8 * 12 + 5 * frame)
     assert max(read) == 5
-    assert sum(read) == 40 + 1
+    assert sum(read) == 40
     read.clear()
     project(as_recording(Watched()), max_memory=1)
     assert max(read) == 1
+
+
+@pytest.mark.parametrize("dtype", ["u1", "u2", ">u2", "i2", "i4", "f4", ">f4", "f8"])
+def test_every_type_in_any_order_gives_the_same(dtype):
+    rng = np.random.default_rng(3)
+    frames = rng.integers(0, 200, (40, 30, 50)).astype(dtype)
+    expected = project(as_recording(frames.astype(np.float64)), workers=1)
+    turned = np.asfortranarray(frames)
+    for array, workers in ((frames, 1), (turned, 3)):
+        found = project(as_recording(array), workers=workers)
+        for kind in KINDS:
+            np.testing.assert_allclose(found[kind], expected[kind], atol=2e-5)
+
+
+def test_a_dark_start_loses_no_digits():
+    rng = np.random.default_rng(0)
+    frames = rng.normal(20_000, 3, (3000, 20, 30)).round().astype(np.uint16)
+    frames[:100] = 0
+    found = project(as_recording(frames), batch_size=100)
+    np.testing.assert_allclose(found["std"], frames.std(0), rtol=1e-5)
+    np.testing.assert_allclose(found["mean"], frames.mean(0), rtol=1e-6)
+
+
+@pytest.mark.parametrize("workers", [2, 5])
+def test_workers_change_nothing(workers):
+    rng = np.random.default_rng(1)
+    frames = rng.normal(100, 9, (20, 3, 120, 130)).astype(np.float32)
+    one = project(as_recording(frames), workers=1)
+    more = project(as_recording(frames), workers=workers)
+    for kind in KINDS:
+        np.testing.assert_array_equal(one[kind], more[kind])
 
 
 def test_progress_can_cancel(make_recording):

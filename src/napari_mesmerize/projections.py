@@ -1,6 +1,12 @@
 """Projections over time: mean, maximum, deviation and local correlation images."""
 
+import importlib
+import math
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from types import ModuleType
+from typing import Any
 
 import numpy as np
 import xarray as xr
@@ -19,6 +25,9 @@ KINDS = ("mean", "max", "std", "correlation")
 NEIGHBOURS = ((0, 0, 1), (0, 1, 0), (0, 1, 1), (0, 1, -1), (1, 0, 0))
 """Steps (z, y, x) to half of a pixel's neighbours; the others are their opposites."""
 _STEP_BYTES = 2**26
+_LEAST_PIXELS = 2**14
+_EXPONENTS = {4: (np.uint32, 0x7F800000), 8: (np.uint64, 0x7FF0000000000000)}
+_FAST = tuple(np.dtype(name) for name in ("u1", "u2", "i2", "f4", "f8"))
 
 Float = NDArray[np.float64]
 Step = tuple[int, int, int]
@@ -30,6 +39,7 @@ def project(
     *,
     batch_size: int | None = None,
     max_memory: int | None = None,
+    workers: int = 2,
     progress: Progress = silent,
 ) -> dict[str, NDArray[np.float32]]:
     """Return images that summarise a recording, reading it once, batch by batch.
@@ -46,9 +56,11 @@ def project(
         in the plane, in volumes also with those above and below; neighbours that never
         change are left out, and 0 remains where none is left.
     batch_size : int, optional
-        Frames read at once. Changes the result by no more than float64 rounding.
+        Frames read at once. Changes the result by no more than rounding.
     max_memory : int, optional
         Bytes; default a quarter of what is free.
+    workers : int, optional
+        Threads that share the pixels. Changes nothing else.
     progress : Progress, optional
         Wraps the loop over batches.
 
@@ -66,15 +78,15 @@ def project(
     if unknown or not kinds:
         raise ParameterError(f"kinds={tuple(kinds)}; expected some of {KINDS}.")
     check_recording(recording)
-    n_frames, shape = recording.sizes["frame"], image_shape(recording)
+    shape = image_shape(recording)
     if batch_size is None:
         batch_size = _batch_size(recording, max_memory)
-    volume = shape if len(shape) == 3 else (1, *shape)
-    origin = recording[:1].to_numpy().astype(np.float64).reshape(volume)
-    sums = _Sums(np.where(np.isfinite(origin), origin, 0), "correlation" in kinds)
-    slices = batch_slices(n_frames, batch_size)
+    sums = _Sums(
+        shape if len(shape) == 3 else (1, *shape), "correlation" in kinds, workers
+    )
+    slices = batch_slices(recording.sizes["frame"], batch_size)
     for frames in progress(slices, desc="Projecting", total=len(slices)):
-        sums.add(recording[frames].to_numpy().reshape(-1, *volume))
+        sums.add(recording[frames].to_numpy())
     images: dict[str, Callable[[], Float]] = {
         "mean": sums.mean,
         "max": sums.maximum,
@@ -89,115 +101,177 @@ def _batch_size(recording: xr.DataArray, max_memory: int | None) -> int:
     if max_memory is None:
         max_memory = default_max_memory()
     n_pixels = int(np.prod(image_shape(recording)))
-    held = n_pixels * (recording.dtype.itemsize + 4 * 8)
-    sums = 16 * 8 * n_pixels  # accumulators, which are there whatever the batch
-    return max(1, min((max_memory - sums) // held, _STEP_BYTES // (8 * n_pixels)))
+    size = recording.dtype.itemsize
+    sums = 12 * 8 * n_pixels  # accumulators, which are there whatever the batch
+    fitting = (max_memory - sums) // (n_pixels * (size + 8))
+    return max(1, min(fitting, _STEP_BYTES // (size * n_pixels)))
 
 
 class _Sums:
     """Sums over frames, of pixels and of pairs of neighbours.
 
-    Values are taken relative to ``origin`` so that squares lose no digits. Pairs where
-    a pixel is missing in some frames are exact, too: frames of complete batches count
-    through the sums of single pixels, others through sums of their own per pair.
+    Values are taken relative to an image (the mean of the first batch) so that squares
+    lose no digits. Batches without missing values go through compiled loops; in the
+    others only the pixels and pairs that are there count, each with its own number.
     """
 
-    def __init__(self, origin: Float, pairs: bool) -> None:
-        self._origin = origin
-        shape = origin.shape
-        self._n = np.zeros(shape)
-        self._sum, self._squares = np.zeros(shape), np.zeros(shape)
-        self._max = np.full(shape, -np.inf)
+    def __init__(self, shape: tuple[int, ...], pairs: bool, workers: int) -> None:
+        self._shape = shape
+        self._workers = workers
+        n_pixels = math.prod(shape)
         fits = [
             step
             for step in NEIGHBOURS
             if all(abs(s) < n for s, n in zip(step, shape, strict=True))
         ]
-        self._products = {step: np.zeros(_size(shape, step)) for step in fits * pairs}
-        self._whole = (0, np.zeros(shape), np.zeros(shape))
+        self._steps = fits * pairs
+        _, height, width = shape
+        self._near = np.array(
+            [y * width + x for z, y, x in self._steps if not z], np.int64
+        )
+        self._plane = height * width
+        self._n_whole = 0
+        self._sum, self._squares = np.zeros(n_pixels), np.zeros(n_pixels)
+        self._products = np.zeros((len(self._steps), n_pixels))
+        self._origin: NDArray[Any] = np.empty(0)
+        self._greatest: NDArray[Any] = np.empty(0)
+        self._rest: list[Float] | None = None
         self._partial: dict[Step, list[Float]] = {}
 
-    def add(self, frames: NDArray[np.generic]) -> None:
-        """Take in frames, shape (n_frames, n_planes, height, width)."""
-        values = frames.astype(np.float64)
-        valid = np.isfinite(values)
-        complete = bool(valid.all())
-        if complete:
-            greatest = values.max(0)
-        else:
-            greatest = values.max(0, where=valid, initial=-np.inf)
-        self._max = np.maximum(self._max, greatest)
-        values -= self._origin
-        if not complete:
-            values[~valid] = 0
-        total, squares = values.sum(0), _dot(values, values)
-        self._n += valid.sum(0)
-        self._sum += total
-        self._squares += squares
-        for step, products in self._products.items():
-            a, b = _pair(values, step)
-            products += _dot(a, b)
-        if complete:
-            n, sums, sums_of_squares = self._whole
-            self._whole = n + len(values), sums + total, sums_of_squares + squares
-        else:
-            self._add_partial(values, valid)
+    def add(self, frames: NDArray[Any]) -> None:
+        """Take in a batch of frames."""
+        native = frames.dtype.newbyteorder("=")
+        dtype = native if native in _FAST else np.dtype(np.float64)
+        flat = np.ascontiguousarray(frames, dtype).reshape(len(frames), -1).view()
+        flat.flags.writeable = False  # one compiled version for all
+        if not self._origin.size:
+            self._origin = _origin_of(flat)
+            lowest = -np.inf if flat.dtype.kind == "f" else np.iinfo(flat.dtype).min
+            self._greatest = np.full(flat.shape[1], lowest, flat.dtype)
+        if self._is_finite(flat):
+            self._add_whole(flat)
+            return
+        n = max(1, _STEP_BYTES // (64 * flat.shape[1]))
+        for part in batch_slices(len(flat), n):
+            self._add_partial(flat[part])
 
-    def _add_partial(self, values: Float, valid: NDArray[np.bool_]) -> None:
+    def _is_finite(self, flat: NDArray[Any]) -> bool:
+        if flat.dtype.kind != "f":
+            return True
+        word, exponent = _EXPONENTS[flat.dtype.itemsize]
+        check = partial(_moments().all_finite, flat.view(word), word(exponent))
+        return all(self._everywhere(check))
+
+    def _everywhere(self, function: Callable[[int, int], Any]) -> list[Any]:
+        """Call a function for each part of the pixels, in threads."""
+        n_pixels = self._sum.size
+        size = max(_LEAST_PIXELS, -(-n_pixels // self._workers))
+        parts = [(i, min(i + size, n_pixels)) for i in range(0, n_pixels, size)]
+        if len(parts) == 1:
+            return [function(*parts[0])]
+        with ThreadPoolExecutor(len(parts)) as pool:
+            return list(pool.map(lambda part: function(*part), parts))
+
+    def _add_whole(self, flat: NDArray[Any]) -> None:
+        kernels = _moments()
+        n_near = len(self._near)
+
+        def add(first: int, last: int) -> None:
+            kernels.add_moments(
+                flat, self._origin, first, last, self._near, self._greatest,
+                self._sum, self._squares, self._products[:n_near],
+            )  # fmt: skip
+            if n_near < len(self._steps):
+                kernels.add_products(
+                    flat, self._origin, first, last, self._plane,
+                    self._products[n_near],
+                )  # fmt: skip
+
+        self._everywhere(add)
+        self._n_whole += len(flat)
+
+    def _add_partial(self, flat: NDArray[Any]) -> None:
+        """Add frames with missing values."""
+        values = flat.astype(np.float64).reshape(-1, *self._shape)
+        valid = np.isfinite(values)
+        greatest = values.max(0, where=valid, initial=-np.inf).ravel()
+        self._greatest = np.maximum(self._greatest, greatest.astype(flat.dtype))
+        values -= self._origin.reshape(self._shape)
+        values[~valid] = 0
         present = valid.astype(np.float64)
-        for step in self._products:
+        found = [present.sum(0), values.sum(0), _dot(values, values)]
+        if self._rest is None:
+            self._rest = [np.zeros(self._shape) for _ in found]
+        for one, more in zip(self._rest, found, strict=True):
+            one += more
+        for k, step in enumerate(self._steps):
             (a, b), (has_a, has_b) = _pair(values, step), _pair(present, step)
-            found = (
+            products = self._products[k].reshape(1, *self._shape)
+            _pair(products, step)[0][0] += _dot(a, b)
+            sums = (
                 _dot(has_a, has_b),
                 _dot(a, has_b),
                 _dot(has_a, b),
                 _dot(a * a, has_b),
                 _dot(has_a, b * b),
             )
-            sums = self._partial.setdefault(step, [np.zeros(f.shape) for f in found])
-            for one, more in zip(sums, found, strict=True):
+            kept = self._partial.setdefault(step, [np.zeros(f.shape) for f in sums])
+            for one, more in zip(kept, sums, strict=True):
                 one += more
+
+    def _all(self) -> tuple[Float, Float, Float]:
+        """Return number, sum and sum of squares of the values of each pixel."""
+        n = np.full(self._shape, float(self._n_whole))
+        total, squares = self._sum, self._squares
+        sums = [n, total.reshape(self._shape), squares.reshape(self._shape)]
+        if self._rest is not None:
+            sums = [a + b for a, b in zip(sums, self._rest, strict=True)]
+        return sums[0], sums[1], sums[2]
 
     def mean(self) -> Float:
         """Return the mean of the frames in which each pixel is finite."""
-        return _divide(self._sum, self._n) + self._origin
+        n, total, _ = self._all()
+        origin = self._origin.astype(np.float64).reshape(self._shape)
+        return np.asarray(_divide(total, n) + origin)
 
     def maximum(self) -> Float:
         """Return the greatest value."""
-        return np.where(self._n > 0, self._max, np.nan)
+        greatest = self._greatest.reshape(self._shape).astype(np.float64)
+        return np.where(self._all()[0] > 0, greatest, np.nan)
 
     def deviation(self) -> Float:
         """Return the standard deviation (of the population)."""
-        mean = _divide(self._sum, self._n)
-        variance = _divide(self._squares, self._n) - mean**2
+        n, total, squares = self._all()
+        variance = _divide(squares, n) - _divide(total, n) ** 2
         return np.sqrt(np.maximum(variance, 0))
 
     def correlation(self) -> Float:
         """Return the mean correlation with the neighbours that change."""
-        total, count = np.zeros(self._n.shape), np.zeros(self._n.shape)
-        for step, products in self._products.items():
-            r, defined = self._correlate(step, products)
+        n = self._all()[0]
+        total, count = np.zeros(n.shape), np.zeros(n.shape)
+        for k, step in enumerate(self._steps):
+            r, defined = self._correlate(k, step)
             for sums, values in ((total, r), (count, defined)):
                 a, b = _pair(sums[None], step)
                 a[0] += values
                 b[0] += values
         image = np.where(count > 0, total / np.maximum(count, 1), 0)
-        return np.where(self._n > 0, image, np.nan)
+        return np.where(n > 0, image, np.nan)
 
-    def _correlate(
-        self, step: Step, products: Float
-    ) -> tuple[Float, NDArray[np.bool_]]:
+    def _correlate(self, k: int, step: Step) -> tuple[Float, NDArray[np.bool_]]:
         """Return the correlation of pairs of pixels, and where there is one."""
-        n_whole, sums, squares = self._whole
-        (sum_a, sum_b), (square_a, square_b) = (
-            (one[0], other[0])
-            for one, other in (_pair(sums[None], step), _pair(squares[None], step))
-        )
-        n, partial = np.asarray(float(n_whole)), self._partial.get(step)
-        if partial is not None:
-            n = n + partial[0]
-            sum_a, sum_b = sum_a + partial[1], sum_b + partial[2]
-            square_a, square_b = square_a + partial[3], square_b + partial[4]
+
+        def pairs(values: Float) -> tuple[Float, Float]:
+            a, b = _pair(values.reshape(1, *self._shape), step)
+            return a[0], b[0]
+
+        products = pairs(self._products[k])[0]
+        (sum_a, sum_b), (square_a, square_b) = pairs(self._sum), pairs(self._squares)
+        n, rest = np.asarray(float(self._n_whole)), self._partial.get(step)
+        if rest is not None:
+            n = n + rest[0]
+            sum_a, sum_b = sum_a + rest[1], sum_b + rest[2]
+            square_a, square_b = square_a + rest[3], square_b + rest[4]
         n = np.maximum(n, 1)
         covariance = products - sum_a * sum_b / n
         spread_a = square_a - sum_a**2 / n
@@ -208,8 +282,17 @@ class _Sums:
         return np.where(defined, np.clip(covariance / norm, -1, 1), 0), defined
 
 
-def _size(shape: tuple[int, ...], step: Step) -> tuple[int, ...]:
-    return tuple(n - abs(s) for n, s in zip(shape, step, strict=True))
+def _moments() -> ModuleType:
+    """Return the compiled loops, whose import takes its time."""
+    return importlib.import_module("napari_mesmerize._moments")
+
+
+def _origin_of(flat: NDArray[Any]) -> NDArray[Any]:
+    """Return an image near the mean: of some frames, where they are finite."""
+    few = flat[:: max(1, len(flat) // 8)].astype(np.float64)
+    valid = np.isfinite(few)
+    mean = np.where(valid, few, 0).sum(0) / np.maximum(valid.sum(0), 1)
+    return np.asarray(mean, np.float64 if flat.dtype == np.float64 else np.float32)
 
 
 def _pair(values: Float, step: Step) -> tuple[Float, Float]:
