@@ -32,6 +32,8 @@ def assemble(
 ) -> Components:
     """Return the components of the whole recording, in its units."""
     cells, planes = _own_cells(patches, results, shape, params)
+    order = np.argsort([cell.seed for cell in cells], kind="stable")  # given masks'
+    cells, planes = [cells[i] for i in order], [planes[i] for i in order]
     judge_all = judge_processes if settings.any_shape else judge
     judge_all(cells, shape[-1], settings)
     mean, noise = _images(patches, results, shape)
@@ -117,7 +119,8 @@ def _own_cells(
                 cell.pixels = numbers[cell.pixels]
                 y, x = cell.centre(shape[-1])
                 inside = y0 - _SEAM <= y + 0.5 < y1 + _SEAM
-                if inside and x0 - _SEAM <= x + 0.5 < x1 + _SEAM:
+                inside = inside and x0 - _SEAM <= x + 0.5 < x1 + _SEAM
+                if inside or cell.seed >= 0:  # patches keep their own masks only
                     found.append(cell)
         if not one_patch:
             n_pixels = shape[-2] * shape[-1]

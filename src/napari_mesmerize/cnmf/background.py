@@ -141,6 +141,7 @@ def renew_background(
     smoothing: float = 0.0,
     edge_factor: float = 1.3,
     clip: bool = False,
+    shown: NDArray[np.bool_] | None = None,
     seed: int = 0,
 ) -> LowRank:
     """Estimate the background anew; ``residual`` follows in place.
@@ -166,10 +167,13 @@ def renew_background(
         How far above the noise edge a mode must stand.
     clip : bool
         Whether bright cells are still in ``residual``; see :func:`block_means`.
+    shown : numpy.ndarray, optional
+        Shape (n_pixels,), bool: pixels that show the background alone; default all.
     seed : int
         For the start of the subspace iteration.
     """
-    blocks = block_means(residual, shape, block_size, valid, background, clip=clip)
+    alone = valid if shown is None else shown & valid
+    blocks = block_means(residual, shape, block_size, alone, background, clip=clip)
     modes = leading_modes(blocks, most, edge_factor, seed)
     overlap = background.modes @ modes.T
     loadings = residual @ modes.T

@@ -56,6 +56,8 @@ class Cell:
         Detection score of the candidate it grew from; 0 where it was given.
     free : bool
         Whether the footprint may take any shape (given masks), not only a cell's size.
+    seed : int
+        Which of the given masks it started from; -1 where it was found.
     view : View or None
         Kept for the evaluation.
     scores : dict
@@ -70,6 +72,7 @@ class Cell:
     baseline: float = 0.0
     peak: float = 0.0
     free: bool = False
+    seed: int = -1
     view: View | None = None
     scores: dict[str, float] = field(default_factory=dict)
 

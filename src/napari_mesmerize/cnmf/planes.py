@@ -39,10 +39,13 @@ def link_planes(cells: list[Cell], planes: list[int]) -> list[Group]:
     """Group components of neighbouring planes that are alike in place and time.
 
     The strongest component starts a group; from there the best match of the next plane
-    joins, up to two planes each way. ``cells`` have pixels in the whole plane's image.
+    joins, up to two planes each way. Parts of one given mask belong together in any
+    case, in the order of the masks. ``cells`` have pixels in the whole plane's image.
     """
     if not cells:
         return []
+    if cells[0].seed >= 0:
+        return _groups_of_seeds(cells, planes)
     traces = _unit_traces(cells)
     alike = traces @ traces.T
     by_plane: dict[int, list[int]] = {}
@@ -73,6 +76,19 @@ def link_planes(cells: list[Cell], planes: list[int]) -> list[Group]:
                 last = best
         groups.append(group)
     return groups
+
+
+def _groups_of_seeds(cells: list[Cell], planes: list[int]) -> list[Group]:
+    parts: dict[int, list[int]] = {}
+    for number, cell in enumerate(cells):
+        parts.setdefault(cell.seed, []).append(number)
+    return [
+        Group(
+            max(numbers, key=lambda k: cells[k].energy),
+            {planes[k]: k for k in numbers},
+        )
+        for _, numbers in sorted(parts.items())
+    ]
 
 
 def join(group: Group, cells: list[Cell], n_pixels: int) -> tuple[Cell, float]:

@@ -24,6 +24,7 @@ FIRST_MODES = {False: 8, True: 12}  # of one_photon, for 128 x 128 pixels
 MODES = 30  # for 128 x 128 pixels and cells up to the usual radius
 USUAL_RADIUS = {False: 4.6, True: 5.6}  # of one_photon, pixels
 EDGE = {False: 1.6, True: 1.3}  # of one_photon: how far a mode stands above noise
+LEAST_BESIDE = 0.3  # share of pixels beside given masks that shows the background
 MOST_CANDIDATES = 600  # of one search, for 128 x 128 pixels
 
 
@@ -65,7 +66,13 @@ class _State:
         return max(1.0, self.shape[0] * self.shape[1] / 128**2)
 
     def renew_background(
-        self, most: int, block_size: float, smoothing: float, clip: bool = False
+        self,
+        most: int,
+        block_size: float,
+        smoothing: float,
+        *,
+        clip: bool = False,
+        shown: NDArray[np.bool_] | None = None,
     ) -> None:
         if self.params.background_modes:
             most = self.params.background_modes
@@ -92,6 +99,7 @@ class _State:
             smoothing=smoothing,
             edge_factor=EDGE[self.settings.one_photon],
             clip=clip,
+            shown=shown,
             seed=self.seed,
         )
 
@@ -173,13 +181,24 @@ def extract_patch(
     return PatchResult(state.cells, statistics, state.background)
 
 
+def beside(given: list[Cell], valid: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Return the pixels beside given masks; all where few are left."""
+    outside = valid.copy()
+    for cell in given:
+        outside[cell.pixels] = False
+    return outside if outside.sum() > LEAST_BESIDE * valid.sum() else valid
+
+
 def _find_and_refine(
     state: _State, given: list[Cell] | None, check: Callable[[str], None]
 ) -> None:
     settings, params = state.settings, state.params
     check("background")
     first = int(FIRST_MODES[settings.one_photon] * np.sqrt(state.share))
-    state.renew_background(first, 3 * settings.radius, settings.radius, clip=True)
+    shown = None if given is None else beside(given, state.valid)
+    state.renew_background(
+        first, 3 * settings.radius, settings.radius, clip=True, shown=shown
+    )
     smallest_score = params.detection_threshold
     most = params.components_per_patch or int(MOST_CANDIDATES * state.share)
     for attempt in range(1 if given is not None else params.searches):

@@ -37,7 +37,7 @@ def read_seeds(
         pixels = np.asarray(matrix.indices[part], np.int64)[weights > 0]
         if not len(pixels):
             raise ParameterError(f"Seed {i} has no pixel; leave empty masks out.")
-        cells.append(Cell(pixels, weights[weights > 0], free=True))
+        cells.append(Cell(pixels, weights[weights > 0], free=True, seed=i))
     return cells
 
 
@@ -80,5 +80,6 @@ def cells_of_patch(
         inside = (plane == patch.plane) & (y >= y0) & (y < y1) & (x >= x0) & (x < x1)
         if inside.any():
             pixels = (y[inside] - y0) * (x1 - x0) + x[inside] - x0
-            found.append(Cell(pixels.astype(np.int64), cell.weights[inside], free=True))
+            part = cell.weights[inside]
+            found.append(Cell(pixels.astype(np.int64), part, free=True, seed=cell.seed))
     return found
