@@ -16,6 +16,10 @@ NAMES = [
     "Project",
     "Inspect correlation & PNR",
     "Component evaluation",
+    "Open recordings",
+    "Recording facts",
+    "Import results",
+    "Stimulus mapping",
 ]
 
 

@@ -76,6 +76,25 @@ def test_curation_is_saved_and_journalled(session, filled, roi_set, wait_for_job
     assert not roi_set.unsaved
 
 
+def test_epochs_that_were_mapped_later_are_saved_with_the_curation(
+    session, filled, roi_set, wait_for_job
+):
+    filled.add.click()
+    wait_for_job(filled.job)
+    (layer,) = session.recording_layers()
+    session.set_epochs(layer, make_epochs([("light", "on", 1.0, 2.0)]))
+    assert filled.save.isEnabled()
+    filled.save.click()
+    wait_for_job(filled.job)
+    sample = open_project(session.project.path).sample("m01-_-day1")
+    assert sample.epochs["name"].tolist() == ["on"]
+    roi_set.set_accepted(False, [1])
+    filled.save.click()
+    wait_for_job(filled.job)
+    sample = open_project(session.project.path).sample("m01-_-day1")
+    assert sample.epochs["name"].tolist() == ["on"]
+
+
 def test_merged_rois_are_saved_with_their_footprints(
     session, filled, roi_set, recording, wait_for_job
 ):

@@ -33,6 +33,7 @@ _DONE = (
     "Next: look through them in the <b>ROI manager</b>; <b>Traces</b> shows their "
     "activity. <b>Project</b> keeps them."
 )
+_VESSELS = "Next: <b>Traces</b> shows the diameter or velocity of each vessel."
 _AS_STORED = "as stored"
 
 
@@ -270,13 +271,9 @@ class ImportDock(Column):
         self._session.show_rois(roi_set, like=open_layer)
         n = len(made.components)
         self.job.say(f"{n} ROIs shown, {int(made.components.accepted.sum())} accepted.")
-        self.hint.say(_DONE)
+        self.hint.say(_VESSELS if found.form == VESSELS else _DONE)
         if not made.components.traces and recording is not None:
             self.job.running_changed.connect(self._trace_after)
-        if found.form == VESSELS:
-            self.hint.say(
-                "Next: <b>Traces</b> shows the diameter or velocity of each vessel."
-            )
 
     def _show_image(self, found: import_work.Found, shape: Any, name: str) -> None:
         """Show the image that came with results, where no recording is open."""

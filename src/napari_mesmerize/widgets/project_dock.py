@@ -282,6 +282,7 @@ class ProjectDock(Column):
             roi_set.curated_components(),
             roi_set.table.copy(),
             list(roi_set.tag_columns),
+            roi_set.epochs,
             on_result=lambda sample: self._on_added(sample, roi_set),
         )
 
@@ -310,10 +311,12 @@ class ProjectDock(Column):
                 old.table_changed.disconnect(self._enable, missing_ok=True)
                 old.replaced.disconnect(self._enable, missing_ok=True)
                 old.edited.disconnect(self._on_edited, missing_ok=True)
+                old.epochs_changed.disconnect(self._enable, missing_ok=True)
             if new is not None:
                 connect_while_alive(self, new.table_changed, self._enable)
                 connect_while_alive(self, new.replaced, self._enable)
                 connect_while_alive(self, new.edited, self._on_edited)
+                connect_while_alive(self, new.epochs_changed, self._enable)
             self._roi_set = new
         self._enable()
 

@@ -13,6 +13,7 @@ from napari_mesmerize.widgets.dropped import (
     results_in,
 )
 from napari_mesmerize.widgets.layers import is_recording, recording_of
+from napari_mesmerize.widgets.signals import is_signal_file
 
 LayerData = tuple[Any, dict[str, Any], str]
 _MOST_LAYERS = 8
@@ -32,6 +33,8 @@ def get_reader(path: str | list[str]) -> Callable[[Any], list[LayerData]] | None
     first = Path(path[0] if isinstance(path, list) else path)
     if results_in(first) is not None:
         return open_results
+    if is_signal_file(first):
+        return open_signals
     if first.name.lower().endswith(known):
         return read
     if not first.is_dir():
@@ -64,6 +67,14 @@ def open_results(path: str | list[str]) -> list[LayerData]:
         movies = _movies(first)
     dock.look_at(first, show=True)
     return movies
+
+
+def open_signals(path: str | list[str]) -> list[LayerData]:
+    """Show signals (Inscopix GPIO, IMU) in the stimulus dock; they are no layer."""
+    first = str(path[0] if isinstance(path, list) else path)
+    dock = _dock("Stimulus mapping", f"{first} holds signals; see read_signals(path).")
+    dock.look_at(first)
+    return [(None,)]
 
 
 def _dock(name: str, advice: str) -> Any:

@@ -41,9 +41,7 @@ def add_sample(
         project.add_roi_tag(column)
     epochs = content.epochs
     if epochs is not None:
-        for kind in dict.fromkeys(epochs["stimulus_type"]):
-            if kind not in project.stimulus_types:
-                project.add_stimulus_type(kind)
+        _add_stimulus_types(project, epochs)
     images = None
     if content.recording is not None:
         images = project_images(content.recording, progress=progress)
@@ -60,6 +58,12 @@ def add_sample(
         overwrite=overwrite,
         progress=progress,
     )
+
+
+def _add_stimulus_types(project: Any, epochs: pd.DataFrame) -> None:
+    for kind in dict.fromkeys(epochs["stimulus_type"]):
+        if kind not in project.stimulus_types:
+            project.add_stimulus_type(kind)
 
 
 def _missing_tags(project: Any, content: SampleContent) -> list[str]:
@@ -129,13 +133,15 @@ def save_curation(
     components: Components,
     table: pd.DataFrame,
     tag_columns: Sequence[str],
+    epochs: pd.DataFrame | None = None,
     *,
     progress: Progress,
 ) -> Any:
     """Write a curated ROI table; tag columns that the project lacks are added.
 
-    After a merge or a split there are other ROIs: then footprints and traces are
-    written with the table. What was there goes to ``backups/``.
+    Stimulus epochs (``None``: as they were) are written where they are others. After
+    a merge or a split there are other ROIs: then footprints and traces are written with
+    the table. What was there goes to ``backups/``.
     """
     for column in tag_columns:
         if column not in project.roi_tags:
@@ -146,6 +152,9 @@ def save_curation(
             project.update_rois(sample_id, table)
         else:
             _replace_rois(project, sample, components, table, progress)
+        if epochs is not None and not epochs.equals(sample.epochs):
+            _add_stimulus_types(project, epochs)
+            project.update_epochs(sample_id, epochs)
     return project.sample(sample_id)
 
 

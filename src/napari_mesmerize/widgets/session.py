@@ -61,6 +61,7 @@ class Session:
         self.shown: Any = None  # positions that the ROI manager's filter shows
         self.suggested: dict[str, Any] = {}  # values that the CNMF dock takes over
         self.rows: list[int] = []  # positions whose rows are selected there
+        self.stimuli: dict[str, Any] = {}  # what levels of a channel were named
         events = viewer.layers.events
         events.inserted.connect(self._on_layers)
         events.removed.connect(self._on_layers)
@@ -113,6 +114,25 @@ class Session:
     def epochs_of(self, layer: Image | None) -> pd.DataFrame | None:
         """Return the stimulus epochs that belong to a recording layer."""
         return None if layer is None else layer.metadata.get(KEY, {}).get("epochs")
+
+    def set_epochs(self, layer: Image, epochs: pd.DataFrame) -> None:
+        """Write the stimulus epochs of a recording: to it, and to what came from it.
+
+        Other channels of it, its motion-corrected version and the ROIs on any of them
+        have the same times, and get the same epochs.
+        """
+        source = _source(recording_of(layer))
+        for other in self.recording_layers():
+            same = source is not None and _source(recording_of(other)) == source
+            if other is layer or same:
+                other.metadata[KEY]["epochs"] = epochs
+        for roi_set in self.roi_sets():
+            of = roi_set.recording
+            if of is recording_of(layer) or (
+                source is not None and of is not None and _source(of) == source
+            ):
+                roi_set.set_epochs(epochs)
+        self.recordings_changed.emit()
 
     # ------------------------------------------------------------------- ROIs
     @property
@@ -216,6 +236,16 @@ class Session:
         if shown is not None:
             self._activate(shown)
         self.recordings_changed.emit()
+
+
+def _source(recording: xr.DataArray) -> tuple[str, str] | None:
+    """Return the file and the unit in it, without the channel, and the frames."""
+    known = recording.attrs.get("source") or {}
+    if not known.get("uri"):
+        return None
+    channel = str((recording.attrs.get("meta") or {}).get("channel", ""))
+    selection = str(known.get("selection") or "").removesuffix(channel)
+    return str(known["uri"]), f"{selection} {recording.sizes['frame']}"
 
 
 def recording_for(session: Session, roi_set: RoiSet) -> xr.DataArray | None:
