@@ -25,7 +25,7 @@ from napari_mesmerize.motion.fieldfit import (
 from napari_mesmerize.motion.leastsquares import expected_error, rigid_information
 from napari_mesmerize.motion.params import PiecewiseParams, RigidParams, Settings
 from napari_mesmerize.motion.passes import Passes
-from napari_mesmerize.motion.quality import fill_lost
+from napari_mesmerize.motion.quality import fill_lost, without_match
 from napari_mesmerize.motion.rigidpart import RigidPart
 from napari_mesmerize.motion.shiftprior import ShiftPrior
 from napari_mesmerize.motion.store import MotionStore
@@ -241,6 +241,12 @@ def _with_field(
     return Motion(field.mean(), field, estimates, fit.template, subset)
 
 
+def _unknown(estimates: Estimates, template: Template) -> NDArray[np.bool_]:
+    """Tell which frames' motion has to be guessed from their neighbours."""
+    n_pixels = int((template.binned_weights > 0).sum())
+    return without_match(estimates.after, estimates.lost, n_pixels)
+
+
 def joint_field(
     estimates: Estimates, fit: FieldFit, params: PiecewiseParams
 ) -> NDArray[np.float64]:
@@ -249,7 +255,7 @@ def joint_field(
     The shift of the frame as a whole and how it bends are told apart and filtered each
     by itself: so a frame that jumps does not disturb the slow bending around it.
     """
-    lost = estimates.lost
+    lost = _unknown(estimates, fit.template)
     constant = np.median(estimates.coefficients[~lost], axis=0).astype(float)
     vectors = estimates.vectors - constant @ fit.information
     vectors = fill_lost(vectors, lost)
@@ -268,7 +274,8 @@ def joint_shifts(estimates: Estimates, template: Template) -> NDArray[np.float64
     """Filter the displacements of all frames together, (n_frames, 3)."""
     settings = template.settings
     axes = slice(3 - settings.n_axes, 3)
-    found = fill_lost(estimates.displacements, estimates.lost)[:, axes]
+    unknown = _unknown(estimates, template)
+    found = fill_lost(estimates.displacements, unknown)[:, axes]
     constant = np.median(found, axis=0)
     information = rigid_information(template)[settings.pads[0]][axes, axes]
     prior = np.diag([settings.prior_rigid_sd**2] * settings.n_axes)

@@ -51,12 +51,14 @@ def _block_gradients(  # type: ignore[no-untyped-def]
                     to_y = pads[1] - step_y // phases
                     to_x = pads[2] - step_x // phases
                     plane = z + pads[0]
+                    near = plane  # whose weights hold
                     if volumetric:
                         dz = moves[t, z, bi, bj, 0]
                         step_z = math.floor(dz * phases_z + 0.5)
                         rest_z = np.float32(dz - step_z / phases_z)
                         pz = step_z % phases_z
                         plane = z + pads[0] - step_z // phases_z
+                        near = z + pads[0] - math.floor(dz + 0.5)
                     sum_z = np.float32(0)
                     sum_y = np.float32(0)
                     sum_x = np.float32(0)
@@ -68,6 +70,8 @@ def _block_gradients(  # type: ignore[no-untyped-def]
                         and to_x + right <= tables.shape[6]
                         and plane >= 0
                         and plane < tables.shape[4]
+                        and near >= 0
+                        and near < tables.shape[4]
                     ):
                         a = to_x + left
                         b = to_x + right
@@ -76,7 +80,7 @@ def _block_gradients(  # type: ignore[no-untyped-def]
                             image = tables[pz, p, q, 0, plane, to_y + i, a:b]
                             slope_y = tables[pz, p, q, 1, plane, to_y + i, a:b]
                             slope_x = tables[pz, p, q, 2, plane, to_y + i, a:b]
-                            root = roots[plane, to_y + i, a:b]
+                            root = roots[near, to_y + i, a:b]
                             if volumetric:
                                 slope_z = tables[pz, p, q, 3, plane, to_y + i, a:b]
                                 for j in range(right - left):

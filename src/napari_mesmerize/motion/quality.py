@@ -13,6 +13,8 @@ from napari_mesmerize.motion.warp import inverse_moves, warp_volumes
 _GROUPS = 4  # of units, summed one after the other
 _UNLIKE = 6.0  # robust standard deviations below the median correlation
 _UNLIKE_SHARE = 0.6  # of the median correlation
+_CHANCE = 4.0  # standard deviations: correlations that chance alone can make
+_CHANCE_SHARE = 0.25  # of the median correlation
 
 Image = NDArray[np.float32]
 
@@ -107,3 +109,25 @@ def find_outliers(
     spread = 1.4826 * float(np.median(np.abs(kept - median)))
     low = min(median - _UNLIKE * spread, _UNLIKE_SHARE * median)
     return lost | (correlation < low)
+
+
+def without_match(
+    correlation: NDArray[np.float64], lost: NDArray[np.bool_], n_pixels: int
+) -> NDArray[np.bool_]:
+    """Tell which frames say nothing of their motion: lost, or alike by chance only.
+
+    Parameters
+    ----------
+    correlation : numpy.ndarray
+        Shape (n_frames,): with the template, moved back.
+    lost : numpy.ndarray
+        Frames without usable pixels.
+    n_pixels : int
+        Pixels that were correlated.
+    """
+    if lost.all():
+        return lost
+    usual = float(np.median(correlation[~lost]))
+    return lost | (
+        correlation < min(_CHANCE / np.sqrt(max(n_pixels, 1)), _CHANCE_SHARE * usual)
+    )
