@@ -108,6 +108,8 @@ def test_folders_with_other_files_are_left_alone(movie, tmp_path):
     with pytest.raises(WriteError, match="holds other files"):
         extract_components(movie, PARAMS, resume_dir=tmp_path)
     assert (tmp_path / "notes.txt").read_text() == "mine"
+    with pytest.raises(WriteError, match="does not exist; make it first"):
+        extract_components(movie, PARAMS, resume_dir=tmp_path / "no" / "work")
 
 
 def test_patches_come_back_as_they_were(movie, monkeypatch, tmp_path):

@@ -164,7 +164,11 @@ def extract(
     *,
     given: dict[str, Any],
 ) -> None:
-    """Extract components from a (motion-corrected) recording and write them."""
+    """Extract components from a (motion-corrected) recording and write them.
+
+    Cancelled or killed, what is finished lies in OUT.partial, and the same command goes
+    on from there.
+    """
     if method not in EXTRACTION_PARAMS:
         raise ParameterError(
             f"'{method}' is no method; choose one of {', '.join(EXTRACTION_PARAMS)}."
@@ -176,7 +180,11 @@ def extract(
     recording = _read(file, selection, frame_rate)
     with progress_bars() as progress:
         components = cnmf.extract_components(
-            recording, chosen, max_memory=_bytes(max_memory), progress=progress
+            recording,
+            chosen,
+            max_memory=_bytes(max_memory),
+            progress=progress,
+            resume_dir=out.with_name(out.name + ".partial"),
         )
     components.save(out, overwrite=overwrite)
     n_accepted = int(components.accepted.sum())

@@ -37,7 +37,7 @@ class FinishedPatches:
     Parameters
     ----------
     folder : Path
-        Made where it is missing.
+        Made where it is missing, beside what is there.
     key : str
         What identifies the work; patches of other work are removed.
 
@@ -55,8 +55,13 @@ class FinishedPatches:
                 f"{folder} holds other files; name a new or empty folder for the "
                 "patches that are finished."
             )
+        if not folder.absolute().parent.is_dir():
+            raise WriteError(
+                f"The folder {folder.absolute().parent} does not exist; make it first "
+                "or choose another."
+            )
         with self._writing("the folder"):
-            folder.mkdir(parents=True, exist_ok=True)
+            folder.mkdir(exist_ok=True)
             if (state or {}).get("key") != key:
                 self._clear()
                 text = json.dumps({"format": _FORMAT, "key": key})
