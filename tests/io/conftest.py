@@ -1,5 +1,7 @@
 """Small files of known content, made here; each fixture is a function."""
 
+import struct
+
 import numpy as np
 import pytest
 import tifffile
@@ -63,6 +65,58 @@ def _write_frame_by_frame(path, frames, **options):
             writer.write(frame, contiguous=False, metadata=None)
 
 
+def _lif_block(text, body=b"", *, header=b""):
+    coded = text.encode("utf-16-le")
+    inside = header + struct.pack("<BI", 0x2A, len(text)) + coded
+    return struct.pack("<II", 0x70, len(inside)) + inside + body
+
+
+def _lif_image(name, number, frames, interval_s):
+    """Describe frames (T, Z, C, Y, X) of 16 bits."""
+    n_bytes = [int(np.prod(frames.shape[i + 1 :])) * 2 for i in range(5)]
+    channels = "".join(
+        f'<ChannelDescription DataType="0" ChannelTag="0" Resolution="16" Unit="" '
+        'NameOfMeasuredQuantity="" IsLUTInverted="0" '
+        f'LUTName="Green" BytesInc="{c * n_bytes[2]}" BitInc="0" Min="0" Max="65535"/>'
+        for c in range(frames.shape[2])
+    )
+    dims = "".join(
+        f'<DimensionDescription DimID="{dim}" NumberOfElements="{frames.shape[axis]}" '
+        f'Origin="0" Length="{(frames.shape[axis] - 1) * step}" Unit="{unit}" '
+        f'BitInc="0" BytesInc="{n_bytes[axis]}"/>'
+        for dim, axis, step, unit in (
+            (1, 4, 0.5e-6, "m"), (2, 3, 0.8e-6, "m"), (3, 1, 4e-6, "m"),
+            (4, 0, interval_s, "s"),
+        )
+    )  # fmt: skip
+    return (
+        f'<Element Name="{name}" Visibility="1"><Data><Image TextDescription="">'
+        f"<ImageDescription><Channels>{channels}</Channels>"
+        f"<Dimensions>{dims}</Dimensions></ImageDescription></Image></Data>"
+        f'<Memory Size="{frames.nbytes}" MemoryBlockID="MemBlock_{number}"/>'
+        "<Children/></Element>"
+    )
+
+
+def _write_lif(path, images):
+    """Write a Leica file of version 2."""
+    elements = "".join(
+        _lif_image(name, i, frames, step)
+        for i, (name, frames, step) in enumerate(images)
+    )
+    xml = (
+        '<LMSDataContainerHeader Version="2"><Element Name="rec"><Data/>'
+        f'<Memory Size="0" MemoryBlockID="MemBlock_9"/><Children>{elements}</Children>'
+        "</Element></LMSDataContainerHeader>"
+    )
+    content = _lif_block(xml)
+    for i, (_, frames, _) in enumerate(images):
+        pixels = frames.astype("<u2").tobytes()
+        size = struct.pack("<BQ", 0x2A, len(pixels))
+        content += _lif_block(f"MemBlock_{i}", pixels, header=size)
+    path.write_bytes(content)
+
+
 @pytest.fixture(scope="session")
 def movie():
     return _movie
@@ -86,3 +140,8 @@ def write_single_header():
 @pytest.fixture(scope="session")
 def write_frame_by_frame():
     return _write_frame_by_frame
+
+
+@pytest.fixture(scope="session")
+def write_lif():
+    return _write_lif

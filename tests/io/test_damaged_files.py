@@ -1,11 +1,7 @@
 """Damaged, renamed and unusual files of several formats: only ReadError comes out."""
 
 import json
-import os
-import shutil
-import stat
 import struct
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -101,44 +97,6 @@ def test_a_file_of_another_kind_is_refused(sample, content, tmp_path):
     path.write_bytes(content)
     with pytest.raises(ReadError, match=path.name):
         list_recordings(path)
-
-
-@by_file
-def test_names_may_be_long_and_of_any_letters(sample, tmp_path):
-    folder = tmp_path / "Übung 脳 データ" / ("long" * 30) / ("name" * 30)
-    folder.mkdir(parents=True)
-    path = folder / f"Größe µ {'x' * 150}{sample.suffix.upper()}"
-    shutil.copy(sample, path)
-    assert read_all(path) == read_all(sample)
-
-
-@by_file
-def test_a_read_only_file_in_a_read_only_folder_opens(sample, tmp_path):
-    folder = tmp_path / "share"
-    folder.mkdir()
-    path = Path(shutil.copy(sample, folder))
-    path.chmod(stat.S_IREAD)
-    folder.chmod(stat.S_IREAD | stat.S_IEXEC)
-    try:
-        assert read_all(path) == read_all(sample)
-    finally:
-        folder.chmod(stat.S_IRWXU)
-
-
-@by_file
-def test_several_threads_open_and_read_one_file(sample):
-    with ThreadPoolExecutor(4) as pool:
-        assert len(set(pool.map(read_all, [sample] * 8))) == 1
-
-
-@by_file
-@FUZZ
-@given(data=st.data())
-def test_changed_bytes_raise_nothing_but_read_errors(sample, data, tmp_path):
-    path = tmp_path / sample.name
-    path.write_bytes(changed(sample, data))
-    check_only_read_errors(path)
-    os.unlink(path)
 
 
 ODD = [

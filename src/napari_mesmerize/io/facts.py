@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from napari_mesmerize.errors import ReadError
 from napari_mesmerize.io import miniscope
-from napari_mesmerize.io.common import Item, warn
+from napari_mesmerize.io.common import Item, positive, warn
 from napari_mesmerize.io.files import PathLike
 from napari_mesmerize.io.metadata import MetadataFormat, find_metadata, read_facts
 from napari_mesmerize.io.series import Part
@@ -32,9 +32,9 @@ def known_facts(
     """Return (facts, raw metadata) of the file and of the metadata file beside it."""
     info = item.info
     facts: dict[str, Any] = {
-        "frame_rate": info.frame_rate,
-        "pixel_size_um": info.pixel_size_um,
-        "z_step_um": info.z_step_um,
+        "frame_rate": positive(info.frame_rate),
+        "pixel_size_um": _sizes(info.pixel_size_um),
+        "z_step_um": positive(info.z_step_um),
         "date": info.date,
         "origin": info.origin,
     }
@@ -69,6 +69,12 @@ def known_facts(
             "took the latter. metadata=False takes the file's own."
         )
     return facts | said, meta | {"orig_meta": content, "metadata_file": beside.name}
+
+
+def _sizes(sizes: tuple[float, float] | None) -> tuple[float, float] | None:
+    """Return the size of a pixel if both numbers make sense."""
+    known = sizes is not None and all(positive(size) for size in sizes)
+    return sizes if known else None
 
 
 def real_times(parts: Sequence[Part], n_frames: int) -> NDArray[np.float64] | None:

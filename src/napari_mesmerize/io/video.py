@@ -205,8 +205,12 @@ class VideoFrames:
             try:
                 for i, frame in enumerate(wanted):
                     out[i] = self._read(frame)
-            except BaseException:
+            except BaseException as error:
                 self._next = None
+                if isinstance(error, _av().error.FFmpegError):
+                    raise ReadError(
+                        f"the video can not be decoded: {error}. It is damaged."
+                    ) from error
                 raise
         return out
 
