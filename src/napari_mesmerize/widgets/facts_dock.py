@@ -3,10 +3,19 @@
 from typing import Any
 
 from qtpy.QtCore import Qt
-from qtpy.QtWidgets import QDoubleSpinBox, QFormLayout, QLineEdit, QTreeWidget
+from qtpy.QtWidgets import (
+    QCheckBox,
+    QDoubleSpinBox,
+    QFormLayout,
+    QLineEdit,
+    QTreeWidget,
+)
 from qtpy.QtWidgets import QTreeWidgetItem as Item
 
+from napari_mesmerize.errors import MesmerizeError
 from napari_mesmerize.history import StepTimer
+from napari_mesmerize.io.common import iso_date, rate_spread
+from napari_mesmerize.widgets.facts_file import facts_file, write_facts
 from napari_mesmerize.widgets.layers import describe, spatial_scale, spatial_units
 from napari_mesmerize.widgets.parts import Column, Hint, button, heading, note
 from napari_mesmerize.widgets.recording_chooser import RecordingChooser
@@ -32,6 +41,7 @@ class FactsDock(Column):
         super().__init__()
         self._session = get_session(napari_viewer)
         self.hint = Hint(_START)
+        self._of: Any = None
         self.chooser = RecordingChooser(self._session)
         self.pixel_y, self.pixel_x, self.z_step = (_length() for _ in range(3))
         self.date = QLineEdit()
@@ -39,6 +49,9 @@ class FactsDock(Column):
         self.origin = QLineEdit()
         self.origin.setPlaceholderText("microscope or program; unknown")
         self.warning = note()
+        self.keep = QCheckBox()
+        self.keep.setChecked(True)
+        self.why_not = note()
         self.apply = button("Apply", "Write these facts to the recording", primary=True)
         self.meta = QTreeWidget()
         self.meta.setHeaderLabels(["raw metadata", "value"])
@@ -61,6 +74,8 @@ class FactsDock(Column):
         form.addRow("Date", self.date)
         form.addRow("Origin", self.origin)
         self.rows.addLayout(form)
+        self.rows.addWidget(self.keep)
+        self.rows.addWidget(self.why_not)
         self.add_row(self.apply, stretch=0)
         self.rows.addWidget(heading("What the file says"))
         self.rows.addWidget(self.meta, 1)
@@ -71,11 +86,18 @@ class FactsDock(Column):
         for widget in (self.pixel_y, self.pixel_x, self.date, self.origin, self.apply):
             widget.setEnabled(known)
         self.z_step.setEnabled(known and recording.ndim == 4)
-        self.hint.say("" if known else _START)
+        if recording is self._of and known:
+            return  # its frame rate was given: what is typed below stays
+        self._of = recording
         self.meta.clear()
         self.warning.setVisible(False)
-        if not known:
-            return
+        self._offer_file(recording)
+        self.hint.say(_missing(recording) if known else _START)
+        if known:
+            self._fill_in(recording)
+            self._warn(recording)
+
+    def _fill_in(self, recording: Any) -> None:
         attrs = recording.attrs
         height, width = attrs.get("pixel_size_um") or (0.0, 0.0)
         self.pixel_y.setValue(height)
@@ -86,11 +108,29 @@ class FactsDock(Column):
         for line in (self.date, self.origin):
             line.setCursorPosition(0)
         _fill(self.meta.invisibleRootItem(), attrs.get("meta") or {})
-        self._warn(attrs.get("meta") or {})
 
-    def _warn(self, meta: dict[str, Any]) -> None:
+    def _offer_file(self, recording: Any) -> None:
+        """Say where facts are kept, or why they can not be."""
+        path, reason = (None, "") if recording is None else facts_file(recording)
+        self.keep.setVisible(path is not None)
+        self.why_not.setVisible(bool(reason))
+        if path is not None:
+            self.keep.setText(f"Keep them in {path.name}")
+            self.keep.setToolTip(
+                f"{path}: a file beside the recording, which is read when the "
+                "recording is opened again"
+            )
+        self.why_not.setText(
+            f"There is no file to keep them beside, since {reason}: they are kept when "
+            "it is added to a <b>Project</b>."
+        )
+
+    def _warn(self, recording: Any) -> None:
         """Say when the frame rate varies."""
+        meta = recording.attrs.get("meta") or {}
         std, largest = meta.get("fps_std") or 0.0, meta.get("fps_max_dev") or 0.0
+        if "time_s" in recording.coords and "fps_std" not in meta:
+            std, largest = rate_spread(recording.coords["time_s"].to_numpy())
         if std > _STD_HZ or largest > _DEVIATION_HZ:
             self.warning.setText(
                 f"The frame rate varies: standard deviation {std:.3g} Hz, largest "
@@ -107,10 +147,17 @@ class FactsDock(Column):
         if (sizes[0] > 0) != (sizes[1] > 0):
             self.hint.say("Give both the height and the width of a pixel, or neither.")
             return
+        date = self.date.text().strip()
+        if date and iso_date(date) is None:
+            self.hint.say(
+                f"The date '{date}' is not understood. Write it as 2026-01-31, or "
+                "2026-01-31T14:05:00."
+            )
+            return
         facts = {
             "pixel_size_um": sizes if all(sizes) else None,
             "z_step_um": self.z_step.value() or None,
-            "date": self.date.text().strip() or None,
+            "date": date or None,
             "origin": self.origin.text().strip() or None,
         }
         with StepTimer("edit_facts", facts, inputs=[recording]) as timer:
@@ -120,7 +167,31 @@ class FactsDock(Column):
         layer.metadata["mesmerize"] |= describe(recording)
         layer.scale = (1.0, *spatial_scale(recording))
         layer.units = ("pixel", *spatial_units(recording))
-        self.hint.say("Written. A sample that is saved from now on has these facts.")
+        self.hint.say(self._store(recording))
+
+    def _store(self, recording: Any) -> str:
+        """Write facts beside the file, if wanted; say where they are."""
+        written = "Written. A sample that is saved from now on has these facts."
+        if self.keep.isHidden() or not self.keep.isChecked():
+            return written
+        try:
+            path = write_facts(recording)
+        except MesmerizeError as error:
+            return f"Written, but not kept: {error}"
+        return f"Written, and kept in <b>{path.name}</b>: the file opens with them."
+
+
+def _missing(recording: Any) -> str:
+    """Return which facts should be given, and what for."""
+    attrs = recording.attrs
+    parts = []
+    if not attrs.get("frame_rate"):
+        parts.append("the <b>frame rate</b> (times in seconds, decay times)")
+    if not attrs.get("pixel_size_um"):
+        parts.append("the <b>pixel size</b> (scale bars, sizes in µm)")
+    if not parts:
+        return ""
+    return f"The file does not say {' and '.join(parts)}. Give it, then press Apply."
 
 
 def _length() -> QDoubleSpinBox:
