@@ -1,9 +1,11 @@
 import numpy as np
 import pytest
 
+from napari_mesmerize.cnmf import CnmfParams, extract_components
 from napari_mesmerize.cnmf.held import held
 from napari_mesmerize.errors import Cancelled
 from napari_mesmerize.recording import as_recording, lazy_recording
+from napari_mesmerize.simulate import simulate
 
 
 class Counted:
@@ -69,3 +71,14 @@ def test_a_cancelled_copy_leaves_no_file(frames, tmp_path):
     with pytest.raises(Cancelled), held(recording, 0, progress=stop, folder=tmp_path):
         pass
     assert list(tmp_path.iterdir()) == []
+
+
+def test_patches_read_a_costly_recording_once():
+    recording, _ = simulate("2p-small", shape=(200, 200, 40), n_cells=4)
+    movie = Counted(recording.to_numpy())
+    lazy = lazy_recording(movie, frame_rate=15.0)
+    params = CnmfParams(cell_diameter=10, patch_size=50)
+    found = extract_components(lazy, params)
+    assert movie.reads.max() <= 3
+    plain = extract_components(as_recording(movie.values, frame_rate=15.0), params)
+    np.testing.assert_array_equal(found.traces["raw"], plain.traces["raw"])

@@ -1,5 +1,6 @@
 """Extract components from a recording: checks, patches, and the result put together."""
 
+import contextlib
 import dataclasses
 import logging
 import math
@@ -17,6 +18,7 @@ from napari_mesmerize.cnmf.border import filled_border
 from napari_mesmerize.cnmf.cells import Cell
 from napari_mesmerize.cnmf.derive import default_params, params_for, settings_for
 from napari_mesmerize.cnmf.finished import FinishedPatches, work_key
+from napari_mesmerize.cnmf.held import held
 from napari_mesmerize.cnmf.jobs import Job, work_elsewhere
 from napari_mesmerize.cnmf.params import Params
 from napari_mesmerize.cnmf.patches import (
@@ -134,7 +136,10 @@ def extract_components(
     if resume_dir is not None:
         finished = FinishedPatches(Path(resume_dir), _key(job))
     at_once = max(1, min(workers or os.cpu_count() or 1, memory // needed))
-    results = _run(job, patches, finished, at_once, client, progress)
+    room = memory - at_once * needed
+    with _held(recording, patches, room, progress) as kept:
+        job = dataclasses.replace(job, recording=kept)
+        results = _run(job, patches, finished, at_once, client, progress)
     components = assemble(patches, results, shape, settings, params)
     if not components.accepted.any():
         _LOG.info("%s", components.scores.attrs.get("advice", ""))
@@ -142,6 +147,15 @@ def extract_components(
     if finished is not None:
         finished.remove()
     return dataclasses.replace(components, history=history)
+
+
+def _held(
+    recording: xr.DataArray, patches: list[Patch], room: int, progress: Progress
+) -> contextlib.AbstractContextManager[xr.DataArray]:
+    """Return the recording to read patches from; a single one reads it once."""
+    if len(patches) == 1:
+        return contextlib.nullcontext(recording)
+    return held(recording, room, progress=progress)
 
 
 def _plan(
