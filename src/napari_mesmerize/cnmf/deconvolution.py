@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_mesmerize.cnmf._jit import compiled
+from napari_mesmerize.cnmf._order import median_inplace, partition_at
 from napari_mesmerize.cnmf.settings import FloatArray
 
 Trace = NDArray[np.float64]
@@ -19,7 +20,7 @@ def difference_noise(trace: Trace) -> float:
     if trace.shape[0] < 2:
         return 1e-9
     steps = np.abs(trace[1:] - trace[:-1])
-    return float(1.4826 * np.median(steps) / np.sqrt(2.0) + 1e-9)
+    return float(1.4826 * median_inplace(steps) / np.sqrt(2.0) + 1e-9)
 
 
 @compiled
@@ -103,8 +104,7 @@ def deconvolve_nonnegative(
 
 @compiled
 def _percentile(values: Trace, share: float) -> float:
-    ordered = np.sort(values)
-    return float(ordered[int(share * (ordered.shape[0] - 1))])
+    return partition_at(values.copy(), int(share * (values.shape[0] - 1)))
 
 
 @compiled
@@ -118,7 +118,7 @@ def remove_baseline(trace: Trace, decay: float, jump: float) -> tuple[Trace, flo
     level = trace - _percentile(trace, 0.2)
     for _ in range(3):
         fit = oasis_ar1(level, decay, 0.0, jump * noise)
-        level = level - np.median(level - fit)
+        level = level - median_inplace(level - fit)
     return level, noise
 
 

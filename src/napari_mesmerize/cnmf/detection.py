@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter
 
 from napari_mesmerize.cnmf._jit import compiled
+from napari_mesmerize.cnmf._order import median_inplace
 from napari_mesmerize.cnmf.cells import soft_disk
 from napari_mesmerize.cnmf.settings import FloatArray, Settings, matched_kernel
 
@@ -67,7 +68,7 @@ def correlate_forward(
                 total[u] += weight * phase[u + shift]
         for i in range(sample.shape[0]):
             sample[i] = total[i * step]
-        middle = np.float32(np.median(sample))
+        middle = np.float32(median_inplace(sample))
         for u in range(n_out):
             out[p, u] = total[u] - middle
 
