@@ -18,10 +18,12 @@ from napari_mesmerize.cnmf.ring import renew_ring
 from napari_mesmerize.cnmf.settings import FloatArray, Settings
 from napari_mesmerize.cnmf.spatial import update_footprint
 from napari_mesmerize.cnmf.spikes import deconvolve_cells
+from napari_mesmerize.cnmf.surround import raw_trace_above, update_trace_above
 from napari_mesmerize.cnmf.temporal import raw_trace, set_first_trace, update_trace
 
 FIRST_MODES = {False: 8, True: 12}  # of one_photon, for 128 x 128 pixels
-MODES = 30  # for 128 x 128 pixels and cells up to the usual radius
+# of one_photon: for 128 x 128 pixels and cells up to the usual radius
+MODES = {False: 30, True: 60}
 USUAL_RADIUS = {False: 4.6, True: 5.6}  # of one_photon, pixels
 EDGE = {False: 1.6, True: 1.3}  # of one_photon: how far a mode stands above noise
 LEAST_BESIDE = 0.3  # share of pixels beside given masks that shows the background
@@ -85,7 +87,7 @@ class _State:
                 valid=self.valid,
                 ring_radius=2 * radius * self.params.ring_size_factor,
                 block_size=max(1.0, radius / 2),
-                most=max(most, MODES),
+                most=max(most, MODES[self.settings.one_photon]),
                 seed=self.seed,
             )
             return
@@ -103,16 +105,34 @@ class _State:
             seed=self.seed,
         )
 
+    def update_trace(self, cell: Cell) -> None:
+        """Renew a trace; in scattered light, from what stands above surroundings."""
+        if self.settings.one_photon:
+            update_trace_above(
+                cell, self.residual, self.shape, self.valid, self.settings
+            )
+        else:
+            update_trace(cell, self.residual, self.settings)
+
+    def raw_trace(self, cell: Cell) -> FloatArray:
+        """Return a trace with its noise, seen as by :meth:`update_trace`."""
+        if self.settings.one_photon:
+            return raw_trace_above(
+                cell, self.residual, self.shape, self.valid, self.settings
+            )
+        return raw_trace(cell, self.residual)
+
     def refine(self, smoothing: float) -> None:
         """Renew the background, then twice all traces and all footprints; prune."""
         radius = self.settings.radius
         # larger cells would be taken for background by as many modes
-        most = MODES * self.share
-        most *= min(1.0, USUAL_RADIUS[self.settings.one_photon] / radius)
+        one_photon = self.settings.one_photon
+        most = MODES[one_photon] * self.share
+        most *= min(1.0, USUAL_RADIUS[one_photon] / radius)
         self.renew_background(max(8, int(most)), radius, smoothing)
         for _ in range(2):
             for cell in self.cells:
-                update_trace(cell, self.residual, self.settings)
+                self.update_trace(cell)
             for cell in self.cells:
                 update_footprint(
                     cell, self.residual, self.shape, self.valid, self.settings
@@ -173,7 +193,7 @@ def extract_patch(
     if statistics.valid.any():
         _find_and_refine(state, given, check)
     for cell in state.cells:
-        cell.raw = raw_trace(cell, state.residual)
+        cell.raw = state.raw_trace(cell)
         look = take_process_view if settings.any_shape else take_view
         look(cell, state.residual, shape, statistics.valid, settings)
     check("deconvolution")
