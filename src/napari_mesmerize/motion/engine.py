@@ -33,6 +33,7 @@ from napari_mesmerize.motion.subset import Subset, make_subset
 from napari_mesmerize.motion.template import Template, make_template
 from napari_mesmerize.motion.temporal import Modes, filter_in_time, learn_prior
 
+_LARGEST_BEND = 9.0  # power of a field's mode, in what is expected of it
 _DIM = 0.06  # px: expected error of a shift above which a recording counts as dim
 _DIM_FRAMES = 2  # times as many frames make the template
 _DIM_SIGMA = 1.3  # times as wide a filter
@@ -265,7 +266,8 @@ def joint_field(
     prior = fit.prior
     if params.adapt_prior:
         prior = learn_prior(bends[~lost], split.rest_information, prior)
-    bent = filter_in_time(bends, Modes.of(split.rest_information, prior))
+    modes = Modes.of(split.rest_information, prior)
+    bent = filter_in_time(bends, modes, _LARGEST_BEND)
     found = constant + split.join(whole, bent)
     return limit_deviation(found, fit.grid, params.max_deviation)
 

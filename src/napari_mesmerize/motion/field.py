@@ -14,7 +14,7 @@ from napari_mesmerize.motion.params import Settings
 _MOST_CELLS = 20  # of the automatic grid along an axis
 _PLANES_A_CELL = 3
 _Z_LENGTH = 4.0  # planes over which the field varies
-_Z_SD = 0.1  # planes: how much z differs within a volume
+_Z_SD = 0.005  # planes: how much z differs within a volume
 _Z_RIGID_SD = 0.4  # planes: how much all of a volume moves along z
 
 Float = NDArray[np.float64]

@@ -296,7 +296,7 @@ def _with_field(settings: Settings, params: RigidParams) -> Settings:
     return replace(
         settings,
         rigid_steps=1 if settings.n_axes == 2 else 3,
-        field_steps=3,
+        field_steps=3 if settings.n_axes == 2 else 5,
         block_size=(min(block, height), min(block, width)),
         knot_spacing=float(strides),
         prior_length=float(strides + overlaps),

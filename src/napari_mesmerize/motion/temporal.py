@@ -64,8 +64,11 @@ def _smoothed(power: Float, length: int) -> Float:
 class _Filter:
     """The Wiener filter of all modes of a recording, computed some modes at a time."""
 
-    def __init__(self, information: NDArray[np.floating], modes: Modes) -> None:
+    def __init__(
+        self, information: NDArray[np.floating], modes: Modes, largest: float
+    ) -> None:
         self._information = information
+        self._largest = largest
         self._modes = modes
         self._n_frames = len(information)
         self._n_mirror = min(self._n_frames - 1, _MIRROR)
@@ -114,10 +117,11 @@ class _Filter:
         power = np.maximum(raw.mean(axis=0), 1e-3)
         own = np.clip((power - 0.3) / 2.0, 0, 1)  # 1: a mode's own spectrum is trusted
         signal = own * np.maximum(raw, 0) + (1 - own) * power * shape[:, None]
+        strength = self._modes.strength[chosen]
+        signal *= np.minimum(1, self._largest * strength / signal.mean(axis=0))
         spectrum *= signal / (signal + 1)
         filtered = np.fft.irfft(spectrum, n=self._length, axis=0)
         filtered = filtered[self._n_mirror : self._n_mirror + self._n_frames]
-        strength = self._modes.strength[chosen]
         known = strength > _KNOWN
         filtered[:, ~known], mean = 0, np.where(known, mean, 0)
         weight = strength * self._n_frames
@@ -127,7 +131,9 @@ class _Filter:
         return amplitudes
 
 
-def filter_in_time(information: NDArray[np.floating], modes: Modes) -> Float:
+def filter_in_time(
+    information: NDArray[np.floating], modes: Modes, largest: float = np.inf
+) -> Float:
     """Return the joint estimate (n_frames, M) of numbers from all frames.
 
     Parameters
@@ -136,8 +142,11 @@ def filter_in_time(information: NDArray[np.floating], modes: Modes) -> Float:
         Shape (n_frames, M): information times estimate, frame by frame.
     modes : Modes
         Information of a frame and prior of its numbers.
+    largest : float, optional
+        Most that the power of a mode can be, in what the prior expects of it: what is
+        beyond is no motion, but something that the model does not know.
     """
-    wiener = _Filter(information, modes)
+    wiener = _Filter(information, modes, largest)
     n_modes = len(modes.strength)
     parts = [slice(k, k + _MODES) for k in range(0, n_modes, _MODES)]
     shape = wiener.common_shape(parts)
