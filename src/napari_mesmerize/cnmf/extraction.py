@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import xarray as xr
 from numpy.typing import ArrayLike
+from threadpoolctl import threadpool_limits
 
 from napari_mesmerize.cnmf.assemble import assemble
 from napari_mesmerize.cnmf.border import filled_border
@@ -135,9 +136,12 @@ def extract_components(
     finished = None
     if resume_dir is not None:
         finished = FinishedPatches(Path(resume_dir), _key(job))
-    at_once = max(1, min(workers or os.cpu_count() or 1, memory // needed))
+    most = workers or (os.cpu_count() if client is None else None) or len(patches)
+    at_once = max(1, min(most, memory // needed, len(patches)))
     room = memory - at_once * needed
-    with _held(recording, patches, room, progress) as kept:
+    # products of small matrices on all cores cost more than they save
+    one_thread = threadpool_limits(1, user_api="blas")
+    with one_thread, _held(recording, patches, room, progress) as kept:
         job = dataclasses.replace(job, recording=kept)
         results = _run(job, patches, finished, at_once, client, progress)
     components = assemble(patches, results, shape, settings, params)

@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 import xarray as xr
+from threadpoolctl import threadpool_limits
 
 from napari_mesmerize.cnmf.cells import Cell
 from napari_mesmerize.cnmf.params import Params
@@ -79,4 +80,5 @@ class Job:
 def work_elsewhere(job: Job, patch: Patch, rows: Any) -> PatchResult:
     """Extract a patch from pixels that were sent here (on a worker of a cluster)."""
     own = np.array(rows, np.float32)  # what was sent may not be written to
-    return job.work(patch, own, lambda step: None)
+    with threadpool_limits(1, user_api="blas"):
+        return job.work(patch, own, lambda step: None)
