@@ -79,3 +79,14 @@ def test_absurd_shape_allocates_nothing(tmp_path):
     recording = read_recording(tmp_path / "a.h5")
     assert recording.shape[0] == 10**9
     assert recording[10**8, :2, :2].to_numpy().sum() == 0
+
+
+def test_a_fourth_axis_that_is_no_channel_is_not_listed_thousands_of_times(tmp_path):
+    with h5py.File(tmp_path / "a.h5", "w") as file:
+        file["mov"] = np.zeros((2, 1, 300, 4, 5), np.uint8)
+    (info,) = list_recordings(tmp_path / "a.h5")
+    assert "300 channels, expected 256 at most" in info.problem
+    recording = read_recording(
+        tmp_path / "a.h5", axes="CZTYX", selection="mov/channel-1"
+    )
+    assert recording.shape == (300, 1, 4, 5)

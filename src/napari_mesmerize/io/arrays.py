@@ -10,7 +10,13 @@ from numpy.typing import ArrayLike, NDArray
 
 from napari_mesmerize._lazy import mapped_frames
 from napari_mesmerize.errors import ParameterError
-from napari_mesmerize.io.common import Item, RecordingInfo, kind_of, native
+from napari_mesmerize.io.common import (
+    MAX_CHANNELS,
+    Item,
+    RecordingInfo,
+    kind_of,
+    native,
+)
 
 DEFAULT_AXES = {2: "YX", 3: "TYX", 4: "TZYX", 5: "TZCYX"}
 
@@ -126,6 +132,12 @@ def array_items(
         )
     if 0 in shape:
         problem = problem or f"it has shape {tuple(array.shape)}: no frames are in it"
+    if n_channels > MAX_CHANNELS:
+        problem = problem or (
+            f"it has {n_channels} channels, expected {MAX_CHANNELS} at most; name its "
+            f"axes, which are taken for axes='{axes}'"
+        )
+        n_channels = 1
     items = []
     for c in range(n_channels):
         parts = [selection] if selection else []

@@ -15,6 +15,9 @@ from numpy.typing import ArrayLike, NDArray
 from napari_mesmerize.errors import ReadError
 from napari_mesmerize.recording import PLANE_DIMS, VOLUME_DIMS, Frames
 
+MAX_CHANNELS = 256
+"""More are taken for damage, or for another axis."""
+
 
 class ReadWarning(UserWarning):
     """Something about a file that was opened and that the user should know."""

@@ -12,7 +12,7 @@ import tifffile
 from numpy.typing import NDArray
 
 from napari_mesmerize.errors import ReadError
-from napari_mesmerize.io.common import Item, RecordingInfo, kind_of, warn
+from napari_mesmerize.io.common import MAX_CHANNELS, Item, RecordingInfo, kind_of, warn
 from napari_mesmerize.io.ifd import Chain, data_offsets, is_far
 from napari_mesmerize.io.tiff_dialects import Layout
 from napari_mesmerize.io.tiff_frames import DecodedPages, MappedPages, plane_of
@@ -64,6 +64,12 @@ class Itemizer:
         checked &= layout.planar == 1
         samples = _samples(page) if layout.planar == 1 else [("", ())]
         n_channels = grid.shape[2] * len(samples)
+        if n_channels > MAX_CHANNELS:
+            problem = (
+                f"it claims {n_channels} channels, expected {MAX_CHANNELS} at most"
+            )
+            yield self._unreadable(layout, prefix, shape, problem)
+            return
         for c, (name, sample) in itertools.product(range(grid.shape[2]), samples):
             at = c * len(samples) + [s[0] for s in samples].index(name)
             mine = grid[:, 0, c] if grid.shape[1] == 1 else grid[:, :, c]
