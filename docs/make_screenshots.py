@@ -3,6 +3,9 @@
 Run it on a display of 1600 x 1000 pixels:
 
     xvfb-run -a -s "-screen 0 1600x1000x24" python docs/make_screenshots.py
+
+``IMAGES`` and ``SIZE`` (such as ``1280x800``) in the environment choose another folder
+and another size of the window.
 """
 
 import os
@@ -13,8 +16,8 @@ from pathlib import Path
 
 import numpy as np
 
-IMAGES = Path(__file__).parent / "images"
-SIZE = (1500, 940)
+IMAGES = Path(os.environ.get("IMAGES", Path(__file__).parent / "images"))
+SIZE = tuple(map(int, os.environ.get("SIZE", "1500x940").split("x")))
 PLUGIN = "napari-mesmerize"
 
 
@@ -38,6 +41,12 @@ class Tutorial:
         while time.monotonic() < end:
             QApplication.processEvents()
             time.sleep(0.005)
+
+    def session(self):
+        """Return what the docks share."""
+        from napari_mesmerize.widgets.session import get_session
+
+        return get_session(self.viewer)
 
     def finish(self, dock, limit_s=300):
         """Wait for the job of a dock."""
@@ -85,7 +94,7 @@ def main():
 
     tutorial = Tutorial()
     viewer = tutorial.viewer
-    viewer.open_sample(PLUGIN, "2p-small")
+    viewer.open_sample(PLUGIN, "2p-small", wait=True)
     viewer.dims.set_current_step(0, 475)
     tutorial.fit()
     tutorial.save("recording")

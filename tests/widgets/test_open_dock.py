@@ -1,9 +1,13 @@
+from pathlib import Path
+
 import numpy as np
 import pytest
 import tifffile
 
 from napari_mesmerize.widgets.layers import recording_of
 from napari_mesmerize.widgets.open_dock import OpenDock
+
+DATA = Path(__file__).parents[1] / "data"
 
 
 @pytest.fixture
@@ -35,12 +39,15 @@ def test_several_files_are_one_recording_or_many(dock, files, qtbot, viewer):
     dock.look_into(files)
     _wait(qtbot, dock)
     (leaf,) = dock.tree.leaves()
-    assert leaf.text(1) == "18"
-    assert leaf.text(2) == "12 × 16"
+    assert leaf.text(1).startswith("18 × 12 × 16")
+    assert "rate unknown" in leaf.text(1)
     assert not leaf.icon(0).isNull()
     dock.joined.setChecked(False)
     _wait(qtbot, dock)
-    assert [leaf.text(1) for leaf in dock.tree.leaves()] == ["5", "6", "7"]
+    names = [leaf.text(0) for leaf in dock.tree.leaves()]
+    assert names == ["part0.tif", "part1.tif", "part2.tif"]
+    found = [leaf.text(1).split()[0] for leaf in dock.tree.leaves()]
+    assert found == ["5", "6", "7"]
 
 
 def test_what_is_chosen_opens_with_the_rate_given(dock, files, qtbot, viewer):
@@ -70,7 +77,7 @@ def test_the_order_of_axes_can_be_given(dock, tmp_path, qtbot, viewer):
     dock.axes.editingFinished.emit()
     _wait(qtbot, dock)
     (leaf,) = dock.tree.leaves()
-    assert (leaf.text(1), leaf.text(2)) == ("4", "3 × 12 × 16")
+    assert leaf.text(1).startswith("4 × 3 × 12 × 16")
 
 
 def test_a_file_that_does_not_open_is_explained(dock, tmp_path, qtbot):
@@ -81,3 +88,16 @@ def test_a_file_that_does_not_open_is_explained(dock, tmp_path, qtbot):
     assert "notes.tif" in dock.job.text.text()
     assert dock.tree.leaves() == []
     assert not dock.open.isEnabled()
+
+
+def test_sessions_units_and_channels_are_a_tree(dock, qtbot):
+    dock.look_into([DATA / "mesc" / "two_sessions.mesc"])
+    _wait(qtbot, dock)
+    (file,) = (dock.tree.topLevelItem(i) for i in range(dock.tree.topLevelItemCount()))
+    session = file.child(0)
+    assert session.text(0) == "MSession_0"
+    unit = session.child(0)
+    assert [unit.child(i).text(0) for i in range(2)] == ["UG", "UR"]
+    assert "40 × 24 × 32" in unit.child(0).text(1)
+    assert "Hz" in unit.child(0).text(1)
+    assert "kB" in unit.child(0).text(1)

@@ -1,5 +1,6 @@
 """What files hold, as a tree: sessions, units, channels, with a picture of each."""
 
+import math
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,8 @@ from qtpy.QtWidgets import QAbstractItemView, QTreeWidget, QTreeWidgetItem, QWid
 from napari_mesmerize.io.common import RecordingInfo
 
 _INFO = Qt.ItemDataRole.UserRole
-COLUMNS = ("recording", "frames", "size", "rate", "duration")
+COLUMNS = ("recording", "frames × size, rate")
+_NAME_WIDTH, _FACTS_WIDTH, _INDENT = 150, 175, 12
 
 
 class ContainerTree(QTreeWidget):
@@ -24,6 +26,8 @@ class ContainerTree(QTreeWidget):
         self.setHeaderLabels(list(COLUMNS))
         self.setSelectionMode(QAbstractItemView.SelectionMode.ExtendedSelection)
         self.setIconSize(QSize(40, 40))
+        self.setIndentation(_INDENT)
+        self.setColumnWidth(0, _NAME_WIDTH)
         self.setMinimumHeight(180)
         self.setToolTip("Double-click opens a recording; Ctrl or Shift choose several")
 
@@ -31,6 +35,11 @@ class ContainerTree(QTreeWidget):
         """Show (path, recordings) pairs; the first recording that opens is chosen."""
         self.clear()
         for path, infos in found:
+            if len(infos) == 1:  # the file is the recording
+                item = _leaf([_name(path)], infos[0])
+                item.setData(0, _INFO, (path, infos[0]))
+                self.addTopLevelItem(item)
+                continue
             branch = QTreeWidgetItem([_name(path)])
             branch.setToolTip(0, str(path))
             branch.setFlags(Qt.ItemFlag.ItemIsEnabled)
@@ -38,9 +47,7 @@ class ContainerTree(QTreeWidget):
             for info in infos:
                 _place(branch, info).setData(0, _INFO, (path, info))
         self.expandAll()
-        for at in range(1, len(COLUMNS)):
-            self.resizeColumnToContents(at)
-        self.setColumnWidth(0, 190)
+        self.setColumnWidth(0, max(_NAME_WIDTH, self.width() - _FACTS_WIDTH))
         first = next(iter(self.leaves()), None)
         if first is not None:
             self.setCurrentItem(first)
@@ -82,24 +89,51 @@ def _place(branch: QTreeWidgetItem, info: RecordingInfo) -> QTreeWidgetItem:
             known.setFlags(Qt.ItemFlag.ItemIsEnabled)
         branch = known
     label = last if info.channel in (None, last) else f"{last} ({info.channel})"
-    item = QTreeWidgetItem(branch, [label or info.name, *_facts(info)])
-    item.setToolTip(0, info.problem or f"{info.name}: {info.kind}, {info.dtype}")
+    item = _leaf([label or info.name], info)
+    branch.addChild(item)
+    return item
+
+
+def _leaf(texts: list[str], info: RecordingInfo) -> QTreeWidgetItem:
+    """Return the row of a recording; grey, with the reason, if it can not be opened."""
+    item = QTreeWidgetItem([*texts, _facts(info)])
+    tip = info.problem or f"{info.name}: {info.kind}, {info.dtype}"
+    for column in range(len(COLUMNS)):
+        item.setToolTip(column, tip)
     if info.problem:
         item.setText(1, "can not be opened")
         item.setFlags(Qt.ItemFlag.NoItemFlags)
     return item
 
 
-def _facts(info: RecordingInfo) -> list[str]:
+def _facts(info: RecordingInfo) -> str:
+    """Return frames and size, then rate, duration and bytes."""
     if not info.shape:
-        return ["", "", "", ""]
-    rate, duration = info.frame_rate, info.duration_s
-    return [
-        str(info.n_frames) if info.kind != "stack" else "1 volume",
-        " × ".join(map(str, info.shape[1:])),
-        f"{rate:.4g} Hz" if rate else "unknown",
-        f"{duration:.1f} s" if duration else "unknown",
-    ]
+        return ""
+    movie = info.kind == "movie"
+    sizes = info.shape if movie else info.shape[1:]
+    size = " × ".join(map(str, sizes)) + ("" if movie else f" {info.kind}")
+    parts = [_bytes(math.prod(info.shape) * np.dtype(info.dtype).itemsize)]
+    if movie:
+        rate, duration = info.frame_rate, info.duration_s
+        known = [_seconds(duration)] if duration else []
+        parts = [f"{rate:.4g} Hz" if rate else "rate unknown", *known, *parts]
+    return size + "\n" + " · ".join(parts)
+
+
+def _seconds(duration: float) -> str:
+    if duration < 120:
+        return f"{duration:.3g} s"
+    return f"{duration / 60:.3g} min" if duration < 7200 else f"{duration / 3600:.3g} h"
+
+
+def _bytes(n_bytes: int) -> str:
+    size, unit = float(n_bytes), "B"
+    for unit in ("B", "kB", "MB", "GB", "TB"):
+        if size < 1000 or unit == "TB":
+            break
+        size /= 1000
+    return f"{size:.0f} {unit}" if size >= 10 else f"{size:.1f} {unit}"
 
 
 def _name(path: Any) -> str:

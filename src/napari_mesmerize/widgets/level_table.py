@@ -9,6 +9,7 @@ from qtpy.QtWidgets import (
     QAbstractItemView,
     QColorDialog,
     QHeaderView,
+    QSizePolicy,
     QTableWidget,
     QTableWidgetItem,
     QWidget,
@@ -18,6 +19,7 @@ from napari_mesmerize.widgets.colours import TAG_COLOURS
 
 _COLUMNS = ("level", "times", "means", "colour")
 _NAME, _COLOUR = 2, 3
+_MOST_ROWS = 8  # that show without scrolling
 
 
 class LevelTable(QTableWidget):
@@ -35,7 +37,8 @@ class LevelTable(QTableWidget):
         header = self.horizontalHeader()
         header.setSectionResizeMode(QHeaderView.ResizeMode.ResizeToContents)
         header.setSectionResizeMode(_NAME, QHeaderView.ResizeMode.Stretch)
-        self.setMinimumHeight(120)
+        self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
+        self._fit()
         self.setToolTip(
             "Write what a level stands for, such as 'light' or 'mint'; leave the "
             "resting level empty. Double-click a colour to change it."
@@ -65,6 +68,12 @@ class LevelTable(QTableWidget):
             swatch.setBackground(QColor(colour))
             self.setItem(row, _COLOUR, swatch)
         self.blockSignals(False)
+        self._fit()
+
+    def _fit(self) -> None:
+        """Be as high as the rows, up to some of them."""
+        rows = min(max(self.rowCount(), 2), _MOST_ROWS)
+        self.setFixedHeight(self.horizontalHeader().sizeHint().height() + 24 * rows + 4)
 
     def names(self) -> dict[float, str]:
         """Return the names by level; those without one are left out."""

@@ -150,6 +150,7 @@ def _layer(path: Any, selection: Any, *, visible: bool) -> LayerData:
 
     recording = read_recording(path, selection=selection)
     options: dict[str, Any] = {"visible": visible}
-    if selection is not None:
+    parts = [] if selection is None else str(selection).split("/")
+    if not all(part in str(recording.name) for part in parts):
         options["name"] = f"{recording.name} [{selection}]"
     return layer_data_tuple(recording, **options)

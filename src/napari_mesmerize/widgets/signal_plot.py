@@ -13,7 +13,7 @@ from napari_mesmerize.io.mes_voltages import Voltage
 from napari_mesmerize.widgets.signals import step_line
 from napari_mesmerize.widgets.trace_plot import EpochBands
 
-_HEIGHT = 150
+_HEIGHT = 130
 
 
 class SignalPlot(pg.PlotWidget):

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from napari.utils.theme import get_theme
-from qtpy.QtWidgets import QComboBox, QDoubleSpinBox, QFileDialog, QFormLayout
+from qtpy.QtWidgets import QComboBox, QDoubleSpinBox, QFileDialog, QFormLayout, QLabel
 
 from napari_mesmerize.errors import MesmerizeError
 from napari_mesmerize.io.mes_voltages import TOLERANCE_V, Voltage
@@ -101,16 +101,18 @@ class StimulusDock(Column):
         form.setContentsMargins(0, 0, 0, 0)
         form.setVerticalSpacing(3)
         form.addRow("Stimulus type", self.kind)
-        form.addRow("Tolerance", self.tolerance)
-        form.addRow("Delay [s]", self.offset)
         self.rows.addLayout(form)
-        self.rows.addWidget(self.table, 1)
+        self.rows.addWidget(self.table)
+        self.add_row(
+            QLabel("Tolerance"), self.tolerance, QLabel("Delay [s]"), self.offset
+        )
         self.rows.addWidget(self.problem)
         self.rows.addWidget(self.make)
         self.rows.addWidget(self.job)
         self.rows.addWidget(heading("Epochs of this recording"))
         self.rows.addWidget(self.summary)
         self.add_row(self.which, self.remove, stretch=0)
+        self.rows.addStretch(1)
 
     def _connect(self) -> None:
         self.chooser.changed.connect(self._on_recording)

@@ -41,7 +41,8 @@ class TracePlot(pg.PlotWidget):
         self.cursor.sigDragged.connect(self._on_dragged)
         self.scene().sigMouseClicked.connect(self._on_clicked)
         self.plotItem.vb.sigRangeChanged.connect(self._on_range)
-        self.getAxis("left").enableAutoSIPrefix(False)
+        for name in ("left", "bottom"):
+            self.getAxis(name).enableAutoSIPrefix(False)
         self.setMenuEnabled(False)
         self.setMouseEnabled(x=True, y=False)
         self.hideButtons()
