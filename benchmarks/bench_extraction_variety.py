@@ -4,10 +4,10 @@
     python benchmarks/bench_extraction_variety.py --only "1p" --seeds 41 42
 
 Kinetics, frame rates, cell sizes, densities, brightness, shapes (lobed, long, with
-dendrites, thin segments) and backgrounds (fine, fast, flickering, lines, vessels) change
-one at a time. ``oracle`` is the F1 that the same candidates would reach if acceptance
-were perfect: what lies between is the acceptance's loss, what lies above it is the
-detection's.
+dendrites, thin segments) and backgrounds (fine, fast, flickering, lines, vessels)
+change one at a time. ``oracle`` is the F1 that the same candidates would reach with a
+perfect acceptance: what lies between is the acceptance's loss, what lies above it is
+the detection's.
 """
 
 import argparse
@@ -20,9 +20,9 @@ for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
     os.environ.setdefault(name, "1")
 
 import numpy as np  # noqa: E402
-from bench_extraction import cpu_seconds, params_of, warm_up  # noqa: E402
 from scipy.ndimage import gaussian_filter, gaussian_filter1d  # noqa: E402
 
+from bench_extraction import cpu_seconds, params_of, warm_up  # noqa: E402
 from napari_mesmerize import _simulate_cells as cells  # noqa: E402
 from napari_mesmerize import _simulate_light as light  # noqa: E402
 from napari_mesmerize._matching import iou_matrix, match  # noqa: E402
@@ -249,8 +249,8 @@ def main() -> None:
             figures.append((m["f1"], best))
             print(
                 f"{name:<26} {seed:>4} {m['f1']:6.3f} {m['precision']:6.3f} "
-                f"{m['recall']:6.3f} {best:6.3f} {m['trace_corr']:6.3f} "
-                f"{m['spike_corr']:6.3f} {seconds:6.1f}",
+                f"{m['recall']:6.3f} {best:6.3f} {m.get('trace_corr', 0):6.3f} "
+                f"{m.get('spike_corr', 0):6.3f} {seconds:6.1f}",
                 flush=True,
             )
     f1, best = np.array(figures).T
