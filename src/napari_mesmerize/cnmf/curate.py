@@ -9,9 +9,10 @@ import xarray as xr
 from numpy.typing import NDArray
 from scipy import ndimage, sparse
 
+from napari_mesmerize.cnmf.curation_ids import derived_ids
 from napari_mesmerize.cnmf.parts import activity_parts, demix, read_rest, scores_of
 from napari_mesmerize.cnmf.settings import FloatArray
-from napari_mesmerize.components import Components, new_roi_ids
+from napari_mesmerize.components import Components
 from napari_mesmerize.errors import ParameterError
 from napari_mesmerize.history import StepTimer
 from napari_mesmerize.progress import Progress, silent
@@ -75,7 +76,8 @@ def merge_components(components: Components, positions: Sequence[int]) -> Curati
             weights = time / max(float(time.sum()), 1e-12)
         traces[kind] = (weights @ values)[None].astype(np.float32)
     merged = sparse.csc_array(footprint / top, dtype=np.float32)
-    new = _new(components, merged, traces, some.scores)
+    ids_of_new = derived_ids("merge", ids, 1)
+    new = _new(components, merged, traces, some.scores, ids_of_new)
     order = [i for i in range(len(components)) if i not in chosen[1:]]
     order[order.index(chosen[0])] = len(components)
     together = _put_together(components, new, order, timer)
@@ -118,6 +120,7 @@ def split_component(
     _check_positions(components, [int(position)])
     name = components.roi_ids[position]
     params = {"roi_id": name, "by": by, "n_parts": n_parts}
+    params["looked"] = recording is not None
     timer = StepTimer("split_component", params, inputs=[components])
     image = components.footprint_image(position)
     rest = None
@@ -151,7 +154,8 @@ def split_component(
                 f"One of {n_parts} parts would have no activity of its own; it is "
                 "probably one cell. Ask for other parts, or leave it whole."
             )
-    new = _new(components, footprints, traces, one.scores)
+    made = derived_ids(f"split {by} {n_parts}", (name,), footprints.shape[1])
+    new = _new(components, footprints, traces, one.scores, made)
     order = [
         *range(len(components)),
         *range(len(components), len(components) + len(new)),
@@ -295,6 +299,7 @@ def _new(
     footprints: "sparse.csc_array[Any]",
     traces: Mapping[str, FloatArray],
     parents: pd.DataFrame,
+    roi_ids: Sequence[str],
 ) -> Components:
     new = Components.build(
         footprints,
@@ -308,7 +313,7 @@ def _new(
         components.image_shape,
         traces,
         scores=scores,
-        roi_ids=new_roi_ids(len(new)),
+        roi_ids=roi_ids,
         frame_rate=components.frame_rate,
     )
 
