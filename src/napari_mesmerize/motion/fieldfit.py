@@ -30,6 +30,7 @@ from napari_mesmerize.motion.warp import inverse_moves
 
 _LARGEST_STEP = 1.5  # px
 _STEPS_A_ROUND = 2
+_UNHEARD = 3  # power of the share that was muted: little muted blocks keep their place
 
 Float = NDArray[np.float64]
 Frames = NDArray[np.float32]
@@ -103,10 +104,29 @@ class FieldFit:
         would silence the blocks that still have to move.
         """
         moves = evaluate(coefficients, self.grid, self.bases)
-        gradients = block_gradients(self.template, frames, moves, mute_blocks=mute)
+        gradients, kept = block_gradients(
+            self.template, frames, moves, mute_blocks=mute
+        )
+        if mute:
+            gradients += self._towards_the_rest(moves, kept)
         gradients *= self.used[..., None]
         projected = project_gradients(gradients, self.grid, self.bases)
         return coefficients @ self.information + projected
+
+    def _towards_the_rest(self, moves: Float, kept: Frames) -> Float:
+        """Return gradients that let muted blocks move as the rest of their frame."""
+        out = np.zeros_like(moves)
+        information = self.template.information[self.template.settings.pads[0]]
+        for t in np.flatnonzero(kept.reshape(len(kept), -1).min(axis=1) < 1):
+            known = kept[t][..., None, None] * information
+            total = known.sum(axis=(0, 1, 2)) + 1e-6 * np.eye(3)
+            pulled = np.einsum("zyxab,zyxb->a", known, moves[t])
+            rest = np.linalg.solve(total, pulled)
+            missing = (1 - kept[t][..., None]) ** _UNHEARD
+            out[t] = missing * np.einsum(
+                "zyxab,zyxb->zyxa", information, rest - moves[t]
+            )
+        return out
 
     def fit(
         self, frames: Frames, coefficients: Float, n_steps: int, *, mute: bool

@@ -16,9 +16,12 @@ _NO_LIMIT = 1e30
 
 @njit(**FAST)
 def _block_gradients(  # type: ignore[no-untyped-def]
-    frames, tables, roots, pads, moves, sizes, border, clip, limit, out
+    frames, tables, roots, pads, moves, sizes, border, clip, limit, out, kept
 ):
-    """Minus the gradient of half the squared residual of each block, (..., 3)."""
+    """Minus the gradient of half the squared residual of each block, (..., 3).
+
+    Blocks that fit worse than ``limit`` are muted: ``kept`` (...,) becomes less than 1.
+    """
     n_frames, depth, height, width = frames.shape
     phases_z = tables.shape[0]
     phases = tables.shape[1]
@@ -109,11 +112,13 @@ def _block_gradients(  # type: ignore[no-untyped-def]
                                     sum_y -= slope_y[j] * gap
                                     sum_x -= slope_x[j] * gap
                     squares /= max((bottom - top) * (right - left), 1)
+                    mute = np.float32(1)
                     if squares > limit:
                         mute = (limit / squares) * (limit / squares)
                         sum_z *= mute
                         sum_y *= mute
                         sum_x *= mute
+                    kept[t, z, bi, bj] = mute
                     out[t, z, bi, bj, 0] = sum_z
                     out[t, z, bi, bj, 1] = sum_y
                     out[t, z, bi, bj, 2] = sum_x
@@ -125,7 +130,7 @@ def block_gradients(
     displacements: NDArray[np.floating],
     *,
     mute_blocks: bool = False,
-) -> NDArray[np.float32]:
+) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     """Return minus the gradient of half the weighted squared residual of each block.
 
     Parameters
@@ -138,9 +143,18 @@ def block_gradients(
         Shape (n_frames, n_planes, blocks_y, blocks_x, 3), (z, y, x) px.
     mute_blocks : bool, optional
         Weigh down blocks that do not fit at all, such as passing debris.
+
+    Returns
+    -------
+    gradients : numpy.ndarray
+        Shape of ``displacements``.
+    kept : numpy.ndarray
+        Shape (n_frames, n_planes, blocks_y, blocks_x): what each block's gradient was
+        multiplied by, 1 where it fits.
     """
     settings = template.settings
     out = np.empty(displacements.shape, np.float32)
+    kept = np.empty(displacements.shape[:-1], np.float32)
     _block_gradients(
         frames,
         template.tables,
@@ -152,8 +166,9 @@ def block_gradients(
         np.float32(settings.residual_clip),
         np.float32(settings.block_limit if mute_blocks else _NO_LIMIT),
         out,
+        kept,
     )
-    return out
+    return out, kept
 
 
 def rigid_information(template: Template) -> NDArray[np.float64]:
@@ -188,7 +203,7 @@ def fit_rigid(
         everywhere = np.broadcast_to(
             displacements[:, None, None, None], (len(frames), *blocks, 3)
         )
-        gradients = block_gradients(template, frames, everywhere)
+        gradients, _ = block_gradients(template, frames, everywhere)
         total = gradients.sum(axis=(1, 2, 3), dtype=np.float64)
         if settings.n_axes == 2:
             step = total @ inverse[0]

@@ -128,6 +128,6 @@ def without_match(
     if lost.all():
         return lost
     usual = float(np.median(correlation[~lost]))
-    return lost | (
-        correlation < min(_CHANCE / np.sqrt(max(n_pixels, 1)), _CHANCE_SHARE * usual)
-    )
+    low = min(_CHANCE / max(n_pixels, 1) ** 0.5, _CHANCE_SHARE * usual)
+    found: NDArray[np.bool_] = lost | (correlation < low)
+    return found
