@@ -125,8 +125,40 @@ def test_time_stamps_and_a_linked_movie(recording, tmp_path):
     assert list(pynwb.validate(path=str(path))) == []
     with pynwb.NWBHDF5IO(str(path), "r") as file:
         series = file.read().acquisition["TwoPhotonSeries"]
-        assert series.external_file[0] == str(source)
+        assert series.external_file[0] == "movie.npy"
         np.testing.assert_array_equal(series.timestamps, times)
+
+
+def test_a_linked_movie_with_a_rate_counts_its_frames(recording, tmp_path):
+    source = tmp_path / "movies" / "a.npy"
+    source.parent.mkdir()
+    np.save(source, recording.to_numpy())
+    linked = as_recording(recording, source={"uri": str(source)})
+    path = write_nwb(None, tmp_path / "a.nwb", recording=linked, movie="link")
+    assert list(pynwb.validate(path=str(path))) == []
+    with pynwb.NWBHDF5IO(str(path), "r") as file:
+        series = file.read().acquisition["TwoPhotonSeries"]
+        assert series.external_file[0] == "movies/a.npy"
+        assert series.rate == 12.5
+    several = as_recording(linked, source={"uri": str(source), "files": ["a", "b"]})
+    with pytest.raises(ParameterError, match="lies in 2 files"):
+        write_nwb(None, tmp_path / "b.nwb", recording=several, movie="link")
+
+
+def test_an_unknown_animal_is_one_that_archives_take(components, recording, tmp_path):
+    write_nwb(components, tmp_path / "a.nwb", recording=recording)
+    noted = {"Animal ID": "m7", "Animal Sex": "f", "Animal Species": "rat"}
+    known = as_recording(recording, meta={"acquisition_info": noted})
+    write_nwb(components, tmp_path / "b.nwb", recording=known)
+    said = []
+    for name in ("a.nwb", "b.nwb"):
+        with pynwb.NWBHDF5IO(str(tmp_path / name), "r") as file:
+            animal = file.read().subject
+            said.append((animal.subject_id, animal.species, animal.sex, animal.age))
+    assert said == [
+        ("unknown", "Mus musculus", "U", "P0D/"),
+        ("m7", "Rattus norvegicus", "F", "P0D/"),
+    ]
 
 
 def test_the_segmentation_reads_back(written, components):

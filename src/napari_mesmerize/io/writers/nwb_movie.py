@@ -1,6 +1,7 @@
 """A recording in an NWB file: copied batch by batch, or linked."""
 
 import math
+import os
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -20,6 +21,7 @@ def add_movie(
     file: Any,
     plane: Any,
     recording: xr.DataArray,
+    folder: Path,
     *,
     timing: Mapping[str, Any],
     one_photon: bool,
@@ -35,6 +37,8 @@ def add_movie(
         pynwb's file and imaging plane.
     recording : xarray.DataArray
         The movie; it is stored as (frame, x, y[, z]), as the format demands.
+    folder : pathlib.Path
+        Where the NWB file will lie; links are relative to it.
     timing : mapping
         ``rate`` and ``starting_time``, or ``timestamps``.
     one_photon : bool
@@ -57,22 +61,51 @@ def add_movie(
         **timing,
     }
     if link:
-        uri = (recording.attrs.get("source") or {}).get("uri")
-        if not uri or not Path(uri).exists():
-            raise ParameterError(
-                f"The recording's source {uri!r} is no file that can be linked; use "
-                "movie='copy'."
-            )
+        uri = _source(recording)
         size = [int(n) for n in (recording.sizes["x"], recording.sizes["y"])]
         content |= {
-            "external_file": [str(uri)],
+            "external_file": [_relative(uri, folder)],
             "format": "external",
             "starting_frame": [0],
             "dimension": size,
         }
+        if "rate" in timing and "num_samples" in _arguments(kind):
+            content["num_samples"] = len(recording)
     else:
         content["data"] = _copied(recording, compress, progress)
     file.add_acquisition(kind(**content))
+
+
+def _source(recording: xr.DataArray) -> str:
+    """Return the one file that a recording was read from."""
+    source = recording.attrs.get("source") or {}
+    uri = str(source.get("uri") or "")
+    if not uri or not Path(uri).exists():
+        raise ParameterError(
+            f"The recording's source {uri!r} is no file that can be linked; use "
+            "movie='copy'."
+        )
+    if len(source.get("files") or ()) > 1:
+        raise ParameterError(
+            f"The recording lies in {len(source['files'])} files, which one link can "
+            "not name; use movie='copy'."
+        )
+    return uri
+
+
+def _relative(uri: str, folder: Path) -> str:
+    """Return a path as seen from a folder, so that both can move; else as it is."""
+    try:
+        return Path(os.path.relpath(uri, folder)).as_posix()
+    except ValueError:  # on another drive
+        return uri
+
+
+def _arguments(kind: Any) -> set[str]:
+    """Return what a class of pynwb takes; older versions count no samples."""
+    from hdmf.utils import get_docval
+
+    return {argument["name"] for argument in get_docval(kind.__init__)}
 
 
 def _copied(recording: xr.DataArray, compress: bool, progress: Progress) -> Any:
