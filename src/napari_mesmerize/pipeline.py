@@ -16,7 +16,7 @@ from napari_mesmerize.params import parse_params
 from napari_mesmerize.progress import Progress, silent
 from napari_mesmerize.project import Project, Sample
 from napari_mesmerize.projections import project as project_image
-from napari_mesmerize.recording import check_recording, require_frame_rate
+from napari_mesmerize.recording import check_recording
 from napari_mesmerize.resources import Usage, measure
 from napari_mesmerize.roi import roi_table_from_components
 
@@ -130,7 +130,13 @@ def prepare(
         extraction_engine = "cnmf3d"
     chosen = engine_params(motion_engine, extraction_engine, params or {})
     if chosen["extract"] is not None:
-        require_frame_rate(recording, "Extraction")
+        try:
+            cnmf.check_params(recording, chosen["extract"])
+        except ParameterError as error:
+            raise ParameterError(
+                f"{error} Or leave the extraction out ('none'): the motion is "
+                "corrected and kept all the same."
+            ) from error
     return chosen
 
 

@@ -6,16 +6,13 @@ from napari_mesmerize.cnmf.correlation import (
     correlation_pnr,
     find_seeds,
 )
+from napari_mesmerize.cnmf.derive import check_params, params_for
 from napari_mesmerize.cnmf.engines import (
     extract_cnmf,
     extract_cnmf3d,
     extract_cnmfe,
 )
-from napari_mesmerize.cnmf.extraction import (
-    estimate_memory,
-    extract_components,
-    params_for,
-)
+from napari_mesmerize.cnmf.extraction import estimate_memory, extract_components
 from napari_mesmerize.cnmf.movies import movie_of
 from napari_mesmerize.cnmf.params import (
     INDICATORS,
@@ -41,6 +38,7 @@ __all__ = [
     "CorrelationPnr",
     "Params",
     "Thresholds",
+    "check_params",
     "correlation_pnr",
     "estimate_cell_diameter",
     "estimate_memory",

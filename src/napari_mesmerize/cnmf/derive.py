@@ -57,8 +57,8 @@ def default_params(recording: xr.DataArray) -> Params:
     return Cnmf3dParams() if "z" in recording.dims else CnmfParams()
 
 
-def settings_for(recording: xr.DataArray, params: Params) -> Settings:
-    """Turn parameters into the recipe's numbers.
+def check_params(recording: xr.DataArray, params: Params) -> float:
+    """Find what would not fit, without reading pixels; return the frame rate in Hz.
 
     Raises
     ------
@@ -79,6 +79,32 @@ def settings_for(recording: xr.DataArray, params: Params) -> Settings:
             "30, or use method_init='events', which needs no number."
         )
     frame_rate = require_frame_rate(recording, "Extraction")
+    decay_frames = params.decay_time_s * frame_rate
+    if params.temporal_downsampling > max(1.0, 2 * decay_frames):
+        raise ParameterError(
+            f"temporal_downsampling={params.temporal_downsampling} frames is more than "
+            f"twice the decay time of {decay_frames:.3g} frames; events would be lost. "
+            f"Use at most {max(1, int(2 * decay_frames))}."
+        )
+    seconds = recording.sizes["frame"] / frame_rate
+    if seconds < 4 * params.decay_time_s:
+        raise ParameterError(
+            f"The recording lasts {seconds:.3g} s, less than four times "
+            f"decay_time_s={params.decay_time_s:g} s; cells can not be told from "
+            "noise. Use a longer recording, or check frame_rate and decay_time_s."
+        )
+    return frame_rate
+
+
+def settings_for(recording: xr.DataArray, params: Params) -> Settings:
+    """Turn parameters into the recipe's numbers.
+
+    Raises
+    ------
+    ParameterError
+        If parameters and recording do not fit each other.
+    """
+    frame_rate = check_params(recording, params)
     shape = image_shape(recording)
     diameter = _diameter(recording, params)
     if diameter >= min(shape[-2:]):
@@ -96,20 +122,6 @@ def settings_for(recording: xr.DataArray, params: Params) -> Settings:
             f"spatial_downsampling={params.spatial_downsampling} makes a cell of "
             f"diameter {diameter:.3g} px smaller than {_SMALLEST_DIAMETER:g} px; use "
             f"at most {max(1, int(diameter / _SMALLEST_DIAMETER))}."
-        )
-    decay_frames = params.decay_time_s * frame_rate
-    if params.temporal_downsampling > max(1.0, 2 * decay_frames):
-        raise ParameterError(
-            f"temporal_downsampling={params.temporal_downsampling} frames is more than "
-            f"twice the decay time of {decay_frames:.3g} frames; events would be lost. "
-            f"Use at most {max(1, int(2 * decay_frames))}."
-        )
-    seconds = recording.sizes["frame"] / frame_rate
-    if seconds < 4 * params.decay_time_s:
-        raise ParameterError(
-            f"The recording lasts {seconds:.3g} s, less than four times "
-            f"decay_time_s={params.decay_time_s:g} s; cells can not be told from "
-            "noise. Use a longer recording, or check frame_rate and decay_time_s."
         )
     return Settings(
         frame_rate=frame_rate,

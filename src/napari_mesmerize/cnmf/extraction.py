@@ -17,7 +17,7 @@ from threadpoolctl import threadpool_limits
 from napari_mesmerize.cnmf.assemble import assemble
 from napari_mesmerize.cnmf.border import filled_border
 from napari_mesmerize.cnmf.cells import Cell
-from napari_mesmerize.cnmf.derive import default_params, params_for, settings_for
+from napari_mesmerize.cnmf.derive import default_params, settings_for
 from napari_mesmerize.cnmf.finished import FinishedPatches, work_key
 from napari_mesmerize.cnmf.held import held
 from napari_mesmerize.cnmf.jobs import Job, work_elsewhere
@@ -27,7 +27,6 @@ from napari_mesmerize.cnmf.patches import (
     Patch,
     patch_memory,
     plan_patches,
-    read_rows,
 )
 from napari_mesmerize.cnmf.recipes import PatchResult
 from napari_mesmerize.cnmf.running import run_on_cluster, run_patches
@@ -44,16 +43,6 @@ from napari_mesmerize.recording import (
     default_max_memory,
     image_shape,
 )
-
-__all__ = [
-    "default_params",
-    "estimate_memory",
-    "extract_components",
-    "params_for",
-    "plan_patches",
-    "read_rows",
-    "settings_for",
-]
 
 _LOG = logging.getLogger(__name__)
 _KEY_FRAMES = 8  # that identify a recording when work is resumed

@@ -9,11 +9,8 @@ import xarray as xr
 from numpy.typing import ArrayLike, NDArray
 from scipy import sparse
 
-from napari_mesmerize.cnmf.extraction import (
-    default_params,
-    extract_components,
-    settings_for,
-)
+from napari_mesmerize.cnmf.derive import default_params, settings_for
+from napari_mesmerize.cnmf.extraction import extract_components
 from napari_mesmerize.cnmf.params import Params
 from napari_mesmerize.components import Components
 from napari_mesmerize.errors import ParameterError
