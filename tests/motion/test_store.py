@@ -12,7 +12,13 @@ import numpy as np
 import pytest
 
 from napari_mesmerize.errors import Cancelled, WriteError
-from napari_mesmerize.motion import PiecewiseParams, RigidParams, correct_motion
+from napari_mesmerize.io import read_recording
+from napari_mesmerize.motion import (
+    PiecewiseParams,
+    RigidParams,
+    apply_motion,
+    correct_motion,
+)
 from napari_mesmerize.motion import store as store_module
 from napari_mesmerize.progress import reporting
 from napari_mesmerize.recording import as_recording
@@ -43,6 +49,24 @@ def test_stored_frames_equal_the_lazy_ones(rigid_2p, params, tmp_path):
     np.testing.assert_array_equal(stored[7:90:3, 5:9].to_numpy(), lazy[7:90:3, 5:9])
     assert stored.attrs["frame_rate"] == recording.attrs["frame_rate"]
     assert [path.name for path in tmp_path.iterdir()] == ["out.zarr"]
+
+
+def test_what_is_stored_is_read_with_its_times_and_history(rigid_2p, tmp_path):
+    times = np.cumsum(np.random.default_rng(0).uniform(0.0666, 0.0667, 60))
+    recording = as_recording(rigid_2p.recording[:60], time_s=times)
+    result = correct_motion(recording, out=tmp_path / "red.zarr")
+    green = apply_motion(recording, result, out=tmp_path / "green.zarr")
+    for name, shown in (("red", result.recording), ("green", green)):
+        stored = read_recording(tmp_path / f"{name}.zarr")
+        for each in (shown, stored):
+            np.testing.assert_array_equal(each.coords["time_s"], times)
+        steps = [step["operation"] for step in stored.attrs["history"]]
+        assert steps[:-1] == [step["operation"] for step in shown.attrs["history"]]
+        assert steps[-2] == ("correct_motion" if name == "red" else "apply_motion")
+        np.testing.assert_array_equal(stored.to_numpy(), shown.to_numpy())
+    plain = correct_motion(rigid_2p.recording[:60], out=tmp_path / "plain.zarr")
+    assert "time_s" not in plain.recording.coords
+    assert "time_s" not in read_recording(tmp_path / "plain.zarr").coords
 
 
 def test_existing_output_is_kept_unless_asked(rigid_2p, tmp_path):

@@ -18,8 +18,9 @@ SQUARE = [[1.0, 2.0], [1.0, 6.0], [5.0, 6.0], [5.0, 2.0]]
 
 def test_every_plot_is_registered_under_its_name():
     assert {name: f.__name__ for name, f in PLOTS.items()} == {
-        name: f"plot_{name}" for name in ("outlines", "projection", "shifts", "traces")
+        name: f"plot_{name}" for name in PLOTS
     }
+    assert {"outlines", "projection", "shifts", "field", "traces"} <= set(PLOTS)
 
 
 def test_plot_projection_shows_the_image_with_its_percentiles_as_contrast():

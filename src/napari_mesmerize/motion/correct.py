@@ -19,6 +19,7 @@ from napari_mesmerize.motion.finish import (
     describe,
     make_result,
     store_frames,
+    time_stamps,
 )
 from napari_mesmerize.motion.params import PiecewiseParams, RigidParams, resolve
 from napari_mesmerize.motion.passes import Passes
@@ -170,7 +171,8 @@ def apply_motion(
     assert store is not None
     store_frames(frames, passes, store)
     corrected = describe(frames, recording, frames.output, history)
-    path = store.finish(corrected.attrs, {"shifts": result.shifts}, result.quality)
+    arrays, times = {"shifts": result.shifts}, time_stamps(recording)
+    path = store.finish(corrected.attrs, arrays, result.quality, times)
     return describe(StoredFrames(path), recording, frames.output, history)
 
 

@@ -179,7 +179,9 @@ def make_result(
             arrays["coefficients"] = frames.motion.coefficients
             for name, places in zip("zyx"[-n_axes:], frames.motion.places, strict=True):
                 arrays[f"patch_centers_{name}"] = places
-        shown = StoredFrames(store.finish(facts, arrays, quality))
+        shown = StoredFrames(
+            store.finish(facts, arrays, quality, time_stamps(recording))
+        )
     return MotionResult(
         shifts=shifts,
         template=quality.mean_after,
@@ -202,13 +204,18 @@ def describe(
     meta = dict(facts["meta"] or {})
     if output.dtype != "float32":
         meta |= {"intensity_scale": output.scale, "intensity_offset": output.offset}
-    times = recording.coords.get("time_s")
     return lazy_recording(
         shown,
         name=None if recording.name is None else str(recording.name),
-        time_s=None if times is None else times.to_numpy(),
+        time_s=time_stamps(recording),
         **(facts | {"meta": meta, "history": history}),
     )
+
+
+def time_stamps(recording: xr.DataArray) -> NDArray[np.float64] | None:
+    """Return the real time stamps (n_frames,) of a recording, s, where it has them."""
+    times = recording.coords.get("time_s")
+    return None if times is None else times.to_numpy().astype(np.float64)
 
 
 def corrected_like(

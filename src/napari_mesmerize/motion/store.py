@@ -187,11 +187,28 @@ class MotionStore:
         facts: Mapping[str, Any],
         arrays: Mapping[str, NDArray[Any]],
         quality: MotionQuality,
+        times: NDArray[np.float64] | None = None,
     ) -> Path:
-        """Store facts and results beside the frames; move the folder to its place."""
+        """Store facts and results beside the frames; move the folder to its place.
+
+        Parameters
+        ----------
+        facts : mapping
+            Facts of the recording, its history included: attributes of the folder.
+        arrays : mapping
+            Results, in the group ``motion``.
+        quality : MotionQuality
+            Its summary becomes the attributes of that group.
+        times : numpy.ndarray, optional
+            Shape (n_frames,), seconds: array ``time_s``, beside ``frames``.
+        """
         with self.writing("the results"):
             root = zarr.open_group(self.partial, mode="a")
             root.attrs.update(json_safe(facts))
+            if times is not None:
+                root.create_array(
+                    "time_s", data=times, dimension_names=("frame",), overwrite=True
+                )
             group = root.create_group("motion", overwrite=True)
             group.attrs.update(json_safe(quality.summary()))
             for name, array in arrays.items():

@@ -1,22 +1,24 @@
-"""How good a motion correction is: correlations, outliers, fields, mean images."""
+"""How good a motion correction is: correlations, outliers, fields, crispness."""
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from napari_mesmerize.errors import ParameterError
-from napari_mesmerize.motion import MotionResult
 from napari_mesmerize.plots._axes import axes_or_new
 from napari_mesmerize.plots.projection import plot_projection
 from napari_mesmerize.plots.shifts import plot_shifts
+
+if TYPE_CHECKING:
+    from napari_mesmerize.motion import MotionResult
 
 _BEFORE, _AFTER, _OUTLIER = "0.6", "C0", "C3"
 
 
 def plot_template_correlation(
-    result: MotionResult, *, ax: Axes | None = None, **kwargs: Any
+    result: "MotionResult", *, ax: Axes | None = None, **kwargs: Any
 ) -> Axes:
     """Draw how well each frame correlates with the template, before and after.
 
@@ -57,7 +59,7 @@ def plot_template_correlation(
 
 
 def plot_field(
-    result: MotionResult, frame: int, *, ax: Axes | None = None, **kwargs: Any
+    result: "MotionResult", frame: int, *, ax: Axes | None = None, **kwargs: Any
 ) -> Axes:
     """Draw one frame's field over the template, less the shift of the whole frame.
 
@@ -93,7 +95,81 @@ def plot_field(
     return ax
 
 
-def plot_motion(result: MotionResult, *, figure: Figure | None = None) -> Figure:
+def plot_bending(
+    result: "MotionResult", *, ax: Axes | None = None, **kwargs: Any
+) -> Axes:
+    """Draw how much each frame bends: its field less the shift of the whole frame.
+
+    Parameters
+    ----------
+    result : MotionResult
+        Of a piecewise correction.
+    ax : matplotlib.axes.Axes, optional
+        Where to draw.
+    **kwargs
+        Passed to ``plot``.
+
+    Returns
+    -------
+    matplotlib.axes.Axes
+        The axes: root mean square and largest difference over the patches.
+
+    Raises
+    ------
+    ParameterError
+        If the correction was rigid.
+    """
+    field = result.field
+    if field is None:
+        raise ParameterError(
+            "There is no bending to draw: the correction was rigid. Correct with "
+            "PiecewiseParams."
+        )
+    patches = field.reshape(len(field), -1, field.shape[-1])
+    squared = ((patches - patches.mean(axis=1, keepdims=True)) ** 2).sum(axis=-1)
+    ax = axes_or_new(ax, (8.0, 2.5))
+    style = {"linewidth": 0.8} | kwargs
+    ax.plot(np.sqrt(squared.max(axis=1)), color=_BEFORE, label="largest", **style)
+    ax.plot(np.sqrt(squared.mean(axis=1)), color=_AFTER, label="typical", **style)
+    ax.set(xlabel="frame", ylabel="bending (px)", ylim=(0, None))
+    ax.legend(loc="upper right", ncols=2, frameon=False, fontsize=8)
+    ax.spines[["top", "right"]].set_visible(False)
+    ax.margins(x=0)
+    return ax
+
+
+def plot_crispness(
+    result: "MotionResult", *, ax: Axes | None = None, **kwargs: Any
+) -> Axes:
+    """Draw the crispness of the mean image, before and after.
+
+    Parameters
+    ----------
+    result : MotionResult
+        What ``correct_motion`` returned.
+    ax : matplotlib.axes.Axes, optional
+        Where to draw.
+    **kwargs
+        Passed to ``barh``.
+
+    Returns
+    -------
+    matplotlib.axes.Axes
+        The axes, with a bar each.
+    """
+    quality = result.quality
+    values = [quality.crispness_after, quality.crispness_before]
+    ax = axes_or_new(ax, (4.0, 1.4))
+    style: dict[str, Any] = {"color": [_AFTER, _BEFORE]} | kwargs
+    bars = ax.barh(["after", "before"], values, **style)
+    ax.bar_label(bars, fmt="%.3g", padding=3)
+    ax.set(xlabel="crispness of the mean image")
+    ax.margins(x=0.15)
+    ax.spines[["top", "right"]].set_visible(False)
+    return ax
+
+
+def plot_motion(result: "MotionResult", *, figure: Figure | None = None) -> Figure:
     """Draw a page about a correction: mean images, shifts, correlations.
 
     Parameters
@@ -104,7 +180,8 @@ def plot_motion(result: MotionResult, *, figure: Figure | None = None) -> Figure
         An empty figure.
     """
     figure = figure or Figure(figsize=(9.0, 6.5), layout="constrained")
-    grid = figure.add_gridspec(3, 2, height_ratios=(2.4, 1, 1))
+    bends = result.field is not None
+    grid = figure.add_gridspec(3 + bends, 2, height_ratios=(2.4, 1, 1, 1)[: 3 + bends])
     quality = result.quality
     pages = (
         ("before", quality.mean_before, quality.crispness_before),
@@ -117,4 +194,6 @@ def plot_motion(result: MotionResult, *, figure: Figure | None = None) -> Figure
         ax.set_title(f"mean {name}, crispness {crisp:.0f}")
     plot_shifts(result.shifts, ax=figure.add_subplot(grid[1, :]))
     plot_template_correlation(result, ax=figure.add_subplot(grid[2, :]))
+    if bends:
+        plot_bending(result, ax=figure.add_subplot(grid[3, :]))
     return figure
