@@ -1,5 +1,6 @@
 """Long work off the GUI thread: progress, cancel, and errors that people can read."""
 
+import atexit
 import logging
 import threading
 import time
@@ -29,6 +30,7 @@ from napari_mesmerize.progress import reporting
 
 _log = logging.getLogger(__name__)
 _REPORT_EVERY_S = 0.05
+_LAST_S = 3.0  # that the end of the program waits for a job
 _running: "weakref.WeakSet[Job]" = weakref.WeakSet()
 
 
@@ -122,6 +124,15 @@ def cancel_all_jobs() -> None:
     """Ask every running job to stop."""
     for job in list(_running):
         job.cancel()
+
+
+@atexit.register
+def _end_all_jobs() -> None:
+    """Give jobs a moment to stop; what does not in time ends with the program."""
+    jobs = list(_running)
+    cancel_all_jobs()
+    for job in jobs:
+        job.wait(_LAST_S)
 
 
 class JobBar(QWidget):
