@@ -18,6 +18,7 @@ from napari_mesmerize.recording import batch_slices, image_shape
 LARGEST_WHOLE = 192  # pixels; wider fields are cut
 CORE = 128  # pixels, about; what patches own
 MARGIN_RADII = 3.0
+_AT_FULL_RATE = ("greedy_roi", "corr_pnr")  # need the movie twice more
 _SPARE = 60 * 2**20  # bytes: code, images, cells
 _BATCH = 48 * 2**20  # bytes of frames read at once
 
@@ -91,7 +92,13 @@ def patch_memory(
     chunk = 64 * 4 * pixels * 5
     blocks = 4 * n_frames * (pixels / max(settings.radius, 1) ** 2)
     loadings = 4 * 4 * pixels * modes
-    working = 2 * filtered if params.method_init == "events" else 2 * movie
+    working = 2.8 * movie if params.method_init in _AT_FULL_RATE else 2 * filtered
+    if params.spatial_downsampling * params.temporal_downsampling > 1:
+        few = params.spatial_downsampling**2 * params.temporal_downsampling
+        working = (movie + working) / few
+    if params.background == "ring":
+        places = 4 * pixels / max(settings.radius, 2) ** 2
+        blocks += 3 * places * (n_frames + places)
     return int(movie + working + chunk + 3 * blocks + loadings + _SPARE)
 
 
