@@ -82,6 +82,35 @@ def test_open_rois_can_seed(session, dock, components, recording, monkeypatch, q
     assert seen["seeds"] is components
 
 
+def test_a_new_run_leaves_curated_rois_alone(
+    viewer, session, dock, components, recording, monkeypatch, qtbot
+):
+    monkeypatch.setattr(
+        work, "extract", lambda *a, progress, **k: extracted(components)
+    )
+    session.show_recording(recording, name="movie")
+
+    def run():
+        dock.run.click()
+        qtbot.waitUntil(lambda: not dock.job.running, timeout=5000)
+        return session.roi_set
+
+    first = run()
+    assert run() is not first
+    assert len(session.roi_sets()) == 1, "nothing was lost: replaced in place"
+    curated = session.roi_set
+    curated.add_tag_column("region")
+    curated.set_tag("region", "anterior", [0])
+    again = run()
+    assert again.name == "ROIs of movie (2)"
+    assert "stay in the layer 'ROIs of movie'" in dock.summary.text()
+    assert curated in session.roi_sets()
+    assert curated.table["region"].iat[0] == "anterior"
+    curated.mark_saved()
+    assert run().name == "ROIs of movie"
+    assert curated not in session.roi_sets()
+
+
 def test_zero_components_are_a_result_with_advice(
     viewer, session, dock, components, recording, monkeypatch, qtbot
 ):

@@ -209,3 +209,24 @@ def test_a_polygon_outside_the_image_is_explained(
     drawn = viewer.layers.selection.active
     drawn.add_polygons(np.array([[-9, -9], [-9, -6], [-6, -6]]))
     qtbot.waitUntil(lambda: "ROI 0" in dock.job.text.text(), timeout=20000)
+
+
+def test_curated_rois_whose_layer_was_removed_come_back(
+    viewer, session, roi_set, recording, qtbot
+):
+    dock = RoiManagerDock(viewer)
+    qtbot.addWidget(dock)
+    layer = session.show_recording(recording)
+    session.show_rois(roi_set, like=layer)
+    viewer.layers.remove(session.roi_layer.layer)
+    assert session.closed_sets() == [], "without curation nothing is lost"
+    session.show_rois(roi_set, like=layer)
+    roi_set.set_tag("cell_type", "soma", [1])
+    viewer.layers.remove(session.roi_layer.layer)
+    assert session.roi_set is None
+    assert dock.which_set.currentText().endswith("(closed)")
+    dock.which_set.activated.emit(0)
+    assert session.roi_set is roi_set
+    assert session.roi_layer.layer in viewer.layers
+    assert session.closed_sets() == []
+    assert roi_set.table["cell_type"].iat[1] == "soma"

@@ -168,6 +168,8 @@ class CnmfDock(Column):
             text += " " + _advice(found)
         elif not preview:
             text += " Next: tag them in the ROI manager; Traces shows their activity."
+        if roi_set.name != name:
+            text += f" Those that you curated stay in the layer '{name}'."
         self.summary.setText(text)
         roi_set.unsaved = not preview
 

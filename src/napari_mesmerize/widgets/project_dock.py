@@ -264,7 +264,7 @@ class ProjectDock(Column):
     def _on_added(self, sample: Any, roi_set: Any) -> None:
         if roi_set is not None:
             roi_set.sample_id = sample.sample_id
-            roi_set.unsaved = False
+            roi_set.mark_saved()
             roi_set.table_changed.emit()
         self.refresh()
         self._enable()

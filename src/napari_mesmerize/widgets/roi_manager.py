@@ -59,7 +59,6 @@ class RoiManagerDock(QWidget):
         connect_while_alive(self, self._session.recordings_changed, self._on_layers)
         self._on_roi_set()
 
-    # ------------------------------------------------------------------- parts
     def _make_choice(self) -> None:
         self.which_set = QComboBox()
         self.which_set.setToolTip("Which ROIs")
@@ -211,17 +210,18 @@ class RoiManagerDock(QWidget):
 
     def _on_layers(self) -> None:
         sets = self._session.roi_sets()
-        names = [roi_set.name for roi_set in sets]
+        closed = self._session.closed_sets()
         self.which_set.clear()
-        self.which_set.addItems(names)
+        self.which_set.addItems([roi_set.name for roi_set in sets])
+        self.which_set.addItems([f"{roi_set.name} (closed)" for roi_set in closed])
         if self._session.roi_set in sets:
             self.which_set.setCurrentIndex(sets.index(self._session.roi_set))
-        self.which_set.setEnabled(bool(sets))
+        self.which_set.setEnabled(bool(sets or closed))
         self.draw.setEnabled(bool(self._session.recording_layers()))
         self._say_what_to_do()
 
     def _on_set_chosen(self, index: int) -> None:
-        sets = self._session.roi_sets()
+        sets = [*self._session.roi_sets(), *self._session.closed_sets()]
         if 0 <= index < len(sets):
             self._session.activate(sets[index])
 

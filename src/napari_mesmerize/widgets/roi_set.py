@@ -64,6 +64,7 @@ class RoiSet:
         self.sample_id = sample_id
         self.epochs = epochs
         self.unsaved = False
+        self.curated = False  # tagged, judged, merged, ... since it was made or saved
         self.selected: int | None = None
         self._undo: list[Any] = []  # (column, rows, values before), or what restores
         self.components = components
@@ -71,10 +72,14 @@ class RoiSet:
         self.table = _fitting_table(components, table)
         for column in tag_columns:
             self.add_tag_column(column)
-        self.unsaved = False
+        self.mark_saved()
 
     def __len__(self) -> int:
         return len(self.table)
+
+    def mark_saved(self) -> None:
+        """Note that nothing would be lost without this."""
+        self.unsaved = self.curated = False
 
     @property
     def tag_columns(self) -> list[str]:
@@ -135,6 +140,7 @@ class RoiSet:
             self._undo = steps
 
         self.replace(components, table, areas=areas)
+        self.curated = True
         self._undo = [*steps, restore]
 
     def set_columns(
@@ -297,7 +303,7 @@ class RoiSet:
         self._changed()
 
     def _changed(self) -> None:
-        self.unsaved = True
+        self.unsaved = self.curated = True
         self.table_changed.emit()
 
 

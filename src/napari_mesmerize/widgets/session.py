@@ -6,6 +6,7 @@ from typing import Any
 import pandas as pd
 import xarray as xr
 from napari.layers import Image, Labels, Layer
+from napari.utils.notifications import show_warning
 from psygnal import Signal
 
 from napari_mesmerize.widgets.layers import (
@@ -19,6 +20,7 @@ from napari_mesmerize.widgets.roi_layer import RoiLayer
 from napari_mesmerize.widgets.roi_set import RoiSet
 from napari_mesmerize.widgets.warm_up import start_warm_up
 
+_MOST_CLOSED = 5
 _sessions: "weakref.WeakKeyDictionary[Any, Session]" = weakref.WeakKeyDictionary()
 
 
@@ -56,6 +58,7 @@ class Session:
         self._viewer = weakref.ref(viewer)  # a session never keeps a viewer alive
         self._roi_layers: list[RoiLayer] = []
         self._active: RoiLayer | None = None
+        self._closed: list[RoiSet] = []  # curated, and their layer was removed
         self.project: Any = None
         self.sample_id: str | None = None
         self.shown: Any = None  # positions that the ROI manager's filter shows
@@ -153,8 +156,19 @@ class Session:
         """Return all ROI sets whose layer is open."""
         return [shown.roi_set for shown in self._roi_layers]
 
+    def closed_sets(self) -> list[RoiSet]:
+        """Return ROI sets whose layer was removed before their curation was saved."""
+        return list(self._closed)
+
     def show_rois(self, roi_set: RoiSet, *, like: Image | None = None) -> Labels:
-        """Add ROIs as a Labels layer; ROIs of the same name are replaced in place."""
+        """Add ROIs as a Labels layer; ROIs of the same name are replaced in place.
+
+        Those that were curated and not saved since stay; the new ones get another name.
+        """
+        kept = {s.roi_set.name for s in self._roi_layers if s.roi_set.curated}
+        name, number = roi_set.name, 2
+        while roi_set.name in kept:
+            roi_set.name, number = f"{name} ({number})", number + 1
         for shown in self._roi_layers:
             if shown.roi_set.name == roi_set.name and shown.show(roi_set):
                 self._activate(shown)
@@ -175,7 +189,18 @@ class Session:
         self._activate(shown)
 
     def activate(self, roi_set: RoiSet) -> None:
-        """Show these ROIs in the docks."""
+        """Show these ROIs in the docks; those whose layer was removed get a new one."""
+        if roi_set in self._closed:
+            self._closed.remove(roi_set)
+            like = next(
+                (
+                    layer
+                    for layer in self.recording_layers()
+                    if recording_of(layer) is roi_set.recording
+                ),
+                None,
+            )
+            self.show_rois(roi_set, like=like)
         for shown in self._roi_layers:
             if shown.roi_set is roi_set:
                 self._activate(shown)
@@ -222,11 +247,24 @@ class Session:
         if viewer is None:
             return
         open_layers = set(viewer.layers)
+        gone = [s.roi_set for s in self._roi_layers if s.layer not in open_layers]
         self._roi_layers = [s for s in self._roi_layers if s.layer in open_layers]
+        self._keep_curated(gone)
         if self._active is not None and self._active not in self._roi_layers:
             self._active.hide_selection()
             self._activate(self._roi_layers[-1] if self._roi_layers else None)
         self.recordings_changed.emit()
+
+    def _keep_curated(self, gone: list[RoiSet]) -> None:
+        """Keep ROIs whose curation would be lost with their layer."""
+        for roi_set in gone:
+            if roi_set.curated and len(roi_set):
+                self._closed = [*self._closed, roi_set][-_MOST_CLOSED:]
+                show_warning(
+                    f"The layer of '{roi_set.name}' is closed, and its tags or "
+                    "decisions are not saved. To get it back, choose it at the top of "
+                    "the ROI manager."
+                )
 
     def _on_active_layer(self, event: Any = None) -> None:
         viewer = self.viewer

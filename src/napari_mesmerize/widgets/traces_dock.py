@@ -264,8 +264,11 @@ class TracesDock(QWidget):
 
     def _frame_rate(self, recording: Any) -> float | None:
         rate = None if recording is None else recording.attrs.get("frame_rate")
-        if rate is None and self._roi_set is not None:
-            rate = self._roi_set.components.frame_rate
+        if self._roi_set is not None:
+            found = self._roi_set.components
+            other = recording is None or found.n_frames != recording.sizes["frame"]
+            if rate is None or (other and found.traces and found.frame_rate):
+                rate = found.frame_rate  # traces with a clock of their own
         return rate
 
     def _epochs(self) -> Any:
