@@ -6,8 +6,8 @@
 ``PYTHON`` is the interpreter of the environment that a peer is installed in; recording
 and result travel as files. All get the cell's diameter and the indicator's decay, are
 scored in the same way, and run in one thread. CaImAn runs CNMF in patches with a second
-fit, on one-photon recordings CNMF-E; Suite2p, made for two photons, its defaults. The
-CPU seconds of a peer include its imports.
+fit, on one-photon recordings CNMF-E; Suite2p, made for two photons, its defaults. CPU
+seconds leave out imports and, of ours, compilation.
 """
 
 import argparse

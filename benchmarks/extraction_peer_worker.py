@@ -5,6 +5,7 @@
 Footprints are written with pixels in C order. Imports nothing of napari-mesmerize.
 """
 
+import importlib
 import importlib.metadata
 import json
 import resource
@@ -65,7 +66,8 @@ def caiman(movie, rate, decay, diameter, kind, folder):
     values = {"fr": rate, "decay_time": decay, "p": 1, "merge_thr": 0.85}
     values |= {"gSig": (half, half), "use_cnn": False, "rval_thr": 0.85}
     values |= CNMFE | {"gSiz": (4 * half + 1,) * 2} if kind == "1p" else CNMF_2P
-    fitted = CNMF(1, params=CNMFParams(params_dict=values)).fit(images)
+    fitted = CNMF(1, params=CNMFParams(params_dict=values))
+    fitted.fit(images)
     if kind == "2p":
         fitted = fitted.refit(images)
     result = fitted.estimates
@@ -106,12 +108,16 @@ CNMFE = {
 }
 
 
+IMPORTED = {"caiman": "caiman.source_extraction.cnmf", "suite2p": "suite2p"}
+
+
 def main():
     """Extract, and write what was found."""
     peer, kind, folder = sys.argv[1], sys.argv[5], Path(sys.argv[6])
     rate, decay, diameter = map(float, sys.argv[2:5])
     extract = {"caiman": caiman, "suite2p": suite2p}[peer]
     movie = np.load(folder / "movie.npy")
+    importlib.import_module(IMPORTED[peer])
     start = cpu_seconds()
     found = extract(movie, rate, decay, diameter, kind, folder)
     cost = {"cpu_s": cpu_seconds() - start}

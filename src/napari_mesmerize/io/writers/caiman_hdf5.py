@@ -80,7 +80,7 @@ def write_caiman(
         for name, key in {"Cn": "correlation", "mn": "mean"}.items():
             image = (images or {}).get(key)
             arrays[name] = None if image is None else _to_dims(np.asarray(image))
-        arrays["dims"] = np.array(dims)
+        arrays |= {"dims": np.array(dims), "nr": len(components)}
         arrays |= dict.fromkeys(_ABSENT)
         for name, values in arrays.items():
             estimates[name] = _NOTHING if values is None else values
@@ -88,11 +88,22 @@ def write_caiman(
         file["dview"] = _NOTHING
         file["remove_very_bad_comps"] = False
         file["skip_refinement"] = False
-        data = file.create_group("params/data")
-        data["dims"] = np.array(dims)
-        rate = components.frame_rate
-        data["fr"] = _NOTHING if rate is None else rate
+        for name, value in _params(components, dims).items():
+            file[f"params/{name}"] = _NOTHING if value is None else value
     return path
+
+
+def _params(components: Components, dims: tuple[int, ...]) -> dict[str, Any]:
+    """Return what CaImAn's evaluation needs, as far as the history says it."""
+    found = {"data/dims": np.array(dims), "data/fr": components.frame_rate}
+    used = [step.get("params", {}) for step in components.history]
+    known = {key: value for params in used for key, value in params.items()}
+    diameter, decay = known.get("cell_diameter"), known.get("decay_time_s")
+    if isinstance(diameter, int | float) and diameter > 0:
+        found["init/gSig"] = np.full(len(dims), diameter / 2)
+    if isinstance(decay, int | float) and decay > 0:
+        found["data/decay_time"] = float(decay)
+    return found
 
 
 def _dims(shape: tuple[int, ...]) -> tuple[int, ...]:

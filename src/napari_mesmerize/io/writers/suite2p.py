@@ -165,12 +165,13 @@ def _settings(
         "save_path": "",
         "reg_file": "",
     }
-    settings = {
-        "fs": float(rate),
-        "tau": 1.0,
-        "diameter": [12.0, 12.0],
-        "extraction": {"neuropil_coefficient": factor},
+    nested: dict[str, Any] = {
+        "extraction": {"neuropil_coefficient": factor, "batch_size": 500},
+        "detection": {"soma_crop": True},
+        "io": {"save_mat": False},
     }
+    nested["batch_size"] = 500
+    settings = {"fs": float(rate), "tau": 1.0, "diameter": [12.0, 12.0], **nested}
     registration: dict[str, Any] = {"yrange": [0, height], "xrange": [0, width]}
     registration["badframes"] = np.zeros(components.n_frames, bool)
     shown = {
@@ -179,7 +180,8 @@ def _settings(
     }
     mean = {"meanImg": shown.pop("meanImg")}
     old = {**db, **registration, **mean, **shown, "meanImgE": mean["meanImg"]}
-    old |= {"fs": float(rate), "tau": 1.0, "diameter": 12, "neucoeff": factor}
+    old |= {"fs": float(rate), "tau": 1.0, "diameter": [12, 12], "aspect": 1.0}
+    old |= {"neucoeff": factor, **nested}  # as 0.x and as 1.x
     return {
         "ops": old,
         "db": db | mean,
