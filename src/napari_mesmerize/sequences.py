@@ -85,10 +85,22 @@ def percentile_image(
     if not 0 <= percentile <= 100:
         raise ParameterError(f"percentile={percentile}; expected 0 to 100.")
     return reduce_frames(
-        recording,
-        lambda traces: np.asarray(np.nanpercentile(traces, percentile, axis=0)),
-        **options,
+        recording, lambda traces: _percentiles(traces, percentile), **options
     )
+
+
+def _percentiles(traces: NDArray[Any], percentile: float) -> NDArray[np.float64]:
+    """Return a percentile of each column, of the values that are there."""
+    ordered = np.sort(traces, axis=0)  # NaN comes last
+    n = np.count_nonzero(~np.isnan(ordered), axis=0)
+    place = np.maximum(n - 1, 0) * (percentile / 100)
+    below = np.floor(place).astype(np.intp)
+    above = np.minimum(below + 1, np.maximum(n - 1, 0))
+    low, high = (
+        np.take_along_axis(ordered, at[np.newaxis], axis=0)[0].astype(np.float64)
+        for at in (below, above)
+    )
+    return np.asarray(low + (high - low) * (place - below))
 
 
 def map_pixels(

@@ -22,6 +22,7 @@ from napari_mesmerize.recording import (
 
 How = Literal["divide", "subtract", "regress"]
 Transform = Callable[[NDArray[Any]], NDArray[Any]]
+_STEP_BYTES = 2**24
 
 
 def map_frames(
@@ -167,7 +168,9 @@ def _slope(
     if power == 0:
         raise ParameterError("The signal never changes; there is nothing to remove.")
     total = np.zeros(image_shape(recording))
-    batches = batch_slices(len(recording), frames_that_fit(recording))
+    batches = batch_slices(
+        len(recording), frames_that_fit(recording, step_bytes=_STEP_BYTES)
+    )
     for frames in progress(batches, desc="Regressing the signal", total=len(batches)):
         block = recording[frames].to_numpy()
         finite = np.where(np.isfinite(block), block, 0).astype(np.float64)

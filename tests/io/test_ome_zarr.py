@@ -5,7 +5,7 @@ import pytest
 import zarr
 
 from napari_mesmerize.errors import ReadError
-from napari_mesmerize.io import list_recordings, read_recording
+from napari_mesmerize.io import ReadWarning, list_recordings, read_recording
 from napari_mesmerize.io.arrays import CachedBlocks
 
 
@@ -148,3 +148,58 @@ def test_threads(tmp_path, movie):
     for thread in threads:
         thread.join()
     assert not wrong
+
+
+def test_stored_recordings_of_ours_keep_times_and_history(tmp_path, movie):
+    frames = movie()
+    times = np.cumsum(np.linspace(0.1, 0.2, len(frames)))
+    root = zarr.create_group(tmp_path / "motion.zarr")
+    root.create_array("frames", data=frames, chunks=(4, *frames.shape[1:]))
+    root.create_array("time_s", data=times)
+    steps = [{"operation": "read_recording", "id": "1", "params": {}}]
+    root.attrs["format"] = "napari-mesmerize recording"
+    root.attrs["history"] = steps
+    root.attrs["pixel_size_um"] = [0.8, 0.6]
+    root.attrs["date"] = "2026-05-01T10:00:00"
+    with pytest.warns(ReadWarning, match="frame rate varies"):
+        recording = read_recording(tmp_path / "motion.zarr")
+    np.testing.assert_array_equal(recording, frames)
+    np.testing.assert_array_equal(recording["time_s"], times)
+    assert recording.attrs["frame_rate"] == pytest.approx(1 / np.median(np.diff(times)))
+    assert recording.attrs["pixel_size_um"] == (0.8, 0.6)
+    operations = [step["operation"] for step in recording.attrs["history"]]
+    assert operations == ["read_recording", "read_recording"]
+
+
+@pytest.mark.parametrize("zarr_format", [2, 3])
+def test_a_pyramid_with_translations_opens_its_full_size(
+    tmp_path, hyperstack, zarr_format
+):
+    """As other writers lay it out: named levels, milliseconds, several channels."""
+    full = hyperstack()
+    root = zarr.create_group(tmp_path / "a.zarr", zarr_format=zarr_format)
+    datasets = []
+    for level in range(3):
+        step = 2**level
+        root.create_array(f"s{level}", data=full[..., ::step, ::step])
+        scale = [250.0, 4.0, 1.0, 0.8 * step, 0.5 * step]
+        changes = [
+            {"type": "scale", "scale": scale},
+            {"type": "translation", "translation": [0.0] * 5},
+        ]
+        datasets.append({"path": f"s{level}", "coordinateTransformations": changes})
+    axes = [{"name": "t", "type": "time", "unit": "millisecond"}]
+    axes += [{"name": "z", "type": "space", "unit": "micrometer"}]
+    axes += [{"name": "c", "type": "channel"}]
+    axes += [{"name": n, "type": "space", "unit": "micrometer"} for n in "yx"]
+    image = {"axes": axes, "datasets": datasets, "name": "image"}
+    if zarr_format == 2:
+        root.attrs["multiscales"] = [image | {"version": "0.4"}]
+    else:
+        root.attrs["ome"] = {"version": "0.5", "multiscales": [image]}
+    for c in range(2):
+        recording = read_recording(tmp_path / "a.zarr", selection=c)
+        np.testing.assert_array_equal(recording, full[:, :, c])
+        assert recording.attrs["frame_rate"] == 4.0
+        assert recording.attrs["pixel_size_um"] == (0.8, 0.5)
+        assert recording.attrs["z_step_um"] == 4.0
