@@ -104,6 +104,10 @@ def test_planes_are_a_volume_or_one_by_one(tmp_path):
     assert list(found.scores["plane"].iloc[[0, 8, 43]]) == [0, 2, 10]
     np.testing.assert_array_equal(found.traces["raw"][8:12], planes[2]["F"])
     assert found.footprint_image(9)[2, 2, 2] == 2
+    images = read_result_images(folder)
+    assert images["mean"].shape == (11, HEIGHT, WIDTH)
+    alone = read_result_images(folder / "plane10")["max"]
+    np.testing.assert_array_equal(images["max"][10], alone)
     second = read_results(folder, plane=1)
     assert second.image_shape == (HEIGHT, WIDTH)
     np.testing.assert_array_equal(second.traces["raw"], planes[1]["F"])
@@ -118,6 +122,8 @@ def test_planes_of_other_shapes_or_frames(tmp_path):
         path = tmp_path / "plane1" / f"{name}.npy"
         np.save(path, np.load(path)[:, :-1])
     assert read_results(tmp_path).n_frames == N_FRAMES - 1
+    (tmp_path / "plane1" / "detect_outputs.npy").unlink()
+    assert list(read_result_images(tmp_path)) == ["mean"]
     make_plane(tmp_path / "plane2", shape=(HEIGHT + 1, WIDTH))
     with pytest.raises(ReadError, match=r"different shapes .* one by one: plane=0"):
         read_results(tmp_path)

@@ -11,7 +11,14 @@ from numpy.typing import NDArray
 
 from napari_mesmerize.components import Components
 from napari_mesmerize.errors import ReadError
-from napari_mesmerize.io.results import caiman_hdf5, imagej_roi, labels, nwb, suite2p
+from napari_mesmerize.io.results import (
+    caiman_hdf5,
+    imagej_roi,
+    labels,
+    nwb,
+    suite2p,
+    suite2p_folder,
+)
 
 FORMATS = {
     "suite2p": "Suite2p folder",
@@ -35,7 +42,7 @@ def detect_format(path: str | Path) -> str:
     if not path.exists():
         raise ReadError(f"{path} does not exist; check the name and the folder.")
     if path.is_dir():
-        suite2p.find_planes(path)
+        suite2p_folder.find_planes(path)
         return "suite2p"
     suffix = path.suffix.lower()
     if path.name in ("stat.npy", "F.npy", "iscell.npy", "ops.npy"):
@@ -114,7 +121,7 @@ def read_result_images(path: str | Path) -> dict[str, NDArray[Any]]:
     """Return the images (mean, maximum, correlation, ...) that results come with."""
     form = detect_format(path)
     if form == "suite2p":
-        return dict(suite2p.read_images(path))
+        return dict(suite2p_folder.read_images(path))
     if form == "caiman":
         return dict(caiman_hdf5.read_images(path))
     return {}

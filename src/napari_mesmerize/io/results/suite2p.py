@@ -13,17 +13,10 @@ from scipy import sparse
 from napari_mesmerize.components import Components
 from napari_mesmerize.errors import ReadError
 from napari_mesmerize.history import StepTimer
-from napari_mesmerize.io.files import natural_key
 from napari_mesmerize.io.results.npy import load_array, load_objects
+from napari_mesmerize.io.results.suite2p_folder import find_planes, read_settings
 
 _log = logging.getLogger(__name__)
-_SETTINGS = (
-    "db.npy",
-    "settings.npy",
-    "reg_outputs.npy",
-    "detect_outputs.npy",
-    "ops.npy",
-)
 _SCORES = (
     "skew",
     "std",
@@ -44,31 +37,6 @@ _TRACES = {
     "neuropil_channel2": "Fneu_chan2.npy",
 }
 DEFAULT_NEUROPIL_FACTOR = 0.7
-
-
-def find_planes(path: Path) -> list[Path]:
-    """Return the plane folders that a path means, in their order.
-
-    It may be a plane folder, a file in one, the ``suite2p`` folder, or the folder in
-    which that lies. ``combined`` is left out, since it holds the planes once more.
-
-    Raises
-    ------
-    ReadError
-        If there is none.
-    """
-    if path.is_file():
-        path = path.parent
-    if (path / "stat.npy").exists():
-        return [path]
-    for folder in (path, path / "suite2p"):
-        planes = [p for p in folder.glob("plane*") if (p / "stat.npy").exists()]
-        if planes:
-            return sorted(planes, key=natural_key)
-    raise ReadError(
-        f"{path} is no output of Suite2p: neither stat.npy nor folders plane0, plane1, "
-        "... with it are there. Choose the folder 'suite2p'."
-    )
 
 
 def read(
@@ -152,62 +120,6 @@ def read(
     components = components.select(keep)
     components.history.extend(timer.extend([]))
     return components
-
-
-def read_images(path: str | Path) -> dict[str, NDArray[np.float32]]:
-    """Return Suite2p's images of the first plane, in the full frame: mean, max, ..."""
-    folder = find_planes(Path(path))[0]
-    settings = read_settings(folder)
-    height, width = (int(settings.get(key, 0)) for key in ("Ly", "Lx"))
-    images = {}
-    names = {
-        "mean": "meanImg",
-        "enhanced": "meanImgE",
-        "max": "max_proj",
-        "correlation": "Vcorr",
-        "reference": "refImg",
-    }
-    for name, key in names.items():
-        image = settings.get(key)
-        if not isinstance(image, np.ndarray) or image.ndim != 2:
-            continue
-        whole = _paste(image, settings, (height, width))
-        if whole is not None:
-            images[name] = whole
-    return images
-
-
-def read_settings(folder: Path) -> dict[str, Any]:
-    """Return everything that a plane's folder says about how it was made.
-
-    1.x has four files, 0.x one; they are merged into one dict.
-    """
-    merged: dict[str, Any] = {}
-    for name in _SETTINGS:
-        if not (folder / name).exists():
-            continue
-        found = load_objects(folder / name)
-        if not isinstance(found, Mapping):
-            raise ReadError(f"{folder / name} holds no settings, expected a dict.")
-        for key, value in found.items():
-            if name != "ops.npy" or key not in merged:
-                merged[str(key)] = value
-    return merged
-
-
-def _paste(
-    image: NDArray[Any], settings: Mapping[str, Any], shape: tuple[int, int]
-) -> NDArray[np.float32] | None:
-    """Return an image that covers only the valid range in a full frame."""
-    if image.shape == shape:
-        return np.asarray(image, np.float32)
-    whole = np.zeros(shape, np.float32)
-    try:
-        (top, bottom), (left, right) = settings["yrange"], settings["xrange"]
-        whole[int(top) : int(bottom), int(left) : int(right)] = image
-    except (KeyError, ValueError, TypeError):
-        return None
-    return whole
 
 
 class _Plane:
