@@ -26,6 +26,7 @@ CODECS = {".mp4": "libx264", ".mkv": "libx264", ".mov": "libx264", ".gif": "gif"
 """Suffixes of films, and what encodes them."""
 _NICE_UM = (1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000)
 _SAMPLE = 50
+_LEAST_WIDTH = 384
 
 
 def write_film(
@@ -63,7 +64,7 @@ def write_film(
     speed : float, optional
         2 plays twice as fast as it happened.
     zoom : int, optional
-        Pixels of the film per pixel; default at least 256 wide.
+        Pixels of the film per pixel; default at least 384 wide.
     scale_bar, time_stamp : bool, optional
         Drawn where pixel size or frame rate are known.
     overwrite : bool, optional
@@ -96,7 +97,7 @@ def write_film(
         raise WriteError(f"{path} exists; choose another name or say overwrite=True.")
     av = _av()
     width = image_shape(recording)[-1]
-    zoom = zoom or max(1, math.ceil(256 / width))
+    zoom = zoom or max(1, math.ceil(_LEAST_WIDTH / width))
     picture = _Picture(recording, zoom, outlines, colours, contrast)
     picture.bar = scale_bar
     picture.stamp = time_stamp
@@ -219,9 +220,9 @@ class _Picture:
         time_s: float | None,
         labels: dict[str, NDArray[np.bool_]],
     ) -> None:
-        letter = max(10, image.shape[0] // 28)
+        letter = max(12, image.shape[0] // 24)
         if self.stamp and time_s is not None:
-            mask = _text(f"{time_s:.1f} s", letter, labels)
+            mask = _text(f" {time_s:.1f} s ", letter, labels)
             _put(image, mask, (3, 3), (255, 255, 255))
         size = self._recording.attrs.get("pixel_size_um")
         if self.bar and size:
@@ -240,7 +241,7 @@ class _Picture:
                 image[3 : 3 + side, -3 - side : -3] = rgb
                 label = _text(name, letter, labels)
                 left = image.shape[1] - 8 - side - label.shape[1]
-                _put(image, label, (3, max(0, left)), rgb)
+                _put(image, label, (3, max(0, left)), (255, 255, 255))
 
 
 def _put(
@@ -252,7 +253,7 @@ def _put(
     """Write a text on a darkened ground."""
     top, left = max(corner[0], 0), corner[1]
     part = image[top : top + mask.shape[0], left : left + mask.shape[1]]
-    part //= 2
+    part //= 3
     part[mask[: part.shape[0], : part.shape[1]]] = colour
 
 
