@@ -20,6 +20,10 @@ _SMALLEST_CALIBRATION = 0.7
 _SIZES = (0.8, 0.9, 1.0, 1.12, 1.25)
 _BIN = 0.2  # radii, of the profile
 _FEWEST_MODELS = 5  # cells that a profile is learned from
+_USUAL_LIKENESS = {False: 0.945, True: 0.97}  # of one_photon: clear round cells
+_LEAST_LIKENESS, _MOST_LIKENESS = 0.84, 1.0  # that a recording's cells can have
+_CLEAR = 30.0  # energy from which a component's likeness is known well
+_CLEAR_SHARE = 0.6  # quantile of the energy above which components count as clear
 
 
 def take_view(
@@ -127,6 +131,22 @@ def _likeness(view: View, profile: FloatArray, radius: float) -> tuple[float, fl
     return plain, min(1.0, plain * float(np.sqrt(variance / max(signal, 1e-12))))
 
 
+def typical_likeness(corrected: FloatArray, energy: FloatArray, usual: float) -> float:
+    """Return how much the clear components of a recording look like their profile.
+
+    The median over the strongest, ``usual`` where these are few. Cells that are long,
+    lobed or bear dendrites look less like a round profile than others do; each is to be
+    compared with its like.
+    """
+    if not len(energy):
+        return usual
+    clear = energy > max(_CLEAR**2, float(np.quantile(energy, _CLEAR_SHARE)))
+    if clear.sum() < _FEWEST_MODELS:
+        return usual
+    typical = float(np.median(corrected[clear]))
+    return min(max(typical, _LEAST_LIKENESS), _MOST_LIKENESS)
+
+
 def judge(cells: list[Cell], width: int, settings: Settings) -> float:
     """Fill ``scores`` of all components; return the radius of the cells, pixels."""
     radius = calibrated_radius(cells, width, settings)
@@ -135,9 +155,12 @@ def judge(cells: list[Cell], width: int, settings: Settings) -> float:
     if len(views) != len(cells):
         raise AssertionError("take_view must have seen every component")
     profile = typical_profile(views, energy, radius)
+    likeness = np.array([_likeness(view, profile, radius) for view in views])
+    plain, corrected = likeness.reshape(-1, 2).T
+    usual = _USUAL_LIKENESS[settings.one_photon]
+    corrected = corrected * (usual / typical_likeness(corrected, energy, usual))
     kernel = matched_kernel(settings)
-    for cell, view in zip(cells, views, strict=True):
-        shape, corrected = _likeness(view, profile, radius)
+    for cell, view, shape, likely in zip(cells, views, plain, corrected, strict=True):
         matched = np.empty((1, len(cell.raw)), np.float32)
         correlate_forward(cell.raw[None], kernel, 1, matched)
         strength = float(np.sqrt(cell.weights @ cell.weights))
@@ -146,8 +169,8 @@ def judge(cells: list[Cell], width: int, settings: Settings) -> float:
             "snr": float(cell.trace.max(initial=0) / noise),
             "pnr": float((cell.raw.max() - np.median(cell.raw)) / noise),
             "peak_snr": float(matched.max()) * strength,
-            "shape": shape,
-            "shape_corrected": corrected,
+            "shape": float(shape),
+            "shape_corrected": min(1.0, float(likely)),
             "r_value": _correlation(view.image, view.footprint),
             "area_px": float(cell.area()),
             "relative_area": cell.area() / (1.4 * np.pi * radius**2),
