@@ -197,6 +197,7 @@ def series(tmp_path):
     return paths
 
 
+@pytest.mark.filterwarnings("ignore::napari_mesmerize.io.ReadWarning")
 def test_a_series_keeps_the_gaps_between_its_files(series):
     recording = read_recording([series[2], series[0], series[1]])
     expected = np.add.outer([0, 2, 5], np.arange(10) / 20).ravel()
@@ -205,11 +206,21 @@ def test_a_series_keeps_the_gaps_between_its_files(series):
     assert recording.attrs["frame_rate"] == 20.0
     assert recording.attrs["date"].startswith("2024-01-01T00:00:00")
     assert len(recording.attrs["source"]["files"]) == 3
-    assert set(recording.attrs["meta"]["missing"]) == {path.name for path in series}
+    missing = recording.attrs["meta"]["missing_by_file"]
+    assert set(missing) == {path.name for path in series}
     again = pickle.loads(pickle.dumps(recording))  # noqa: S301
     np.testing.assert_array_equal(again[25], recording[25])
 
 
+@pytest.mark.filterwarnings("ignore::napari_mesmerize.io.ReadWarning")
+def test_a_series_is_written_as_one_movie_with_gaps(series, tmp_path):
+    recording = read_recording(series)
+    again = read_recording(write_movie(recording, tmp_path / "one.isxd"))
+    np.testing.assert_array_equal(again, recording)
+    np.testing.assert_allclose(again["time_s"], recording["time_s"])
+
+
+@pytest.mark.filterwarnings("ignore::napari_mesmerize.io.ReadWarning")
 def test_a_series_opens_by_glob_and_folder_and_is_listed(series):
     # names sort otherwise than starts
     first = series[0].rename(series[0].with_name("z.isxd"))

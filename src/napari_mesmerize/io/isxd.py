@@ -251,7 +251,7 @@ def join(files: Sequence[Path], items: Sequence[Item]) -> Series:
             "twice? " + ", ".join(path.name for _, path, _ in parts)
         )
     missing = {path.name: item.meta.get("missing") for _, path, item in parts}
-    return Series([path for _, path, _ in parts], joined, {"missing": missing})
+    return Series([path for _, path, _ in parts], joined, {"missing_by_file": missing})
 
 
 def _start(item: Item) -> float:

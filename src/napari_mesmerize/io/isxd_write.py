@@ -74,21 +74,24 @@ def write_movie(
             "Write planes one by one: recording[:, z]."
         )
     dtype = stored_dtype(recording.dtype)
+    blocks = _blocks(recording, dtype, progress)
+    return write_container(path, blocks, _footer(recording, dtype), overwrite=overwrite)
+
+
+def _footer(recording: xr.DataArray, dtype: np.dtype[Any]) -> dict[str, Any]:
+    """Return what the file says of itself behind its frames."""
     rate = require_frame_rate(recording, "An .isxd movie")
     meta = recording.attrs.get("meta") or {}
-    content = {
+    size = recording.attrs.get("pixel_size_um")
+    return {
         "dataType": _CODES[dtype.name],
         "extraProperties": (meta.get("isxd") or {}).get("extraProperties"),
         "fileVersion": 1,
         "hasFrameHeaderFooter": False,
-        "spacingInfo": spacing_json(
-            image_shape(recording), recording.attrs.get("pixel_size_um")
-        ),
+        "spacingInfo": spacing_json(image_shape(recording), size),
         "timingInfo": recording_timing(recording, rate).to_json(),
         "type": MOVIE,
     }
-    blocks = _blocks(recording, dtype, progress)
-    return write_container(path, blocks, content, overwrite=overwrite)
 
 
 def _blocks(
