@@ -12,7 +12,7 @@ from napari_mesmerize.cnmf.fluorescence import delta_f
 from napari_mesmerize.cnmf.merging import find_duplicates
 from napari_mesmerize.cnmf.params import Cnmf3dParams, Params
 from napari_mesmerize.cnmf.patches import Patch
-from napari_mesmerize.cnmf.planes import join, link_planes
+from napari_mesmerize.cnmf.planes import join, link_planes, link_processes
 from napari_mesmerize.cnmf.processes import judge_processes
 from napari_mesmerize.cnmf.recipes import PatchResult
 from napari_mesmerize.cnmf.settings import FloatArray, Settings
@@ -196,8 +196,11 @@ def _join_planes(
     """Join what planes saw of the same cell, and deconvolve the joint trace."""
     n_pixels = shape[-2] * shape[-1]
     joined = []
-    for group in link_planes(cells, planes):
-        best = max(group.members.values(), key=lambda k: cells[k].scores["shape"])
+    groups = link_planes(cells, planes)
+    if settings.any_shape:
+        groups = link_processes(cells, planes, (shape[-2], shape[-1]))
+    for group in groups:
+        best = max(group.members, key=lambda k: cells[k].scores["shape"])
         cell, _ = join(group, cells, n_pixels)
         cell.scores = {**cells[best].scores, "planes": cell.scores["planes"]}
         joined.append(cell)

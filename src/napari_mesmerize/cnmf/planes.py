@@ -3,21 +3,26 @@
 from dataclasses import dataclass
 
 import numpy as np
+from scipy import sparse
+from scipy.ndimage import binary_dilation
+from scipy.sparse.csgraph import connected_components
 
-from napari_mesmerize.cnmf.cells import Cell
+from napari_mesmerize.cnmf.cells import Cell, footprint_matrix
 from napari_mesmerize.cnmf.settings import FloatArray
 
 LEAST_COSINE = 0.35
 LEAST_CORRELATION = 0.5
 REACH = 2  # planes each way
+TOUCH = 3  # pixels between parts of a process in neighbouring planes
+PROCESS_CORRELATION = 0.7  # of their traces
 
 
 @dataclass
 class Group:
-    """Components of several planes that are one cell; ``main`` is the strongest."""
+    """Components of planes that are one cell or process; ``main`` is the strongest."""
 
     main: int
-    members: dict[int, int]  # plane -> number of the component
+    members: dict[int, int]  # number of the component -> plane
 
 
 def _unit_traces(cells: list[Cell]) -> FloatArray:
@@ -58,7 +63,7 @@ def link_planes(cells: list[Cell], planes: list[int]) -> list[Group]:
         if start not in free:
             continue
         free.discard(start)
-        group = Group(start, {planes[start]: start})
+        group = Group(start, {start: planes[start]})
         for direction in (-1, 1):
             last = start
             for step in range(1, REACH + 1):
@@ -71,11 +76,42 @@ def link_planes(cells: list[Cell], planes: list[int]) -> list[Group]:
                 value, best = max(near, default=(0.0, -1))
                 if value <= LEAST_COSINE:
                     break
-                group.members[plane] = best
+                group.members[best] = plane
                 free.discard(best)
                 last = best
         groups.append(group)
     return groups
+
+
+def link_processes(
+    cells: list[Cell], planes: list[int], shape: tuple[int, int]
+) -> list[Group]:
+    """Group parts of processes that touch, in a plane or the next, and fire together.
+
+    Unlike cells, processes run obliquely, through any number of planes.
+    """
+    if not cells or cells[0].seed >= 0:
+        return link_planes(cells, planes)
+    masks = footprint_matrix(cells, shape[0] * shape[1]).toarray().T > 0
+    around = binary_dilation(
+        masks.reshape(-1, *shape), np.ones((1, 3, 3), bool), iterations=TOUCH
+    )
+    near = sparse.csr_array(around.reshape(len(cells), -1).astype(np.float32))
+    alike = (near @ sparse.csr_array(masks.astype(np.float32)).T).toarray() > 0
+    alike &= np.abs(np.subtract.outer(planes, planes)) <= 1
+    traces = _unit_traces(cells)
+    alike &= traces @ traces.T > PROCESS_CORRELATION
+    n_groups, group = connected_components(alike, directed=False)
+    parts: list[list[int]] = [[] for _ in range(n_groups)]
+    for number, name in enumerate(group.tolist()):
+        parts[name].append(number)
+    return [
+        Group(
+            max(numbers, key=lambda k: cells[k].energy),
+            {k: planes[k] for k in numbers},
+        )
+        for numbers in parts
+    ]
 
 
 def _groups_of_seeds(cells: list[Cell], planes: list[int]) -> list[Group]:
@@ -85,7 +121,7 @@ def _groups_of_seeds(cells: list[Cell], planes: list[int]) -> list[Group]:
     return [
         Group(
             max(numbers, key=lambda k: cells[k].energy),
-            {planes[k]: k for k in numbers},
+            {k: planes[k] for k in numbers},
         )
         for _, numbers in sorted(parts.items())
     ]
@@ -102,7 +138,7 @@ def join(group: Group, cells: list[Cell], n_pixels: int) -> tuple[Cell, float]:
     total = np.zeros_like(main.raw)
     strength = 0.0
     pixels, weights = [], []
-    for plane, number in sorted(group.members.items()):
+    for number, plane in sorted(group.members.items(), key=lambda item: item[1]):
         cell = cells[number]
         scale = max(float((cell.raw - cell.raw.mean()) @ reference) / energy, 1e-3)
         norm = float(cell.weights @ cell.weights) * scale**2
@@ -110,13 +146,15 @@ def join(group: Group, cells: list[Cell], n_pixels: int) -> tuple[Cell, float]:
         strength += norm
         pixels.append(cell.pixels + plane * n_pixels)
         weights.append(cell.weights * np.float32(scale))
+    places, where = np.unique(np.concatenate(pixels), return_inverse=True)
+    summed = np.bincount(where, np.concatenate(weights))  # parts may overlap
     joined = Cell(
-        np.concatenate(pixels),
-        np.concatenate(weights),
+        places,
+        summed.astype(np.float32),
         trace=main.trace,
         raw=total / np.float32(max(strength, 1e-12)),
         peak=main.peak,
         scores=dict(main.scores),
     )
-    joined.scores["planes"] = float(len(group.members))
+    joined.scores["planes"] = float(len(set(group.members.values())))
     return joined, strength
