@@ -66,6 +66,7 @@ class EvaluationDock(Column):
         self._lay_out()
         viewer = self._session.viewer
         connect_while_alive(self, viewer.events.theme, self._on_theme)
+        connect_while_alive(self, viewer.layers.events.removed, self._on_removed)
         connect_while_alive(self, self._session.roi_set_changed, self._on_roi_set)
         self.destroyed.connect(self.overlay.hide)
         self._on_theme()
@@ -241,6 +242,10 @@ class EvaluationDock(Column):
     def _on_selection(self) -> None:
         self._show_selected()
         self.merge_split.refresh()
+
+    def _on_removed(self, event: Any = None) -> None:
+        if self.overlay.layer is None:
+            self.overlay.hide()  # it covered the ROIs, which show again
 
     def _on_theme(self, event: Any = None) -> None:
         theme = get_theme(self._session.viewer.theme)

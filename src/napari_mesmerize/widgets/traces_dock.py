@@ -30,8 +30,12 @@ _KIND_NAMES = {
     "dff": "dF/F",
     "spikes": "spikes",
     "neuropil": "neuropil",
+    "corrected": "less neuropil",
+    "diameter": "diameter [µm]",
+    "velocity": "velocity [µm/s]",
+    "direction": "direction [°]",
 }
-_PREFERRED = ("dff", "denoised", "raw")
+_PREFERRED = ("dff", "denoised", "corrected", "raw")
 
 
 class TracesDock(QWidget):
