@@ -1,12 +1,14 @@
 """Resampling of frames by one shift a frame, and what fills their border."""
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 from scipy import fft
 
+from napari_mesmerize.motion.device import is_numpy, to_numpy
 from napari_mesmerize.motion.interpolate import weight_table
 from napari_mesmerize.motion.jit import FAST
 
@@ -237,8 +239,28 @@ def shift_volumes(
     interpolation : {"fourier", "cubic", "lanczos", "linear"}
         Within planes; along z always cubic.
     """
+    if not is_numpy(volumes):
+        return _shift_on_device(volumes, displacements, interpolation)
     if volumes.shape[1] > 1 and np.abs(displacements[:, 0]).max() > _STILL:
         volumes = blend_depth(volumes, displacements[:, 0])
     if interpolation == "fourier":
         return shift_by_fourier(volumes, displacements[:, 1:])
     return shift_by_kernel(volumes, displacements[:, 1:], interpolation)
+
+
+def _shift_on_device(
+    volumes: Any, displacements: NDArray[np.float64], interpolation: str
+) -> NDArray[np.float32]:
+    """Do the same with frames on another device; returns NumPy's."""
+    from napari_mesmerize.motion import torch_resample
+
+    if volumes.shape[1] > 1:
+        volumes = torch_resample.blend_depth(volumes, displacements[:, 0])
+    moves = displacements[:, 1:]
+    if interpolation == "fourier":
+        height, width = volumes.shape[-2:]
+        axes = _Axis.of(height, real=False), _Axis.of(width, real=True)
+        moved = torch_resample.shift_by_fourier(volumes, moves, axes, _STILL)
+    else:
+        moved = torch_resample.shift_by_kernel(volumes, moves, interpolation)
+    return to_numpy(moved)

@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 from scipy import fft
 
 from napari_mesmerize.motion.contrast import binned_shape
+from napari_mesmerize.motion.device import is_numpy
 from napari_mesmerize.motion.shiftprior import ANY_SHIFT, ShiftPrior
 
 _TAPER = 8  # px of the unbinned frame
@@ -168,14 +169,21 @@ def coarse_evidence(
         Shape (n_frames, 2 ry + 1, 2 rx + 1), up to a constant of each frame: the
         correlation with the template in units of the pixels' variance.
     """
+    height, width = template.window.shape
+    wide = [
+        _wider(limit, size)
+        for limit, size in zip(template.reach, (height, width), strict=True)
+    ]
+    if not is_numpy(binned):
+        from napari_mesmerize.motion import torch_loops
+
+        return torch_loops.coarse_evidence(binned, template, wide)
     planes = bin_again(binned) if template.binning == 4 else binned
-    height, width = planes.shape[1:]
     spectrum = fft.rfft2(planes * template.window, workers=1)
     spectrum *= template.spectrum
     score = fft.irfft2(spectrum, s=(height, width), workers=1, overwrite_x=True).astype(
         np.float32, copy=False
     )
-    wide = [_wider(*pair) for pair in zip(template.reach, (height, width), strict=True)]
     variance = np.maximum((planes * planes).mean(axis=(1, 2)), 1e-30)
     evidence: NDArray[np.float32] = _window(score, *wide) / variance[:, None, None]
     return evidence.astype(np.float32, copy=False)
@@ -221,8 +229,13 @@ def project_planes(binned: NDArray[np.float32]) -> NDArray[np.float32]:
     """Return binned volumes (n, z, y, x) as their mean over planes, (n, y, x)."""
     if binned.shape[1] == 1:
         return binned[:, 0]
-    mean: NDArray[np.float32] = binned.mean(axis=1, dtype=np.float32)
-    return mean
+    if is_numpy(binned):
+        mean: NDArray[np.float32] = binned.mean(axis=1, dtype=np.float32)
+        return mean
+    from napari_mesmerize.motion import torch_loops
+
+    projected: NDArray[np.float32] = torch_loops.project_planes(binned)
+    return projected
 
 
 def small_shape(frame_shape: tuple[int, int]) -> tuple[int, int]:

@@ -13,6 +13,7 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
+from napari_mesmerize.motion.device import is_numpy
 from napari_mesmerize.motion.jit import FAST
 
 _TRUNCATE = 3.0
@@ -173,6 +174,12 @@ def local_contrast(
     gain : Gain
         From :func:`estimate_gain`.
     """
+    if not is_numpy(frames):
+        from napari_mesmerize.motion import torch_loops
+
+        return torch_loops.local_contrast(
+            frames, half_kernel(sigma), gain.black, gain.least
+        )
     n_frames, depth, height, width = frames.shape
     small = binned_shape(height, width)
     out = np.empty(frames.shape, np.float32)
@@ -186,6 +193,17 @@ def local_contrast(
         binned.reshape(-1, *small),
     )
     return out, binned
+
+
+def without_structure(binned: NDArray[np.float32]) -> NDArray[np.bool_]:
+    """Tell which frames (n, z, y, x) have the same value everywhere."""
+    if not is_numpy(binned):
+        from napari_mesmerize.motion import torch_loops
+
+        return torch_loops.without_structure(binned)
+    flat = binned.reshape(len(binned), -1)
+    same: NDArray[np.bool_] = flat.max(axis=1) == flat.min(axis=1)
+    return same
 
 
 def estimate_gain(frames: NDArray[np.float32], sigma: float) -> Gain | None:

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from napari_mesmerize.motion.apply import shift_volumes
 from napari_mesmerize.motion.canvas import FIELD_SPACING
+from napari_mesmerize.motion.device import CPU, Device
 from napari_mesmerize.motion.field import FieldMotion
 from napari_mesmerize.motion.params import Border
 from napari_mesmerize.motion.source import Source
@@ -64,6 +65,8 @@ class CorrectedFrames:
         Interpolation, border, pixel type.
     motion : FieldMotion or None
         Displacement fields, where they are not the same over the whole frame.
+    device : Device
+        Where frames are moved.
     shape, dtype
         Of the corrected frames.
     """
@@ -73,6 +76,7 @@ class CorrectedFrames:
     lost: NDArray[np.bool_]
     output: Output
     motion: FieldMotion | None = None
+    device: Device = CPU
     shape: tuple[int, ...] = field(init=False)
     dtype: np.dtype[Any] = field(init=False)
 
@@ -117,6 +121,7 @@ class CorrectedFrames:
     def values(self, raw: NDArray[Any], frames: slice) -> NDArray[np.float32]:
         """Return the corrected intensities of raw frames, float32."""
         volumes, _ = self.source.fill(self.source.volumes(raw))
+        volumes = self.device.put(volumes)
         displacements = self.displacements[frames]
         if self.motion is None:
             moved = shift_volumes(volumes, displacements, self.output.interpolation)

@@ -6,6 +6,7 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
+from napari_mesmerize.motion.device import is_numpy
 from napari_mesmerize.motion.jit import FAST
 from napari_mesmerize.motion.template import Template
 
@@ -105,9 +106,9 @@ class Correlator:
         wide[..., :-1] += smooth[..., 1:]
         wide *= np.float32(0.5)
         known = (template.weights > 0).astype(np.float32)
-        self._tables = _every_other(wide * known)
-        self._known = _every_other(known)
-        self._pads = template.settings.pads
+        self.tables = _every_other(wide * known)
+        self.known = _every_other(known)
+        self.pads = template.settings.pads
 
     def places(self, binned_shape: tuple[int, ...]) -> tuple[NDArray[np.floating], ...]:
         """Return where :meth:`correlate` wants displacements: (z, y, x), px."""
@@ -137,12 +138,16 @@ class Correlator:
         if moves.ndim == 2:
             moves = moves[:, None, None, None]
         full = np.broadcast_to(moves, (n_frames, z.size, y.size, x.size, 3))
+        if not is_numpy(binned):
+            from napari_mesmerize.motion import torch_loops
+
+            return torch_loops.correlate(self, binned, full, _BLOCK)
         out = np.empty(n_frames)
         _correlate(
             binned,
-            self._tables,
-            self._known,
-            self._pads,
+            self.tables,
+            self.known,
+            self.pads,
             np.ascontiguousarray(full, np.float32),
             _BLOCK,
             out,

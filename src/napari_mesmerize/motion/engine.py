@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from napari_mesmerize.motion.align import Guide, align_subset, too_small
 from napari_mesmerize.motion.contrast import Gain
+from napari_mesmerize.motion.device import Device
 from napari_mesmerize.motion.estimate import (
     Estimates,
     EstimateWork,
@@ -167,7 +168,7 @@ def estimate_motion(
                 store.save_template(basis.arrays())
         else:
             basis = restore_basis(kept, settings, passes)
-        estimator = make_estimator(basis, guide, params)
+        estimator = make_estimator(basis, guide, params, passes.device)
         estimates = estimate_all(estimator, passes, store)
         wider = basis.subset.settings.wider()
         if not (settings.grow and too_small(estimates.at_edge)) or wider is None:
@@ -189,13 +190,15 @@ def _centred(values: NDArray[np.float64], guide: Guide) -> NDArray[np.float64]:
     return centred
 
 
-def make_estimator(basis: Basis, guide: Guide, params: RigidParams) -> RigidEstimator:
+def make_estimator(
+    basis: Basis, guide: Guide, params: RigidParams, device: Device
+) -> RigidEstimator:
     """Return what estimates the frames."""
     if isinstance(params, PiecewiseParams):
         grid = make_grid(basis.subset.settings, params)
         fit = FieldFit(basis.template, grid, make_prior(grid, basis.subset))
-        return FieldEstimator(fit, basis.subset.gain, guide)
-    return RigidEstimator(basis.template, basis.subset.gain, guide)
+        return FieldEstimator(fit, basis.subset.gain, guide, device)
+    return RigidEstimator(basis.template, basis.subset.gain, guide, device)
 
 
 def estimate_all(
@@ -227,7 +230,8 @@ def _with_field(
     if params.refine or basis.dim:
         template = field_template(subset, coefficients[subset.chosen], fit.grid, guide)
         fit = FieldFit(template, fit.grid, fit.prior)
-        work = RefineWork(fit, subset.gain, coefficients.astype(np.float32))
+        kept = coefficients.astype(np.float32)
+        work = RefineWork(fit, subset.gain, kept, passes.device)
         vectors = [
             unit for _, units in passes.run(work, "Refining fields") for unit in units
         ]

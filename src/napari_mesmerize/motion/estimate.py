@@ -7,8 +7,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_mesmerize.motion.align import Guide, coarse_of, start_displacements
-from napari_mesmerize.motion.contrast import Gain, local_contrast
+from napari_mesmerize.motion.contrast import Gain, local_contrast, without_structure
 from napari_mesmerize.motion.correlation import Correlator
+from napari_mesmerize.motion.device import CPU, Device
 from napari_mesmerize.motion.leastsquares import fit_rigid
 from napari_mesmerize.motion.source import Source
 from napari_mesmerize.motion.template import Template
@@ -74,11 +75,16 @@ class RigidEstimator:
         Intensity scale of the recording.
     guide : Guide
         The region to compare.
+    device : Device, optional
+        Where the loops over pixels run.
     """
 
-    def __init__(self, template: Template, gain: Gain, guide: Guide) -> None:
+    def __init__(
+        self, template: Template, gain: Gain, guide: Guide, device: Device = CPU
+    ) -> None:
         self.template = template
         self.gain = gain
+        self.device = device
         self._coarse = coarse_of(template.binned, template.settings, guide)
         self.correlator = Correlator(template)
 
@@ -87,11 +93,11 @@ class RigidEstimator:
     ) -> Estimates:
         """Estimate a unit of frames (n, z, y, x), finite."""
         settings = self.template.settings
+        volumes = self.device.put(volumes)
         frames, binned = local_contrast(volumes, settings.filter_sigma, self.gain)
         start, at_edge = start_displacements(binned, self._coarse)
         found = fit_rigid(self.template, frames, start, settings.rigid_steps)
-        flat = binned.reshape(len(binned), -1)
-        lost = ~usable | (flat.max(axis=1) == flat.min(axis=1))
+        lost = ~usable | without_structure(binned)
         none = np.empty((len(frames), 0), np.float32)
         first = Estimates(
             displacements=found,

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from napari_mesmerize.motion.align import Guide, finish_template
 from napari_mesmerize.motion.canvas import CanvasSums, sum_warped
 from napari_mesmerize.motion.contrast import Gain, local_contrast
+from napari_mesmerize.motion.device import CPU, Device
 from napari_mesmerize.motion.estimate import Estimates, RigidEstimator
 from napari_mesmerize.motion.field import (
     FieldMotion,
@@ -199,10 +200,14 @@ class FieldEstimator(RigidEstimator):
         Intensity scale of the recording.
     guide : Guide
         The region to compare.
+    device : Device, optional
+        Where the loops over pixels run.
     """
 
-    def __init__(self, fit: FieldFit, gain: Gain, guide: Guide) -> None:
-        super().__init__(fit.template, gain, guide)
+    def __init__(
+        self, fit: FieldFit, gain: Gain, guide: Guide, device: Device = CPU
+    ) -> None:
+        super().__init__(fit.template, gain, guide, device)
         self.fit = fit
         _ = fit.posterior, fit.bases, self.template.root_weights
 
@@ -239,11 +244,14 @@ class RefineWork:
         Intensity scale of the recording.
     coefficients : numpy.ndarray
         Shape (n_frames, M): fields of all frames.
+    device : Device
+        Where the loops over pixels run.
     """
 
     fit: FieldFit
     gain: Gain
     coefficients: NDArray[np.float32]
+    device: Device = CPU
 
     def __call__(
         self, source: Source, raw: NDArray[Any], frames: slice
@@ -251,7 +259,7 @@ class RefineWork:
         """Return the information vectors of raw frames."""
         sigma = self.fit.template.settings.filter_sigma
         volumes, _ = source.fill(source.volumes(raw))
-        contrast, _ = local_contrast(volumes, sigma, self.gain)
+        contrast, _ = local_contrast(self.device.put(volumes), sigma, self.gain)
         start = self.coefficients[frames].astype(float)
         return self.fit.vectors(contrast, start, mute=True).astype(np.float32)
 

@@ -109,6 +109,7 @@ def corrected_frames(
         motion.estimates.lost,
         Output(interpolation, params.border, quality.border),
         motion.field,
+        passes.device,
     )
     if params.output_dtype == "float32":
         return frames

@@ -6,6 +6,7 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
+from napari_mesmerize.motion.device import is_numpy
 from napari_mesmerize.motion.jit import FAST
 from napari_mesmerize.motion.template import Template
 
@@ -153,6 +154,11 @@ def block_gradients(
         multiplied by, 1 where it fits.
     """
     settings = template.settings
+    limit = settings.block_limit if mute_blocks else _NO_LIMIT
+    if not is_numpy(frames):
+        from napari_mesmerize.motion import torch_loops
+
+        return torch_loops.block_gradients(template, frames, displacements, limit)
     out = np.empty(displacements.shape, np.float32)
     kept = np.empty(displacements.shape[:-1], np.float32)
     _block_gradients(
@@ -164,7 +170,7 @@ def block_gradients(
         settings.block_size,
         settings.border,
         np.float32(settings.residual_clip),
-        np.float32(settings.block_limit if mute_blocks else _NO_LIMIT),
+        np.float32(limit),
         out,
         kept,
     )

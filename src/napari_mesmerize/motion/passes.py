@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
+from napari_mesmerize.motion.device import CPU, Device
 from napari_mesmerize.motion.source import Schedule, Source
 from napari_mesmerize.progress import Progress
 from napari_mesmerize.recording import lazy_recording
@@ -33,12 +34,15 @@ class Passes:
         Wraps the loops over batches.
     client : distributed.Client or None
         Computes the batches where given; frames are read and results stored here.
+    device : Device
+        Where the loops over pixels run.
     """
 
     source: Source
     schedule: Schedule
     progress: Progress
     client: Any = None
+    device: Device = CPU
 
     def run(
         self, work: Work[T], desc: str, start: int = 0

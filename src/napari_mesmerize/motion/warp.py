@@ -5,6 +5,7 @@ from numba import njit
 from numpy.typing import NDArray
 
 from napari_mesmerize.motion.canvas import FIELD_SPACING
+from napari_mesmerize.motion.device import is_numpy, to_numpy
 from napari_mesmerize.motion.field import FieldMotion
 from napari_mesmerize.motion.interpolate import weight_table
 from napari_mesmerize.motion.jit import FAST
@@ -198,6 +199,11 @@ def warp_volumes(
 
     Pixels from beyond the border take the nearest one.
     """
+    if not is_numpy(volumes):
+        from napari_mesmerize.motion import torch_resample
+
+        moved = torch_resample.warp_volumes(volumes, moves, FIELD_SPACING, kernel)
+        return to_numpy(moved)
     out = np.empty_like(volumes)
     if kernel == "cubic":
         _warp_cubic(volumes, moves, FIELD_SPACING, out)
