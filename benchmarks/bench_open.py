@@ -1,10 +1,11 @@
-"""Opening 10 GB TIFFs: time, memory, and the cost of a frame step.
+"""Opening containers of 10 GB: time, memory, and the cost of a frame step.
 
 python benchmarks/bench_open.py [--gigabytes 10] [--folder DIR] [--json]
 
 Makes sparse files (they hold no real pixels and need little disk), opens each in a
-process of its own, and compares a random frame through ``LayerArray`` with
-``tifffile.memmap``.
+process of its own, and compares a random frame of TIFFs through ``LayerArray`` with
+``tifffile.memmap``. ``bench_femtonics.py`` and ``bench_isxd.py`` do the same for their
+formats.
 """
 
 import argparse
@@ -13,7 +14,13 @@ import struct
 import subprocess
 import sys
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
+
+import h5py
+import numpy as np
+import zarr
+from scipy.io import savemat
 
 SIDE = 512
 PAGE = SIDE * SIDE * 2
@@ -70,10 +77,59 @@ def write_imagej(path: Path, n_pages: int) -> None:
         stream.truncate(512 + n_pages * PAGE)
 
 
+def write_npy(path: Path, n_pages: int) -> None:
+    shape = (n_pages, SIDE, SIDE)
+    np.lib.format.open_memmap(path, "w+", np.uint16, shape)
+
+
+def write_hdf5(path: Path, n_pages: int, name: str = "mov") -> None:
+    with h5py.File(path, "w") as file:
+        plan = h5py.h5p.create(h5py.h5p.DATASET_CREATE)
+        plan.set_alloc_time(h5py.h5d.ALLOC_TIME_EARLY)
+        plan.set_fill_time(h5py.h5d.FILL_TIME_NEVER)
+        space = h5py.h5s.create_simple((n_pages, SIDE, SIDE))
+        group, _, last = name.rpartition("/")
+        where = file.require_group(group) if group else file
+        where.attrs["neurodata_type"] = "TwoPhotonSeries"
+        kind = h5py.h5t.STD_U16LE
+        h5py.h5d.create(where.id, last.encode(), kind, space, plan)
+
+
+def write_nwb(path: Path, n_pages: int) -> None:
+    write_hdf5(path, n_pages, "acquisition/movie/data")
+
+
+def write_scanbox(path: Path, n_pages: int) -> None:
+    with path.open("wb") as stream:
+        stream.truncate(n_pages * PAGE)
+    info = {"sz": [SIDE, SIDE], "channels": 2, "resfreq": 8000.0, "scanmode": 1}
+    savemat(path.with_suffix(".mat"), {"info": info})
+
+
+def write_zarr(path: Path, n_pages: int) -> None:
+    shape = (n_pages, SIDE, SIDE)
+    zarr.create_array(path, shape=shape, chunks=(8, SIDE, SIDE), dtype="u2")
+
+
+CASES: dict[str, Callable[[Path, int], None]] = {
+    "multipage.tif": write_multipage,
+    "imagej.tif": write_imagej,
+    "a.npy": write_npy,
+    "a.h5": write_hdf5,
+    "a.nwb": write_nwb,
+    "a.sbx": write_scanbox,
+    "a.zarr": write_zarr,
+}
+
 CHILD = """
 import json, sys, time, resource
 import numpy as np, psutil
-import napari_mesmerize.io, napari_mesmerize.io.tiff
+from pathlib import Path
+import importlib
+import napari_mesmerize.io
+from napari_mesmerize.io.files import suffix_of
+readers = napari_mesmerize.io.READERS
+importlib.import_module(readers[suffix_of(Path(sys.argv[1]), readers)].module)
 from napari_mesmerize.recording import LayerArray
 process = psutil.Process()
 before = process.memory_info().rss
@@ -133,13 +189,14 @@ def main() -> None:
     n_pages = int(args.gigabytes * 2**30 / PAGE)
     results = {}
     with tempfile.TemporaryDirectory(dir=args.folder) as folder:
-        for name, write in (("multipage", write_multipage), ("imagej", write_imagej)):
-            path = Path(folder) / f"{name}.tif"
+        for name, write in CASES.items():
+            path = Path(folder) / name
             write(path, n_pages)
-            results[name] = {"gigabytes": path.stat().st_size / 2**30}
+            results[name] = {"gigabytes": n_pages * PAGE / 2**30}
             results[name] |= run(CHILD, path)
-            peer = run(PEER, path)
-            results[name] |= {f"memmap_{key}": value for key, value in peer.items()}
+            if path.suffix == ".tif":
+                peer = run(PEER, path)
+                results[name] |= {f"memmap_{k}": value for k, value in peer.items()}
     if args.json:
         print(json.dumps(results, indent=1))
     for name, result in results.items():

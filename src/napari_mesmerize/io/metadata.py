@@ -113,6 +113,11 @@ def of_recording(path: Path) -> Facts:
 def of_miniscope(path: Path) -> Facts:
     """Return what a Miniscope's ``metaData.json`` says."""
     facts, content = miniscope.read_facts(path.parent)
+    if not content:
+        raise ReadError(
+            f"{path.name} says nothing, or can not be read; expected the metaData.json "
+            "that a Miniscope writes beside its films."
+        )
     return {"fps": facts.pop("frame_rate", None)} | facts | content
 
 
