@@ -173,12 +173,20 @@ def judge(cells: list[Cell], width: int, settings: Settings) -> float:
             "shape_corrected": min(1.0, float(likely)),
             "r_value": _correlation(view.image, view.footprint),
             "area_px": float(cell.area()),
-            "relative_area": cell.area() / (1.4 * np.pi * radius**2),
+            "relative_area": cell.area()
+            / (1.4 * np.pi * radius**2 * _visible_share(view, radius)),
             "roundness": _roundness(cell, width),
             "energy": float(np.sqrt(cell.energy)),
             "detection_score": cell.peak,
         }
     return radius
+
+
+def _visible_share(view: View, radius: float) -> float:
+    """Return how much of a cell at the component's place lies on usable pixels."""
+    reach = 1.2 * radius
+    inside = int((view.distance < reach).sum())
+    return min(1.0, max(inside / (np.pi * reach**2), 0.5))
 
 
 def _roundness(cell: Cell, width: int) -> float:
