@@ -83,13 +83,15 @@ class Pages:
         return self.file.pages[key].asarray()
 
 
-def seconds(call: Callable[[], Any], repeat: int = 3) -> float:
-    best = np.inf
+def seconds(*calls: Callable[[], Any], repeat: int = 7) -> list[float]:
+    """Run calls in turns; return the fastest time of each."""
+    best = [np.inf] * len(calls)
     for _ in range(repeat):
-        start = time.perf_counter()
-        call()
-        best = min(best, time.perf_counter() - start)
-    return float(best)
+        for i, call in enumerate(calls):
+            start = time.perf_counter()
+            call()
+            best[i] = min(best[i], time.perf_counter() - start)
+    return best
 
 
 def random_frames(array: Any, which: np.ndarray) -> Callable[[], None]:
@@ -111,23 +113,29 @@ def in_order(array: Any, n_frames: int, batch: int = 100) -> Callable[[], None]:
 def measure(path: Path, reference: Callable[[], Any]) -> dict[str, float]:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        open_s = seconds(lambda: read_recording(path))
+        (open_s,) = seconds(lambda: read_recording(path))
         recording = read_recording(path)
     ours, theirs = LayerArray(recording), reference()
     n_frames = len(ours)
     which = np.random.default_rng(1).integers(0, n_frames, 200)
     n_bytes = n_frames * SHAPE[0] * SHAPE[1] * 2
     raw = np.memmap(path, "u1", "r") if path.is_file() else None
-    result = {
-        "open_ms": 1e3 * open_s,
-        "frame_ms": 5 * seconds(random_frames(ours, which)),
-        "reference_frame_ms": 5 * seconds(random_frames(theirs, which)),
-        "sequential_mb_s": n_bytes / 1e6 / seconds(in_order(ours, n_frames)),
-        "reference_mb_s": n_bytes / 1e6 / seconds(in_order(theirs, n_frames)),
-    }
+    frame, reference_frame = seconds(
+        random_frames(ours, which), random_frames(theirs, which)
+    )
+    orders = [in_order(ours, n_frames), in_order(theirs, n_frames)]
+    names = ["sequential_mb_s", "reference_mb_s"]
     if raw is not None and raw.size >= n_bytes:
         whole = raw[:n_bytes].view("u2").reshape(n_frames, *SHAPE)
-        result["memmap_mb_s"] = n_bytes / 1e6 / seconds(in_order(whole, n_frames))
+        orders.append(in_order(whole, n_frames))
+        names.append("memmap_mb_s")
+    result = {
+        "open_ms": 1e3 * open_s,
+        "frame_ms": 5 * frame,
+        "reference_frame_ms": 5 * reference_frame,
+    }
+    for name, taken in zip(names, seconds(*orders), strict=True):
+        result[name] = n_bytes / 1e6 / taken
     return result
 
 
