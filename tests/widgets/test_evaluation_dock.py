@@ -1,4 +1,5 @@
 import time
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -8,8 +9,9 @@ from scipy import sparse
 from napari_mesmerize.cnmf import CnmfParams, extract_components
 from napari_mesmerize.cnmf.acceptance import Thresholds, evaluate
 from napari_mesmerize.components import Components
-from napari_mesmerize.widgets.evaluation_dock import EvaluationDock, thresholds_of_run
+from napari_mesmerize.widgets.evaluation_dock import EvaluationDock
 from napari_mesmerize.widgets.roi_set import RoiSet
+from napari_mesmerize.widgets.run_thresholds import thresholds_of_run
 
 
 @pytest.fixture(scope="module")
@@ -166,3 +168,26 @@ def test_two_thousand_rois_follow_the_slider(session, dock):
         move(dock, min_snr=limit)
         seconds.append(time.perf_counter() - start)
     assert min(seconds) < 0.1
+
+
+def test_what_another_program_decided_stays_until_a_threshold_is_moved(
+    viewer, session, components, qtbot
+):
+    history = [{"operation": "read_results"}]
+    scores = components.scores.rename(columns={"shape": "other"}, errors="ignore")
+    imported = replace(components, history=history, scores=scores[["snr"]])
+    roi_set = RoiSet(imported, name="suite2p")
+    session.show_rois(roi_set)
+    dock = EvaluationDock(viewer)
+    qtbot.addWidget(dock)
+    assert list(dock.proposed) == [True, True, True, False]
+    assert dock.overlay.layer is None
+    assert not dock.apply.isEnabled()
+    dock.editors["min_snr"].set_value(3.0)
+    dock.show_now()
+    assert list(dock.proposed) == [True, True, False, False]
+    dock.editors["min_snr"].set_value(99.0)
+    dock.show_now()
+    assert "0 accepted" in dock.count.text()
+    dock.reset.click()
+    assert list(dock.proposed) == [True, True, True, False]

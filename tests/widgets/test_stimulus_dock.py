@@ -209,3 +209,11 @@ def test_a_recording_that_is_closed_takes_its_signals_along(
     session.show_recording(recording)
     assert "holds no signals" in dock.hint.text()
     assert not dock.make.isEnabled()
+
+
+def test_a_recording_without_voltages_is_no_error(dock, session, qtbot):
+    recording = read_recording(DATA / "mes" / "one_channel.mes")
+    session.show_recording(recording)
+    _wait(qtbot, dock)
+    assert "holds no signals" in dock.hint.text()
+    assert dock.job.text.text() == ""

@@ -5,7 +5,6 @@ from typing import Any
 import numpy as np
 from napari.utils.theme import get_theme
 from numpy.typing import NDArray
-from pydantic import ValidationError
 from qtpy.QtCore import QTimer
 from qtpy.QtWidgets import QCheckBox, QLabel
 
@@ -19,6 +18,11 @@ from napari_mesmerize.widgets.job import JobBar
 from napari_mesmerize.widgets.lifetime import connect_while_alive
 from napari_mesmerize.widgets.merge_split import MergeSplit
 from napari_mesmerize.widgets.parts import Column, Hint, button, note
+from napari_mesmerize.widgets.run_thresholds import (
+    OFF,
+    first_thresholds,
+    was_imported,
+)
 from napari_mesmerize.widgets.score_rule import Rule, RuleEditor
 from napari_mesmerize.widgets.session import get_session
 from napari_mesmerize.widgets.verdicts import WORDS, VerdictLayer, legend, verdicts
@@ -118,6 +122,10 @@ class EvaluationDock(Column):
         self.rows.addStretch(1)
 
     # ------------------------------------------------------------------ values
+    @property
+    def _history(self) -> list[dict[str, Any]]:
+        return self._roi_set.components.history
+
     def thresholds(self) -> Thresholds:
         """Return the thresholds as they stand; those without scores are off."""
         values = {
@@ -134,10 +142,13 @@ class EvaluationDock(Column):
         if self._roi_set is None or self._scores is None:
             return
         table = self._roi_set.table
-        self.reasons = reasons_against(self._scores, self.thresholds())
-        rule = np.array([reason == "" for reason in self.reasons], bool)
-        fixed = self._decided_by_hand() & self.by_hand.isChecked()
         now = table["accepted"].to_numpy(bool)
+        thresholds = self.thresholds()
+        self.reasons = reasons_against(self._scores, thresholds)
+        rule = np.array([reason == "" for reason in self.reasons], bool)
+        if was_imported(self._history) and thresholds == OFF:
+            rule = now  # another program decided
+        fixed = self._decided_by_hand() & self.by_hand.isChecked()
         self.proposed = np.where(fixed, now, rule)
         for editor in self.editors.values():
             if editor.isVisibleTo(self):
@@ -153,8 +164,8 @@ class EvaluationDock(Column):
     def _decided_by_hand(self) -> NDArray[np.bool_]:
         """Return the ROIs whose acceptance is not what a rule wrote."""
         table = self._roi_set.table
-        if "rejected_because" not in table:
-            return np.zeros(len(table), bool)
+        if "rejected_because" not in table:  # another program may have decided
+            return ~table["accepted"].to_numpy(bool) & was_imported(self._history)
         rule = table["rejected_because"].fillna("").to_numpy() == ""
         return table["accepted"].to_numpy(bool) != rule
 
@@ -182,7 +193,7 @@ class EvaluationDock(Column):
 
     def _on_reset(self) -> None:
         if self._roi_set is not None:
-            self._set_thresholds(thresholds_of_run(self._roi_set.components.history))
+            self._set_thresholds(first_thresholds(self._history))
             self.show_now()
 
     def _on_undo(self) -> None:
@@ -221,7 +232,7 @@ class EvaluationDock(Column):
             usable = self._scores is not None and column in self._scores
             editor.setVisible(usable)
         if self._scores is not None and fresh:
-            self._set_thresholds(thresholds_of_run(roi_set.components.history))
+            self._set_thresholds(first_thresholds(self._history))
         if self._scores is not None:
             for editor in self.editors.values():
                 if editor.isVisibleTo(self):
@@ -294,15 +305,14 @@ class EvaluationDock(Column):
             text += ": " + ", ".join(changes)
         if n_fixed:
             text += f" · {n_fixed} by hand"
-        if n_accepted == 0:
+        if n_accepted == 0 and "shape" in self._scores:
             scores = self._scores.assign(rejected_because=self.reasons)
             text += "<br>" + advice(scores, self.proposed)
         self.count.setText(text)
         self.apply.setEnabled(bool(changes) or self._thresholds_moved())
 
     def _thresholds_moved(self) -> bool:
-        history = self._roi_set.components.history
-        return self.thresholds() != thresholds_of_run(history)
+        return self.thresholds() != first_thresholds(self._history)
 
     def _show_selected(self) -> None:
         roi_set = self._roi_set
@@ -322,16 +332,3 @@ class EvaluationDock(Column):
         elif not self.proposed[at]:
             text += " by hand; the thresholds would accept it"
         self.selected.setText(text)
-
-
-def thresholds_of_run(history: list[dict[str, Any]]) -> Thresholds:
-    """Return the thresholds that the last extraction or evaluation used."""
-    for step in reversed(history):
-        if step.get("operation") in ("extract_components", "evaluate"):
-            params = step.get("params") or {}
-            known = {k: v for k, v in params.items() if k in Thresholds.model_fields}
-            try:
-                return Thresholds(**known)
-            except ValidationError:
-                break
-    return Thresholds()

@@ -28,7 +28,12 @@ def is_signal_file(path: str | Path) -> bool:
 
 
 def read_signals(
-    path: str, selection: str | None, date: str | None, *, progress: Progress
+    path: str,
+    selection: str | None,
+    date: str | None,
+    *,
+    quiet: bool = False,
+    progress: Progress,
 ) -> dict[str, Voltage]:
     """Return the signals in a file by name; times count from the first frame.
 
@@ -41,6 +46,8 @@ def read_signals(
     date : str, optional
         Start of the movie, ISO 8601: signals of a file of their own, whose start is
         known too, are moved to the movie's clock.
+    quiet : bool, optional
+        Return nothing where there are no signals, instead of an error.
     progress : Progress
         Reports that it reads.
 
@@ -51,7 +58,11 @@ def read_signals(
     """
     found: dict[str, Voltage] = {}
     for _ in progress(range(1), desc="Reading signals", total=1):
-        found = _read(Path(path), selection, date)
+        try:
+            found = _read(Path(path), selection, date)
+        except ReadError:
+            if not quiet:
+                raise
     return found
 
 
@@ -188,3 +199,16 @@ def describe_epochs(epochs: pd.DataFrame | None) -> str:
         ]
         lines.append(f"<b>{kind}</b>: " + ", ".join(parts))
     return "<br>".join(lines)
+
+
+def n_changes(signal: Voltage) -> int:
+    """Return how often a signal of a few levels changes; 0 for one that varies."""
+    levels = signal.levels()
+    return len(signal.volts) if signal.stepped and 1 < len(levels) < 20 else 0
+
+
+def n_times(signal: Voltage, level: float, tolerance: float) -> int:
+    """Return how often a signal comes to a level."""
+    values = signal.volts[:-1] if signal.stepped else signal.volts
+    there = np.abs(values - level) <= tolerance
+    return int(there[:1].sum() + (there[1:] & ~there[:-1]).sum())

@@ -3,7 +3,6 @@
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pandas as pd
 from napari.utils.theme import get_theme
 from qtpy.QtWidgets import QComboBox, QDoubleSpinBox, QFileDialog, QFormLayout, QLabel
@@ -155,7 +154,8 @@ class StimulusDock(Column):
             return
         self._read(str(path), recording)
 
-    def _read(self, path: str, recording: Any) -> None:
+    def _read(self, path: str, recording: Any, *, quiet: bool = False) -> None:
+        """Read signals; ``quiet`` where it is no error that there are none."""
         source = recording.attrs.get("source") or {}
         same = str(source.get("uri", "")) == path
         self.job.start(
@@ -164,18 +164,22 @@ class StimulusDock(Column):
             path,
             source.get("selection") if same or path.endswith(".mesc") else None,
             recording.attrs.get("date"),
+            quiet=quiet,
             on_result=self._on_read,
         )
 
     def _on_read(self, found: dict[str, Voltage]) -> None:
         self._signals = found
+        self.job.say("")
+        if not found:
+            self.hint.say(_OTHER)
+            return
         self.channel.blockSignals(True)
         self.channel.clear()
         self.channel.addItems(list(found))
-        best = next((n for n, s in found.items() if _n_changes(s) > 0), None)
+        best = next((n for n, s in found.items() if signals.n_changes(s) > 0), None)
         self.channel.setCurrentIndex(list(found).index(best) if best else 0)
         self.channel.blockSignals(False)
-        self.job.say("")
         self.hint.say(_CHOOSE)
         self._show_channel()
 
@@ -205,7 +209,9 @@ class StimulusDock(Column):
                     "Raise the tolerance, or choose another channel."
                 )
                 levels = []
-            counts = [_n_times(signal, at, self.tolerance.value()) for at in levels]
+            counts = [
+                signals.n_times(signal, at, self.tolerance.value()) for at in levels
+            ]
             self.table.show_levels(levels, counts, signal.unit, known.get("names", {}))
         else:
             self._shown = ""
@@ -297,7 +303,7 @@ class StimulusDock(Column):
             source = str((recording.attrs.get("source") or {}).get("uri", ""))
             self.hint.say(_OTHER)
             if source.lower().endswith(_WITH_SIGNALS):
-                self._read(source, recording)
+                self._read(source, recording, quiet=True)
         self._offer_types()
         self._show_known()
 
@@ -336,16 +342,3 @@ class StimulusDock(Column):
             self, "Signals or epochs", "", f"{pattern};;All files (*)"
         )
         self.look_at(path)
-
-
-def _n_changes(signal: Voltage) -> int:
-    """Return how often a signal of a few levels changes; 0 for one that varies."""
-    levels = signal.levels()
-    return len(signal.volts) if signal.stepped and 1 < len(levels) < 20 else 0
-
-
-def _n_times(signal: Voltage, level: float, tolerance: float) -> int:
-    """Return how often a signal comes to a level."""
-    values = signal.volts[:-1] if signal.stepped else signal.volts
-    there = np.abs(values - level) <= tolerance
-    return int(there[:1].sum() + (there[1:] & ~there[:-1]).sum())
