@@ -1,27 +1,79 @@
 """Import of 5,000 ROIs with traces from Suite2p, CaImAn and ImageJ.
 
 python benchmarks/bench_results.py [--rois 5000] [--frames 2000] [--json]
+    [--peer caiman=PYTHON] [--peer suite2p=PYTHON] [--peer roifile=PYTHON]
 
-Times to data (arrays and scores in memory) and to the ROI table with its outlines, in a
-process whose imports are done; the fastest of three runs counts.
+CPU seconds to data (arrays and scores in memory) and to the ROI table with its outlines,
+in a process whose imports are done; the least of three runs counts. A peer, named by the
+interpreter of its environment, reads the same files: CaImAn with ``load_CNMF`` and then
+its contours, Suite2p with what its window loads and then the outlines that it draws,
+``roifile`` with ``roiread`` and then the coordinates.
 """
 
 import argparse
 import json
 import struct
+import subprocess
 import tempfile
 import time
 import zipfile
 from pathlib import Path
 
-import h5py
 import numpy as np
 from scipy import sparse
 
+from napari_mesmerize.components import Components
 from napari_mesmerize.io.results import read_results
+from napari_mesmerize.io.writers import write_caiman, write_suite2p
 from napari_mesmerize.roi import roi_table_from_components
+from peer_runs import add_peers
 
 SIDE = 512
+TIMED = """
+import json, sys, time
+def fastest(function):
+    seconds = []
+    for _ in range(3):
+        begin = time.process_time()
+        function()
+        seconds.append(time.process_time() - begin)
+    return min(seconds)
+"""
+PEERS = {
+    "caiman": (
+        "caiman.hdf5",
+        """
+from caiman.source_extraction.cnmf.cnmf import load_CNMF
+from caiman.utils.visualization import get_contours
+read = lambda: load_CNMF(sys.argv[1]).estimates
+found = read()
+outline = lambda: get_contours(found.A, tuple(found.dims))
+""",
+    ),
+    "suite2p": (
+        "suite2p/plane0/stat.npy",
+        """
+from suite2p.gui.io import load_files
+from suite2p.gui.utils import boundary
+read = lambda: load_files(sys.argv[1])
+found = read()[0]
+outline = lambda: [boundary(roi["ypix"], roi["xpix"]) for roi in found]
+""",
+    ),
+    "roifile": (
+        "rois.zip",
+        """
+from roifile import roiread
+read = lambda: roiread(sys.argv[1])
+found = read()
+outline = lambda: [roi.coordinates() for roi in found]
+""",
+    ),
+}
+SAID = """
+data = fastest(read)
+print(json.dumps([data, data + fastest(outline)]))
+"""
 
 
 def cells(n_rois):
@@ -33,46 +85,18 @@ def cells(n_rois):
     return disk + centres
 
 
-def write_suite2p(folder, pixels, n_frames):
-    """Write a plane folder."""
-    folder.mkdir(parents=True)
+def components_of(pixels, n_frames):
+    """Return cells with random weights and traces."""
     random = np.random.default_rng(1)
     n_rois, _, size = pixels.shape
-    stat = np.empty(n_rois, object)
-    for i, (y, x) in enumerate(pixels):
-        stat[i] = {
-            "ypix": y,
-            "xpix": x,
-            "lam": np.ones(size, np.float32),
-            "overlap": np.zeros(size, bool),
-            "med": [int(y[0]), int(x[0])],
-            **dict.fromkeys(("skew", "std", "snr", "compact", "radius"), np.float32(1)),
-        }
-    np.save(folder / "stat.npy", stat, allow_pickle=True)
-    for name in ("F", "Fneu", "spks"):
-        np.save(folder / name, random.random((n_rois, n_frames), np.float32))
-    np.save(folder / "iscell.npy", np.ones((n_rois, 2)))
-    np.save(folder / "ops.npy", {"Ly": SIDE, "Lx": SIDE, "fs": 10.0})
-
-
-def write_caiman(path, pixels, n_frames):
-    """Write a file as CaImAn does."""
-    random = np.random.default_rng(1)
-    n_rois, _, size = pixels.shape
-    rows = np.sort(pixels[:, 0] + pixels[:, 1] * SIDE, axis=1)
-    indptr = np.arange(n_rois + 1) * size
-    weights = random.random(rows.size)
-    matrix = sparse.csc_matrix((weights, rows.ravel(), indptr), (SIDE**2, n_rois))
-    with h5py.File(path, "w") as file:
-        group = file.create_group("estimates")
-        for name in ("data", "indices", "indptr"):
-            group[f"A/{name}"] = getattr(matrix, name)
-        group["A/shape"] = np.array(matrix.shape)
-        for name in ("C", "YrA", "S", "F_dff"):
-            group[name] = random.random((n_rois, n_frames), np.float32)
-        group["SNR_comp"] = random.random(n_rois)
-        group["idx_components"] = np.arange(n_rois)
-        group["dims"] = np.array([SIDE, SIDE])
+    rows = np.sort(pixels[:, 0] * SIDE + pixels[:, 1], axis=1)
+    weights = random.random(rows.size, np.float32)
+    matrix = sparse.csc_array(
+        (weights, rows.ravel(), np.arange(n_rois + 1) * size), (SIDE**2, n_rois)
+    )
+    kinds = ("raw", "denoised", "neuropil", "spikes", "dff")
+    traces = {kind: random.random((n_rois, n_frames), np.float32) for kind in kinds}
+    return Components.build(matrix, (SIDE, SIDE), traces, frame_rate=10.0)
 
 
 def write_imagej(path, pixels):
@@ -92,10 +116,40 @@ def fastest(function):
     """Return the time of the fastest of three runs, and the result."""
     seconds = []
     for _ in range(3):
-        begin = time.perf_counter()
+        begin = time.process_time()
         result = function()
-        seconds.append(time.perf_counter() - begin)
+        seconds.append(time.process_time() - begin)
     return min(seconds), result
+
+
+def ask(peer, python, root):
+    """Return a peer's seconds to data and to outlines."""
+    place, program = PEERS[peer]
+    done = subprocess.run(
+        [python, "-c", TIMED + program + SAID, str(root / place)],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    return json.loads(done.stdout.splitlines()[-1])
+
+
+def measure(root, peers):
+    """Return rows of (file, program, ROIs, seconds to data, seconds to outlines)."""
+    rows = []
+    for name in ("suite2p", "caiman.hdf5", "rois.zip"):
+        data, found = fastest(lambda name=name: read_results(root / name))
+        outlines = 0.0
+        if isinstance(found, Components):
+            outlines, found = fastest(lambda f=found: roi_table_from_components(f))
+        rows.append((name, "napari-mesmerize", len(found), data, data + outlines))
+    seconds, found = fastest(
+        lambda: read_results(root / "rois.zip", image_shape=(SIDE, SIDE))
+    )
+    rows.append(("rois.zip to footprints", "napari-mesmerize", len(found), seconds, 0))
+    for peer, python in peers:
+        rows.append((PEERS[peer][0], peer, len(found), *ask(peer, python, root)))
+    return rows
 
 
 def main():
@@ -103,32 +157,25 @@ def main():
     parser.add_argument("--rois", type=int, default=5000)
     parser.add_argument("--frames", type=int, default=2000)
     parser.add_argument("--json", action="store_true")
+    add_peers(parser, tuple(PEERS), required=False)
     options = parser.parse_args()
     pixels = cells(options.rois)
-    rows = []
     with tempfile.TemporaryDirectory() as folder:
         root = Path(folder)
-        write_suite2p(root / "suite2p" / "plane0", pixels, options.frames)
-        write_caiman(root / "caiman.hdf5", pixels, options.frames)
+        components = components_of(pixels, options.frames)
+        write_suite2p(components, root / "suite2p")
+        write_caiman(components, root / "caiman.hdf5")
         write_imagej(root / "rois.zip", pixels)
-        for name in ("suite2p", "caiman.hdf5"):
-            seconds, found = fastest(lambda name=name: read_results(root / name))
-            begin = time.perf_counter()
-            table = roi_table_from_components(found)
-            outlines = time.perf_counter() - begin
-            rows.append((name, len(table), seconds, seconds + outlines))
-        seconds, table = fastest(lambda: read_results(root / "rois.zip"))
-        rows.append(("rois.zip", len(table), seconds, seconds))
-        seconds, found = fastest(
-            lambda: read_results(root / "rois.zip", image_shape=(SIDE, SIDE))
-        )
-        rows.append(("rois.zip to footprints", len(found), seconds, seconds))
+        rows = measure(root, options.peer)
     if options.json:
-        names = ("what", "rois", "data_s", "table_s")
+        names = ("file", "program", "rois", "data_s", "outlines_s")
         print(json.dumps([dict(zip(names, row, strict=True)) for row in rows]))
         return
-    for name, n_rois, data, table in rows:
-        print(f"{name:24} {n_rois:6} ROIs  data {data:6.2f} s  table {table:6.2f} s")
+    for name, program, n_rois, data, outlines in rows:
+        print(
+            f"{name:24} {program:17} {n_rois:6} ROIs  data {data:6.2f} s  "
+            f"outlines {outlines:6.2f} s"
+        )
 
 
 if __name__ == "__main__":

@@ -16,7 +16,9 @@ import numpy as np
 THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 
 
-def add_peers(parser: argparse.ArgumentParser, names: tuple[str, ...]) -> None:
+def add_peers(
+    parser: argparse.ArgumentParser, names: tuple[str, ...], *, required: bool = True
+) -> None:
     """Add the option ``--peer NAME=PYTHON``, once for each peer."""
 
     def peer(text: str) -> tuple[str, str]:
@@ -31,7 +33,8 @@ def add_peers(parser: argparse.ArgumentParser, names: tuple[str, ...]) -> None:
         "--peer",
         action="append",
         type=peer,
-        required=True,
+        required=required,
+        default=None if required else [],
         metavar="NAME=PYTHON",
         help=f"{', '.join(names)} and its interpreter; may be given more than once",
     )
