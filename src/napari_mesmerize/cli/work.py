@@ -41,7 +41,7 @@ from napari_mesmerize.pipeline import (
     process,
     tag_by_quality,
 )
-from napari_mesmerize.project import create_project, open_project
+from napari_mesmerize.project import Project, create_project, open_project
 from napari_mesmerize.roi import roi_table_from_components
 
 
@@ -225,16 +225,7 @@ def run(
     sections = read_params_file(params)
     recording = _read(file, selection, frame_rate)
     prepare(recording, motion_engine, extraction_engine, sections)
-    if project.exists():
-        opened = open_project(project)
-        sample_id = opened.sample_id(animal, trial)
-        if sample_id in opened.samples and not overwrite:
-            raise ParameterError(
-                f"The project {project} already has a sample {sample_id}; choose "
-                "another --trial, or add --overwrite (the old one goes to backups/)."
-            )
-    else:
-        opened = create_project(project)
+    opened = _project_for(project, animal, trial, overwrite=overwrite)
     with progress_bars() as progress:
         processed = process(
             recording,
@@ -273,6 +264,20 @@ def run(
         f"{report['n_accepted']} accepted."
     )
     _print_advice(processed.components)
+
+
+def _project_for(folder: Path, animal: str, trial: str, *, overwrite: bool) -> Project:
+    """Open or make the project, and find before the work whether the sample fits."""
+    if not folder.exists():
+        return create_project(folder)
+    project = open_project(folder)
+    sample_id = project.sample_id(animal, trial)
+    if sample_id in project.samples and not overwrite:
+        raise ParameterError(
+            f"The project {folder} already has a sample {sample_id}; choose another "
+            "--trial, or add --overwrite (the old one goes to backups/)."
+        )
+    return project
 
 
 def _read(file: Path, selection: str, frame_rate: float) -> Any:
