@@ -3,11 +3,11 @@
 python benchmarks/bench_results.py [--rois 5000] [--frames 2000] [--json]
     [--peer caiman=PYTHON] [--peer suite2p=PYTHON] [--peer roifile=PYTHON]
 
-CPU seconds to data (arrays and scores in memory) and to the ROI table with its outlines,
-in a process whose imports are done; the least of three runs counts. A peer, named by the
-interpreter of its environment, reads the same files: CaImAn with ``load_CNMF`` and then
-its contours, Suite2p with what its window loads and then the outlines that it draws,
-``roifile`` with ``roiread`` and then the coordinates.
+CPU seconds to data (arrays and scores in memory) and to the ROI table with its
+outlines, in a process whose imports are done; the least of three runs counts. A peer,
+named by the interpreter of its environment, reads the same files: CaImAn with
+``load_CNMF`` and then its contours, Suite2p with what its window loads and then the
+pixels at the borders that it draws, ``roifile`` with ``roiread`` and the coordinates.
 """
 
 import argparse
