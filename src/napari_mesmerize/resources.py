@@ -1,4 +1,4 @@
-"""Wall time, CPU time and peak memory of a step, sampled while it runs."""
+"""What steps may use, and what they used: threads, time, peak memory."""
 
 import threading
 import time
@@ -7,8 +7,20 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 import psutil
+from threadpoolctl import threadpool_limits
 
 _SAMPLING_S = 0.02
+
+
+@contextmanager
+def one_blas_thread() -> Iterator[None]:
+    """Multiply matrices on one core; small ones gain nothing from several.
+
+    The BLAS's threads wait for each other in loops, beside the threads of the caller:
+    twice the CPU time, more where other programs run too. Decorates functions as well.
+    """
+    with threadpool_limits(1, user_api="blas"):
+        yield
 
 
 @dataclass

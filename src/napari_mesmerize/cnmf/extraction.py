@@ -12,7 +12,6 @@ from typing import Any
 import numpy as np
 import xarray as xr
 from numpy.typing import ArrayLike
-from threadpoolctl import threadpool_limits
 
 from napari_mesmerize.cnmf.assemble import assemble
 from napari_mesmerize.cnmf.border import filled_border
@@ -43,6 +42,7 @@ from napari_mesmerize.recording import (
     default_max_memory,
     image_shape,
 )
+from napari_mesmerize.resources import one_blas_thread
 
 _LOG = logging.getLogger(__name__)
 _KEY_FRAMES = 8  # that identify a recording when work is resumed
@@ -128,9 +128,7 @@ def extract_components(
     most = workers or (os.cpu_count() if client is None else None) or len(patches)
     at_once = max(1, min(most, memory // needed, len(patches)))
     room = memory - at_once * needed
-    # products of small matrices on all cores cost more than they save
-    one_thread = threadpool_limits(1, user_api="blas")
-    with one_thread, _held(recording, patches, room, progress) as kept:
+    with one_blas_thread(), _held(recording, patches, room, progress) as kept:
         job = dataclasses.replace(job, recording=kept)
         results = _run(job, patches, finished, at_once, client, progress)
     components = assemble(patches, results, shape, settings, params)

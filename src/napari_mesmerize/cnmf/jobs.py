@@ -5,7 +5,6 @@ from typing import Any
 
 import numpy as np
 import xarray as xr
-from threadpoolctl import threadpool_limits
 
 from napari_mesmerize.cnmf.cells import Cell
 from napari_mesmerize.cnmf.params import Params
@@ -15,6 +14,7 @@ from napari_mesmerize.cnmf.running import Step
 from napari_mesmerize.cnmf.seeding import keep_own
 from napari_mesmerize.cnmf.seeds import cells_of_patch
 from napari_mesmerize.cnmf.settings import FloatArray, Settings
+from napari_mesmerize.resources import one_blas_thread
 
 
 @dataclass(frozen=True)
@@ -80,5 +80,5 @@ class Job:
 def work_elsewhere(job: Job, patch: Patch, rows: Any) -> PatchResult:
     """Extract a patch from pixels that were sent here (on a worker of a cluster)."""
     own = np.array(rows, np.float32)  # what was sent may not be written to
-    with threadpool_limits(1, user_api="blas"):
+    with one_blas_thread():
         return job.work(patch, own, lambda step: None)

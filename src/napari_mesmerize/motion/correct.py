@@ -31,12 +31,14 @@ from napari_mesmerize.motion.store import MotionStore, StoredFrames, work_key
 from napari_mesmerize.motion.subset import choose_frames
 from napari_mesmerize.progress import Progress, silent
 from napari_mesmerize.recording import check_recording, image_shape
+from napari_mesmerize.resources import one_blas_thread
 
 _SCAN_FRAMES = 40
 _KEY_FRAMES = 8  # frames that identify a recording when work is resumed
 WORK_VERSION = 2  # of the computation: unfinished work of another one is not resumed
 
 
+@one_blas_thread()
 def correct_motion(
     recording: xr.DataArray,
     params: RigidParams | None = None,
@@ -122,6 +124,7 @@ def correct_motion(
     return make_result(recording, frames, quality, params, timer, store)
 
 
+@one_blas_thread()
 def apply_motion(
     recording: xr.DataArray,
     result: MotionResult,

@@ -12,6 +12,7 @@ from napari_mesmerize.motion.device import CPU, Device
 from napari_mesmerize.motion.source import Schedule, Source
 from napari_mesmerize.progress import Progress
 from napari_mesmerize.recording import lazy_recording
+from napari_mesmerize.resources import one_blas_thread
 
 _AHEAD = 2  # batches in flight for each worker of a cluster
 
@@ -110,6 +111,7 @@ def describe_source(source: Source) -> Source:
     return replace(source, recording=lazy_recording(blank))
 
 
+@one_blas_thread()
 def _compute_batch(
     shared: tuple[Work[T], Source], raw: NDArray[Any], first: int, unit: int
 ) -> list[T]:
