@@ -4,7 +4,6 @@ from dataclasses import dataclass
 
 import numpy as np
 from scipy import sparse
-from scipy.ndimage import binary_dilation
 from scipy.sparse.csgraph import connected_components
 
 from napari_mesmerize.cnmf.cells import Cell, footprint_matrix
@@ -92,12 +91,9 @@ def link_processes(
     """
     if not cells or cells[0].seed >= 0:
         return link_planes(cells, planes)
-    masks = footprint_matrix(cells, shape[0] * shape[1]).toarray().T > 0
-    around = binary_dilation(
-        masks.reshape(-1, *shape), np.ones((1, 3, 3), bool), iterations=TOUCH
-    )
-    near = sparse.csr_array(around.reshape(len(cells), -1).astype(np.float32))
-    alike = (near @ sparse.csr_array(masks.astype(np.float32)).T).toarray() > 0
+    masks = footprint_matrix(cells, shape[0] * shape[1])
+    masks.data = np.ones_like(masks.data)
+    alike = np.asarray((_grown(masks, shape).T @ masks).toarray() > 0)
     alike &= np.abs(np.subtract.outer(planes, planes)) <= 1
     traces = _unit_traces(cells)
     alike &= traces @ traces.T > PROCESS_CORRELATION
@@ -112,6 +108,22 @@ def link_processes(
         )
         for numbers in parts
     ]
+
+
+def _grown(
+    masks: "sparse.csc_array[np.float32]", shape: tuple[int, int]
+) -> "sparse.csc_array[np.float32]":
+    """Return masks (n_pixels, n_masks) that reach ``TOUCH`` pixels farther."""
+    y, x = np.divmod(masks.indices, shape[1])
+    owner = np.repeat(np.arange(masks.shape[1]), np.diff(masks.indptr))
+    step = np.arange(-TOUCH, TOUCH + 1)
+    rows = y[:, None, None] + step[:, None]
+    columns = x[:, None, None] + step
+    inside = (rows >= 0) & (rows < shape[0]) & (columns >= 0) & (columns < shape[1])
+    pixels = (rows * shape[1] + columns)[inside]
+    owners = np.broadcast_to(owner[:, None, None], inside.shape)[inside]
+    ones = np.ones(len(pixels), np.float32)
+    return sparse.csc_array((ones, (pixels, owners)), shape=masks.shape)
 
 
 def _groups_of_seeds(cells: list[Cell], planes: list[int]) -> list[Group]:
