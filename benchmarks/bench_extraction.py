@@ -10,24 +10,20 @@ one forward and one inverse single-precision FFT over the recording, in the same
 
 import argparse
 import cProfile
-import os
 import pstats
 import resource
 
-for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
-    os.environ.setdefault(name, "1")
+import numpy as np
+import scipy.fft
 
-import numpy as np  # noqa: E402
-import scipy.fft  # noqa: E402
-
-from napari_mesmerize.cnmf import (  # noqa: E402
+from napari_mesmerize.cnmf import (
     Cnmf3dParams,
     CnmfeParams,
     CnmfParams,
     extract_components,
 )
-from napari_mesmerize.scores import score_components  # noqa: E402
-from napari_mesmerize.simulate import simulate  # noqa: E402
+from napari_mesmerize.scores import score_components
+from napari_mesmerize.simulate import simulate
 
 HEAD = (
     f"{'preset':<10} {'seed':>4} {'F1':>6} {'P':>6} {'R':>6} {'F1 all':>6} "

@@ -11,32 +11,28 @@ the detection's.
 """
 
 import argparse
-import os
 import re
 from collections.abc import Callable
 from dataclasses import replace
 
-for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
-    os.environ.setdefault(name, "1")
+import numpy as np
+from scipy.ndimage import gaussian_filter, gaussian_filter1d
 
-import numpy as np  # noqa: E402
-from scipy.ndimage import gaussian_filter, gaussian_filter1d  # noqa: E402
-
-from bench_extraction import cpu_seconds, params_of, warm_up  # noqa: E402
-from napari_mesmerize import _simulate_cells as cells  # noqa: E402
-from napari_mesmerize import _simulate_light as light  # noqa: E402
-from napari_mesmerize._matching import iou_matrix, match  # noqa: E402
-from napari_mesmerize._simulate_motion import draw_motion  # noqa: E402
-from napari_mesmerize._simulate_scene import (  # noqa: E402
+from bench_extraction import cpu_seconds, params_of, warm_up
+from napari_mesmerize import _simulate_cells as cells
+from napari_mesmerize import _simulate_light as light
+from napari_mesmerize._matching import iou_matrix, match
+from napari_mesmerize._simulate_motion import draw_motion
+from napari_mesmerize._simulate_scene import (
     Scene,
     make_scene,
     make_truth,
     render,
 )
-from napari_mesmerize.cnmf import extract_components  # noqa: E402
-from napari_mesmerize.recording import lazy_recording  # noqa: E402
-from napari_mesmerize.scores import score_components  # noqa: E402
-from napari_mesmerize.simulate import PRESETS, Simulation  # noqa: E402
+from napari_mesmerize.cnmf import extract_components
+from napari_mesmerize.recording import lazy_recording
+from napari_mesmerize.scores import score_components
+from napari_mesmerize.simulate import PRESETS, Simulation
 
 
 def _grid(centre, shape, reach):
