@@ -7,7 +7,7 @@ from typing import Any
 
 import h5py
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 
 from napari_mesmerize.errors import ReadError
 from napari_mesmerize.io.arrays import array_items
@@ -139,14 +139,14 @@ def _times(path: Path, group: Any) -> tuple[Any, float | None]:
 
         return read, rate_of_times(head)
     start = group.get("starting_time")
-    rate = None
+    rate, first, n_frames = None, 0.0, len(group["data"])
     if isinstance(start, h5py.Dataset):
         rate = positive(plain(start.attrs.get("rate")))
-
-    def none() -> ArrayLike | None:
-        return None
-
-    return none, rate
+        known = _value(group, "starting_time")
+        first = float(known) if isinstance(known, int | float) else 0.0
+    if rate is None or first == 0 or not np.isfinite(first):
+        return lambda: None, rate
+    return lambda: first + np.arange(n_frames) / rate, rate
 
 
 def _spacing(group: Any, plane: Any) -> tuple[tuple[float, float] | None, float | None]:

@@ -14,7 +14,7 @@ from napari_mesmerize.errors import (
 from napari_mesmerize.io import read_recording
 from napari_mesmerize.io.results import read_results
 from napari_mesmerize.io.writers import NwbSession, write_nwb
-from napari_mesmerize.recording import as_recording
+from napari_mesmerize.recording import as_recording, frame_times
 from napari_mesmerize.roi import roi_table_from_components
 from napari_mesmerize.stimulus import make_epochs
 
@@ -127,6 +127,24 @@ def test_time_stamps_and_a_linked_movie(recording, tmp_path):
         series = file.read().acquisition["TwoPhotonSeries"]
         assert series.external_file[0] == "movie.npy"
         np.testing.assert_array_equal(series.timestamps, times)
+
+
+def test_regular_time_stamps_become_a_rate(recording, tmp_path):
+    times = 3.25 + np.arange(30) / 12.5
+    for name, seen in (("a.nwb", times), ("b.nwb", np.delete(times, 7))):
+        stamped = as_recording(
+            recording.to_numpy()[: len(seen)], frame_rate=12.5, time_s=seen
+        )
+        path = write_nwb(None, tmp_path / name, recording=stamped, movie="copy")
+        back = read_recording(path)
+        np.testing.assert_allclose(frame_times(back), seen, atol=1e-6)
+        with pynwb.NWBHDF5IO(str(path), "r") as file:
+            series = file.read().acquisition["TwoPhotonSeries"]
+            regular = name == "a.nwb"
+            assert (series.timestamps is None) == regular
+            assert series.rate == (pytest.approx(12.5) if regular else None)
+            assert series.imaging_plane.imaging_rate == pytest.approx(12.5)
+            assert series.imaging_plane.location == "root"
 
 
 def test_a_linked_movie_with_a_rate_counts_its_frames(recording, tmp_path):

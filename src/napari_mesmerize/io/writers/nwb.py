@@ -4,9 +4,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import xarray as xr
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
 from napari_mesmerize.components import Components
 from napari_mesmerize.errors import MissingExtraError, ParameterError
@@ -22,6 +23,8 @@ from napari_mesmerize.io.writers.whole import written_whole
 from napari_mesmerize.progress import Progress, silent
 
 __all__ = ["NwbSession", "write_nwb"]
+
+_SAME_S = 1e-6  # times that differ less are the same
 
 
 def write_nwb(
@@ -92,7 +95,8 @@ def write_nwb(
     attrs = {} if recording is None else recording.attrs
     timing = _timing(components, recording)
     file = new_file(session, attrs)
-    plane = new_plane(file, session, attrs, timing.get("rate"))
+    rate = timing.get("rate") or attrs.get("frame_rate")
+    plane = new_plane(file, session, attrs, rate)
     if movie != "none" and recording is not None:
         add_movie(
             file,
@@ -153,9 +157,10 @@ def _history(
 def _timing(
     components: Components | None, recording: xr.DataArray | None
 ) -> dict[str, Any]:
-    """Return the time stamps, or rate and start."""
+    """Return the time stamps, or rate and start where the frames are regular."""
     if recording is not None and "time_s" in recording.coords:
-        return {"timestamps": recording.coords["time_s"].to_numpy()}
+        times = recording.coords["time_s"].to_numpy()
+        return _regular(times) or {"timestamps": times}
     rate = None if recording is None else recording.attrs.get("frame_rate")
     if rate is None and components is not None:
         rate = components.frame_rate
@@ -165,3 +170,14 @@ def _timing(
             "components say it. Set recording.attrs['frame_rate'] (Hz)."
         )
     return {"rate": float(rate), "starting_time": 0.0}
+
+
+def _regular(times: NDArray[np.float64]) -> dict[str, Any]:
+    """Return rate and start of equally spaced times; nothing for others."""
+    if len(times) < 2 or not times[0] < times[-1] < np.inf:
+        return {}
+    even = np.linspace(times[0], times[-1], len(times))
+    if not np.abs(times - even).max() <= _SAME_S:
+        return {}
+    rate = (len(times) - 1) / float(times[-1] - times[0])
+    return {"rate": rate, "starting_time": float(times[0])}

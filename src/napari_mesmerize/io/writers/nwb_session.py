@@ -47,7 +47,13 @@ class NwbSession(BaseModel, frozen=True, extra="forbid"):
     sex: Annotated[str, Field(description="M, F, U or O", pattern="^[MFUO]$")] = "U"
     age: Annotated[str, Field(description="ISO 8601 duration, such as P90D")] = ""
     indicator: Annotated[str, Field(description="Such as GCaMP6f")] = "GCaMP"
-    location: Annotated[str, Field(description="Part of the brain")] = "unknown"
+    location: Annotated[
+        str,
+        Field(
+            description="Part of the brain; for mice a name of the Allen atlas, such "
+            "as VISp (default root, the whole brain)"
+        ),
+    ] = ""
     excitation_nm: Annotated[
         float, Field(description="Excitation wavelength", gt=0)
     ] = 920.0
@@ -119,6 +125,11 @@ def _subject(session: NwbSession, attrs: Mapping[str, Any]) -> Any:
     )
 
 
+def _place(species: str) -> str:
+    """Return what stands for an unknown part of the brain."""
+    return "root" if species == _SPECIES["mouse"] else "unknown"
+
+
 def new_plane(
     file: Any, session: NwbSession, attrs: Mapping[str, Any], rate: float | None
 ) -> Any:
@@ -149,7 +160,7 @@ def new_plane(
         device=device,
         excitation_lambda=session.excitation_nm,
         indicator=session.indicator,
-        location=session.location,
+        location=session.location or _place(file.subject.species),
         imaging_rate=rate,
         **spacing,
     )
