@@ -93,3 +93,27 @@ def test_written_by_pynwb(tmp_path, movie):
     np.testing.assert_array_equal(recording, movie())
     assert recording.attrs["frame_rate"] == 5
     assert recording.attrs["date"] == "2024-01-02T00:00:00+00:00"
+
+
+def test_a_series_that_starts_later(path):
+    with h5py.File(path, "r+") as file:
+        file["acquisition/rated/starting_time"][()] = 3.5
+    recording = read_recording(path, selection="rated")
+    np.testing.assert_allclose(recording["time_s"], 3.5 + np.arange(12) / 7.5)
+
+
+def test_claims_of_a_billion_frames_take_no_memory(path):
+    with h5py.File(path, "r+") as file:
+        for name in ("rated", "timed"):
+            del file[f"acquisition/{name}/data"]
+            file[f"acquisition/{name}"].create_dataset(
+                "data", (10**9, 14, 10), "u2", chunks=(1, 14, 10)
+            )
+        file["acquisition/rated/starting_time"][()] = 3.5
+        del file["acquisition/timed/timestamps"]
+        file["acquisition/timed"].create_dataset(
+            "timestamps", (10**9,), "f8", chunks=(100,)
+        )
+    infos = {info.selection.rpartition("/")[2]: info for info in list_recordings(path)}
+    assert "is not really in the file" in infos["timed"].problem
+    assert read_recording(path, selection="rated").shape == (10**9, 10, 14)

@@ -17,6 +17,8 @@ from napari_mesmerize.recording import PLANE_DIMS, VOLUME_DIMS, Frames
 
 MAX_CHANNELS = 256
 """More are taken for damage, or for another axis."""
+MAX_FRAMES = 10**8
+"""More are taken for damage: an hour and a half at 20 kHz."""
 
 
 class ReadWarning(UserWarning):
@@ -305,6 +307,19 @@ def positive(value: Any) -> float | None:
     except (TypeError, ValueError):
         return None
     return number if np.isfinite(number) and number > 0 else None
+
+
+def even_times(
+    n_frames: int, rate: float | None, start_s: float
+) -> NDArray[np.float64] | None:
+    """Return times that begin at ``start_s``; None where frame / rate is the same.
+
+    None also where a file claims more frames than can be.
+    """
+    regular = bool(rate) and start_s != 0 and bool(np.isfinite(start_s))
+    if not regular or not rate or n_frames > MAX_FRAMES:
+        return None
+    return start_s + np.arange(n_frames) / rate
 
 
 def rate_of_times(times: ArrayLike | None) -> float | None:

@@ -17,6 +17,7 @@ from napari_mesmerize.io.common import (
     Item,
     RecordingInfo,
     check_file,
+    even_times,
     iso_date,
     kind_of,
 )
@@ -185,7 +186,6 @@ class _Unit:
         shape = self._shape(data.shape, third)
         use = linear if options.convert and linear not in (None, (1.0, 0.0)) else None
         dtype = np.dtype(data.dtype).newbyteorder("=")
-        times = self._times(shape, third)
         info = RecordingInfo(
             selection=f"{self.name}/{self._key(number, label)}",
             name=f"{self.path.stem} {self.name} {label}".strip(),
@@ -215,7 +215,7 @@ class _Unit:
         return Item(
             info,
             frames,
-            lambda: times,
+            lambda: self._times(shape, third),
             {**meta, "intensity_conversion": linear},
             self._notes(linear if options.convert else (1.0, 0.0)),
         )
@@ -282,10 +282,8 @@ class _Unit:
 
     def _times(self, shape: tuple[int, ...], third: Axis) -> NDArray[np.float64] | None:
         """Return frame times where the first is not 0 s."""
-        rate = self._rate(shape, third)
-        if not rate or third.rate is None or not third.start_s:
-            return None
-        return third.start_s + np.arange(shape[0]) / rate
+        rate = self._rate(shape, third) if third.rate else None
+        return even_times(shape[0], rate, third.start_s)
 
     def _origin(self) -> str:
         version = text_of(self.attributes.get("CreatingMEScVersion", "")).strip()

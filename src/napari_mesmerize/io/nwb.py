@@ -15,6 +15,7 @@ from napari_mesmerize.io.common import (
     Item,
     RecordingInfo,
     check_file,
+    even_times,
     iso_date,
     positive,
     rate_of_times,
@@ -47,7 +48,7 @@ def scan(path: Path, *, axes: str | None = None) -> list[Item]:
     check_file(path)
     with open_file(path) as file:
         series = sorted(_series(file), key=lambda group: _kind(group) not in _SERIES)
-        items = [item for group in series for item in _items(path, file, group, axes)]
+        items = [item for group in series for item in _listed(path, file, group, axes)]
     if not items:
         raise ReadError(
             f"{path.name} holds no TwoPhotonSeries, OnePhotonSeries or other "
@@ -76,6 +77,20 @@ def _series(file: Any) -> Iterator[Any]:
     yield from found
 
 
+def _listed(path: Path, file: Any, group: Any, axes: str | None) -> list[Item]:
+    """Return the items of a series; one that says why it can not be read."""
+    try:
+        return _items(path, file, group, axes)
+    except ReadError as error:
+        return [_unreadable(group, str(error))]
+
+
+def _unreadable(group: Any, problem: str) -> Item:
+    name = group.name.strip("/")
+    info = RecordingInfo(name, name, (), "uint8", "other", problem=problem)
+    return Item(info, _no_frames)
+
+
 def _items(path: Path, file: Any, group: Any, axes: str | None) -> list[Item]:
     name = group.name.strip("/")
     data = group.get("data")
@@ -87,8 +102,7 @@ def _items(path: Path, file: Any, group: Any, axes: str | None) -> list[Item]:
             if files
             else "it has no frames"
         )
-        info = RecordingInfo(name, name, (), "uint8", "other", problem=problem)
-        return [Item(info, _no_frames)]
+        return [_unreadable(group, problem)]
     letters = axes.upper() if axes else {3: "TXY", 4: "TXYZ"}[data.ndim]
     if len(letters) != data.ndim or len(set(letters)) != data.ndim:
         letters = {3: "TXY", 4: "TXYZ"}[data.ndim]
@@ -130,6 +144,8 @@ def _times(path: Path, group: Any) -> tuple[Any, float | None]:
     """Return a function that returns the time stamps, and the frame rate."""
     stamps = group.get("timestamps")
     if isinstance(stamps, h5py.Dataset) and stamps.ndim == 1:
+        if stamps.size > 1000 * (stamps.id.get_storage_size() + 1):
+            raise ReadError(f"{path.name}: '{stamps.name}' is not really in the file.")
         head = np.asarray(stamps[:1000], np.float64)
         name = stamps.name
 
@@ -144,9 +160,7 @@ def _times(path: Path, group: Any) -> tuple[Any, float | None]:
         rate = positive(plain(start.attrs.get("rate")))
         known = _value(group, "starting_time")
         first = float(known) if isinstance(known, int | float) else 0.0
-    if rate is None or first == 0 or not np.isfinite(first):
-        return lambda: None, rate
-    return lambda: first + np.arange(n_frames) / rate, rate
+    return lambda: even_times(n_frames, rate, first), rate
 
 
 def _spacing(group: Any, plane: Any) -> tuple[tuple[float, float] | None, float | None]:
