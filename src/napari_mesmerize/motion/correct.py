@@ -35,7 +35,7 @@ from napari_mesmerize.resources import one_blas_thread
 
 _SCAN_FRAMES = 40
 _KEY_FRAMES = 8  # frames that identify a recording when work is resumed
-WORK_VERSION = 2  # of the computation: unfinished work of another one is not resumed
+WORK_VERSION = 3  # of the computation: unfinished work of another one is not resumed
 
 
 @one_blas_thread()

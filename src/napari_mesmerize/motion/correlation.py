@@ -14,18 +14,19 @@ _BLOCK = 8  # binned px that move together
 
 
 @njit(**FAST)
-def _correlate(binned, tables, known, pads, moves, block, out):  # type: ignore[no-untyped-def]
-    """Correlation (n,) of binned frames (n, z, y, x) with smoothed tables.
+def _sum_strips(binned, tables, known, pads, moves, block, out):  # type: ignore[no-untyped-def]
+    """Add up what correlates strips of binned frames (n, z, y, x) with smoothed tables.
 
     tables (2, 2, 2, 2, z, y, x) and known (2, 2, z, y, x) hold every other pixel of the
-    canvas, for both sub-pixel phases and both parities along y and x.
+    canvas, for both sub-pixel phases and both parities along y and x. out (n, strips,
+    6) gets the number of pixels, both sums, both sums of squares, and of products.
     """
     n_frames, depth, height, width = binned.shape
     n_z, n_y, n_x = tables.shape[4:]
     for t in range(n_frames):
-        sums = np.zeros(6)
         for z in range(depth):
             for top in range(0, height, block):
+                sums = out[t, top // block]
                 for left in range(0, width, block):
                     move = moves[t, z, top // block, left // block]
                     plane = z + pads[0] - math.floor(move[0] + 0.5)
@@ -71,10 +72,6 @@ def _correlate(binned, tables, known, pads, moves, block, out):  # type: ignore[
                     sums[3] += aa
                     sums[4] += bb
                     sums[5] += ab
-        number = max(sums[0], 1.0)
-        spread = (sums[3] - sums[1] ** 2 / number) * (sums[4] - sums[2] ** 2 / number)
-        both = sums[5] - sums[1] * sums[2] / number
-        out[t] = both / math.sqrt(spread) if spread > 0 else 0.0
 
 
 def _every_other(canvas: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -85,6 +82,17 @@ def _every_other(canvas: NDArray[np.float32]) -> NDArray[np.float32]:
     whole = np.pad(canvas, extra)
     shape = (*canvas.shape[:-2], height // 2, 2, width // 2, 2)
     return np.ascontiguousarray(np.moveaxis(whole.reshape(shape), (-3, -1), (-5, -4)))
+
+
+def correlation_of(sums: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the correlation (...) that sums (..., 6) of :class:`Correlator` mean."""
+    count, a, b, aa, bb, ab = np.moveaxis(sums, -1, 0)
+    count = np.maximum(count, 1)
+    spread = (aa - a**2 / count) * (bb - b**2 / count)
+    known = spread > 0
+    both = np.where(known, ab - a * b / count, 0)
+    correlation: NDArray[np.float64] = both / np.sqrt(np.where(known, spread, 1))
+    return correlation
 
 
 class Correlator:
@@ -119,17 +127,27 @@ class Correlator:
             np.arange(0, 2 * width, 2 * _BLOCK) + (_BLOCK - 0.5),
         )
 
-    def correlate(
+    def strips_at(self, rows: NDArray[np.floating]) -> NDArray[np.intp]:
+        """Return the index of the strip in which each row (px) lies."""
+        return (rows // (2 * _BLOCK)).astype(np.intp)
+
+    def strip_sums(
         self, binned: NDArray[np.float32], moves: NDArray[np.floating] | None = None
     ) -> NDArray[np.float64]:
-        """Return the correlation (n,) of binned frames (n, z, y, x) with the template.
+        """Return what correlates strips of 16 px of binned frames with the template.
 
         Parameters
         ----------
         binned : numpy.ndarray
-            Local contrast binned 2 x 2.
+            Local contrast binned 2 x 2, (n, z, y, x).
         moves : numpy.ndarray, optional
             Displacements, (n, 3), or (n, z, ny, nx, 3) at :meth:`places`; default none.
+
+        Returns
+        -------
+        numpy.ndarray
+            Shape (n, strips, 6): pixels compared, sums of the frame and the template,
+            of their squares, and of their products.
         """
         n_frames = len(binned)
         z, y, x = self.places(binned.shape)
@@ -141,9 +159,9 @@ class Correlator:
         if not is_numpy(binned):
             from napari_mesmerize.motion import torch_loops
 
-            return torch_loops.correlate(self, binned, full, _BLOCK)
-        out = np.empty(n_frames)
-        _correlate(
+            return torch_loops.strip_sums(self, binned, full, _BLOCK)
+        out = np.zeros((n_frames, y.size, 6))
+        _sum_strips(
             binned,
             self.tables,
             self.known,
@@ -153,3 +171,9 @@ class Correlator:
             out,
         )
         return out
+
+    def correlate(
+        self, binned: NDArray[np.float32], moves: NDArray[np.floating] | None = None
+    ) -> NDArray[np.float64]:
+        """Return the correlation (n,) of frames; parameters as :meth:`strip_sums`."""
+        return correlation_of(self.strip_sums(binned, moves).sum(axis=1))

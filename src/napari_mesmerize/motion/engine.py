@@ -15,10 +15,9 @@ from napari_mesmerize.motion.estimate import (
     RigidEstimator,
 )
 from napari_mesmerize.motion.field import FieldMotion, Grid, limit_deviation
+from napari_mesmerize.motion.fieldestimate import FieldEstimator, RefineWork
 from napari_mesmerize.motion.fieldfit import (
-    FieldEstimator,
     FieldFit,
-    RefineWork,
     align_subset_fields,
     field_template,
     make_prior,

@@ -2,28 +2,22 @@
 
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from napari_mesmerize.motion.align import Guide, finish_template
 from napari_mesmerize.motion.canvas import CanvasSums, sum_warped
-from napari_mesmerize.motion.contrast import Gain, local_contrast
-from napari_mesmerize.motion.device import CPU, Device
-from napari_mesmerize.motion.estimate import Estimates, RigidEstimator
 from napari_mesmerize.motion.field import (
     FieldMotion,
     Grid,
     evaluate,
     limit_deviation,
-    mean_displacement,
     prior_covariance,
     project_gradients,
     project_information,
 )
 from napari_mesmerize.motion.leastsquares import block_gradients
-from napari_mesmerize.motion.source import Source
 from napari_mesmerize.motion.subset import Subset
 from napari_mesmerize.motion.template import Template, mean_and_weights
 from napari_mesmerize.motion.temporal import Modes
@@ -129,6 +123,18 @@ class FieldFit:
             )
         return out
 
+    def near(self, rows: Float) -> Float:
+        """Return the coefficients (n, M) nearest to displacements of rows of blocks.
+
+        Parameters
+        ----------
+        rows : numpy.ndarray
+            Shape (n, blocks_y, 3), px.
+        """
+        still = self.template.information[self.template.settings.pads[0]]
+        pulled = np.einsum("zyxab,nyb->nzyxa", still * self.used[..., None, None], rows)
+        return project_gradients(pulled, self.grid, self.bases) @ self.posterior
+
     def fit(
         self, frames: Frames, coefficients: Float, n_steps: int, *, mute: bool
     ) -> Float:
@@ -187,81 +193,6 @@ def _fit_subset(subset: Subset, fit: FieldFit, coefficients: Float) -> Float:
         return fit.fit(frames, coefficients[place], _STEPS_A_ROUND, mute=False)
 
     return np.concatenate(subset.map(work))
-
-
-class FieldEstimator(RigidEstimator):
-    """Finds one displacement and then a field a frame.
-
-    Parameters
-    ----------
-    fit : FieldFit
-        Template, grid and prior.
-    gain : Gain
-        Intensity scale of the recording.
-    guide : Guide
-        The region to compare.
-    device : Device, optional
-        Where the loops over pixels run.
-    """
-
-    def __init__(
-        self, fit: FieldFit, gain: Gain, guide: Guide, device: Device = CPU
-    ) -> None:
-        super().__init__(fit.template, gain, guide, device)
-        self.fit = fit
-        _ = fit.posterior, fit.bases, self.template.root_weights
-
-    def refine(self, frames: Frames, binned: Frames, estimates: Estimates) -> Estimates:
-        """Add the field of each frame to its displacement."""
-        settings = self.template.settings
-        coefficients = self.fit.grid.constant(estimates.displacements)
-        coefficients = self.fit.fit(
-            frames, coefficients, settings.field_steps, mute=True
-        )
-        vectors = self.fit.vectors(frames, coefficients, mute=True)
-        bases = self.fit.grid.bases(self.correlator.places(binned.shape))
-        moves = evaluate(coefficients, self.fit.grid, bases)
-        return Estimates(
-            displacements=mean_displacement(coefficients, self.fit.grid),
-            at_edge=estimates.at_edge,
-            lost=estimates.lost,
-            before=estimates.before,
-            after=self.correlator.correlate(binned, moves),
-            coefficients=coefficients.astype(np.float32),
-            vectors=vectors.astype(np.float32),
-        )
-
-
-@dataclass(frozen=True, eq=False)
-class RefineWork:
-    """Information vectors of raw frames at given fields: a second, shorter pass.
-
-    Attributes
-    ----------
-    fit : FieldFit
-        With the better template.
-    gain : Gain
-        Intensity scale of the recording.
-    coefficients : numpy.ndarray
-        Shape (n_frames, M): fields of all frames.
-    device : Device
-        Where the loops over pixels run.
-    """
-
-    fit: FieldFit
-    gain: Gain
-    coefficients: NDArray[np.float32]
-    device: Device = CPU
-
-    def __call__(
-        self, source: Source, raw: NDArray[Any], frames: slice
-    ) -> NDArray[np.float32]:
-        """Return the information vectors of raw frames."""
-        sigma = self.fit.template.settings.filter_sigma
-        volumes, _ = source.fill(source.volumes(raw))
-        contrast, _ = local_contrast(self.device.put(volumes), sigma, self.gain)
-        start = self.coefficients[frames].astype(float)
-        return self.fit.vectors(contrast, start, mute=True).astype(np.float32)
 
 
 def make_prior(grid: Grid, subset: Subset) -> Float:

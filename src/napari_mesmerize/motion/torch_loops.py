@@ -184,8 +184,8 @@ def block_gradients(
     return out.cpu().numpy(), kept.cpu().numpy()
 
 
-def correlate(correlator: Any, binned: Tensor, moves: Array, block: int) -> Array:
-    """Return the correlation (n,) of binned frames with smoothed tables."""
+def strip_sums(correlator: Any, binned: Tensor, moves: Array, block: int) -> Array:
+    """Return what correlates strips of frames with smoothed tables, (n, k, 6)."""
     tables, known = correlator.tables, correlator.known
     values, shares = kept_on(
         correlator, "correlate", lambda: (tables.ravel(), known.ravel()), binned
@@ -217,13 +217,13 @@ def correlate(correlator: Any, binned: Tensor, moves: Array, block: int) -> Arra
     second = torch.where(inside, (expand[3] * 4 + expand[4]) * canvas + place, 0)
     share = shares[first] * inside
     value, other = binned * share, values[second] * inside
-    sums = [
-        each.reshape(n_frames, -1).sum(dim=1, dtype=torch.float64)
-        for each in (share, value, other, value * value, other * other, value * other)
-    ]
-    number = sums[0].clamp(min=1)
-    spread = (sums[3] - sums[1] ** 2 / number) * (sums[4] - sums[2] ** 2 / number)
-    both = sums[5] - sums[1] * sums[2] / number
-    found = torch.where(spread > 0, both / spread.clamp(min=1e-300).sqrt(), 0.0)
-    correlation: Array = found.cpu().numpy()
-    return correlation
+    strips = rows // block
+    sums = []
+    for each in (share, value, other, value * value, other * other, value * other):
+        lines = each.sum(dim=(1, 3), dtype=torch.float64)
+        strip = torch.zeros(
+            (n_frames, -(-height // block)), dtype=torch.float64, device=each.device
+        )
+        sums.append(strip.index_add_(1, strips, lines))
+    found: Array = torch.stack(sums, dim=-1).cpu().numpy()
+    return found
