@@ -27,12 +27,12 @@ class Pictures(Tutorial):
     def save(self, name):
         """Write a picture of the window."""
         IMAGES.mkdir(exist_ok=True)
-        self.wait(0.5)
+        self.wait(1.0)
         path = IMAGES / f"files_{name}.png"
         self.viewer.screenshot(str(path), canvas_only=False, flash=False)
         print(path)
 
-    def save_dialog(self, name, title):
+    def save_dialog(self, name, title, folder):
         """Open napari's dialog for saving layers, and write a picture of it."""
         from qtpy.QtCore import QTimer
         from qtpy.QtWidgets import QApplication, QFileDialog, QLineEdit
@@ -42,11 +42,11 @@ class Pictures(Tutorial):
             if not isinstance(dialog, QFileDialog):
                 QTimer.singleShot(200, shoot)
                 return
-            dialog.setDirectory("/home")
+            dialog.setDirectory(str(folder))
             dialog.resize(760, 300)
-            dialog.findChild(QLineEdit).setText(title)
             ours = next(n for n in dialog.nameFilters() if PLUGIN in n)
             dialog.selectNameFilter(ours)
+            dialog.findChild(QLineEdit).setText(title)
             self.wait(0.5)
             path = IMAGES / f"files_{name}.png"
             dialog.grab().save(str(path))
@@ -86,7 +86,7 @@ def main():
         opening(pictures, folder)
         facts(pictures, folder)
         importing(pictures, folder)
-        saving(pictures)
+        saving(pictures, folder)
         stimuli(pictures, folder)
         pictures.viewer.close()
 
@@ -94,7 +94,6 @@ def main():
 def opening(pictures, folder):
     """Look into files of several kinds, and open one."""
     dock = pictures.open("Open recordings")
-    pictures.save("start")
     names = ("mouse01_day1.ome.tif", "two_sessions.mesc", "two_channels.mes")
     dock.joined.setChecked(False)
     dock.look_into([folder / name for name in names])
@@ -143,13 +142,13 @@ def importing(pictures, folder):
     pictures.close_docks()
 
 
-def saving(pictures):
-    """Show what File > Save offers for ROIs and for a recording."""
+def saving(pictures, folder):
+    """Show what File > Save offers for ROIs."""
+    folder = folder.with_name("results")
+    folder.mkdir()
     layers = pictures.viewer.layers
     layers.selection = {pictures.session().roi_layer.layer}
-    pictures.save_dialog("save_rois", "mouse01_day1.nwb")
-    layers.selection = {pictures.session().recording_layers()[0]}
-    pictures.save_dialog("save_recording", "mouse01_day1.zarr")
+    pictures.save_dialog("save_rois", "mouse01_day1.nwb", folder)
 
 
 def stimuli(pictures, folder):

@@ -81,7 +81,7 @@ class Tutorial:
     def save(self, name):
         """Write a picture of the window."""
         IMAGES.mkdir(exist_ok=True)
-        self.wait(0.5)
+        self.wait(1.0)  # a first painting takes its time
         path = IMAGES / f"napari_{name}.png"
         self.viewer.screenshot(str(path), canvas_only=False, flash=False)
         print(path)
