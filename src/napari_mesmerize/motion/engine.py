@@ -31,7 +31,12 @@ from napari_mesmerize.motion.shiftprior import ShiftPrior
 from napari_mesmerize.motion.store import MotionStore
 from napari_mesmerize.motion.subset import Subset, make_subset
 from napari_mesmerize.motion.template import Template, make_template
-from napari_mesmerize.motion.temporal import Modes, filter_in_time, learn_prior
+from napari_mesmerize.motion.temporal import (
+    Modes,
+    filter_apart,
+    filter_in_time,
+    learn_prior,
+)
 
 _LARGEST_BEND = 9.0  # power of a field's mode, in what is expected of it
 _DIM = 0.06  # px: expected error of a shift above which a recording counts as dim
@@ -257,20 +262,24 @@ def joint_field(
     """Filter the coefficients of all frames together, (n_frames, M).
 
     The shift of the frame as a whole and how it bends are told apart and filtered each
-    by itself: so a frame that jumps does not disturb the slow bending around it.
+    by itself: so a frame that jumps does not disturb the slow bending around it. Nor do
+    frames whose rows moved apart.
     """
     lost = _unknown(estimates, fit.template)
     constant = np.median(estimates.coefficients[~lost], axis=0).astype(float)
     vectors = estimates.vectors - constant @ fit.information
     vectors = fill_lost(vectors, lost)
     split = RigidPart.of(fit.information, fit.grid)
-    whole = filter_in_time(split.total(vectors), split.modes)
+    torn = estimates.torn & ~lost
+    whole = filter_apart(
+        split.total(vectors), split.total_information, split.modes, torn
+    )
     bends = split.rest(vectors)
     prior = fit.prior
     if params.adapt_prior:
         prior = learn_prior(bends[~lost], split.rest_information, prior)
     modes = Modes.of(split.rest_information, prior)
-    bent = filter_in_time(bends, modes, _LARGEST_BEND)
+    bent = filter_apart(bends, split.rest_information, modes, torn, _LARGEST_BEND)
     found = constant + split.join(whole, bent)
     return limit_deviation(found, fit.grid, params.max_deviation)
 

@@ -27,6 +27,8 @@ class Estimates:
         The coarse shift lay at the edge of the search range.
     lost : numpy.ndarray
         Fewer than half of the pixels were finite, or all were the same.
+    torn : numpy.ndarray
+        The rows moved apart within the frame, unlike those of its neighbours.
     before, after : numpy.ndarray
         Correlation with the template, as recorded and moved back.
     coefficients, vectors : numpy.ndarray
@@ -37,6 +39,7 @@ class Estimates:
     displacements: NDArray[np.float64]
     at_edge: NDArray[np.bool_]
     lost: NDArray[np.bool_]
+    torn: NDArray[np.bool_]
     before: NDArray[np.float64]
     after: NDArray[np.float64]
     coefficients: NDArray[np.float32]
@@ -103,6 +106,7 @@ class RigidEstimator:
             displacements=found,
             at_edge=at_edge & ~lost,
             lost=lost,
+            torn=np.zeros(len(frames), bool),
             before=self.correlator.correlate(binned),
             after=np.empty(len(frames)),
             coefficients=none,

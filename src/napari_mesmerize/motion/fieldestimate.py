@@ -1,6 +1,6 @@
 """The passes over all frames that find their displacement fields."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -54,12 +54,11 @@ class FieldEstimator(RigidEstimator):
         vectors = self.fit.vectors(frames, coefficients, mute=True)
         sums = self._strip_sums(binned, coefficients)
         if self.template.settings.n_axes == 2:
-            self._mend_torn(frames, binned, (coefficients, vectors, sums))
-        return Estimates(
+            found = coefficients, vectors, sums
+            estimates.torn[self._mend_torn(frames, binned, found)] = True
+        return replace(
+            estimates,
             displacements=mean_displacement(coefficients, self.fit.grid),
-            at_edge=estimates.at_edge,
-            lost=estimates.lost,
-            before=estimates.before,
             after=correlation_of(sums.sum(axis=1)),
             coefficients=coefficients.astype(np.float32),
             vectors=vectors.astype(np.float32),
@@ -75,18 +74,19 @@ class FieldEstimator(RigidEstimator):
 
     def _mend_torn(
         self, frames: Frames, binned: Frames, found: tuple[Float, Float, Float]
-    ) -> None:
+    ) -> NDArray[np.intp]:
         """Replace what was found, in place, of frames whose rows moved apart.
 
-        ``found`` are coefficients, vectors and sums of strips.
+        ``found`` are coefficients, vectors and sums of strips. Returns which frames.
         """
         torn = np.flatnonzero(unlike_template(found[2]).any(axis=1))
         if not torn.size:
-            return
+            return torn
         again = self._start_again(frames[torn], binned[torn], found[0][torn])
         better = more_likely(found[2][torn], again[2])
         for values, others in zip(found, again, strict=True):
             values[torn[better]] = others[better]
+        return torn[better]
 
     def _start_again(
         self, frames: Frames, binned: Frames, coefficients: Float

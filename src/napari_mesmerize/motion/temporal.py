@@ -11,12 +11,15 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from napari_mesmerize.motion.quality import fill_lost
+
 _MIRROR = 64  # frames repeated at both ends
 _MODES = 16  # filtered at a time, to bound the memory
 _STRONG = (
     1.0  # signal power, noise units, above which a mode lends its spectrum's shape
 )
 _KNOWN = 1e-6  # information about a mode below which it stays where it is expected
+_APART = 25.0  # power of frames unlike their neighbours, in what is expected of others
 
 Float = NDArray[np.float64]
 
@@ -44,9 +47,9 @@ class Modes:
         strength, rotation = np.linalg.eigh(root.T @ information @ root)
         return cls(root @ rotation, np.maximum(strength, 1e-9))
 
-    def posterior(self) -> Float:
-        """Return the covariance (information + prior^-1)^-1 of the numbers."""
-        covariance: Float = self.vectors / (self.strength + 1) @ self.vectors.T
+    def posterior(self, prior: float = 1.0) -> Float:
+        """Return the covariance (information + (prior scale * prior)^-1)^-1."""
+        covariance: Float = self.vectors / (self.strength + 1 / prior) @ self.vectors.T
         return covariance
 
 
@@ -154,6 +157,34 @@ def filter_in_time(
     for chosen in parts:
         out += wiener.apply(chosen, shape) @ modes.vectors[:, chosen].T
     return out
+
+
+def filter_apart(
+    information: NDArray[np.floating],
+    matrix: Float,
+    modes: Modes,
+    apart: NDArray[np.bool_],
+    largest: float = np.inf,
+) -> Float:
+    """Filter in time, but some frames that have little to do with their neighbours.
+
+    Those neither change what the filter learns nor are they filtered; they are expected
+    about where their neighbours are.
+
+    Parameters
+    ----------
+    information, modes, largest
+        As of :func:`filter_in_time`.
+    matrix : numpy.ndarray
+        Shape (M, M): information of a frame.
+    apart : numpy.ndarray
+        Shape (n_frames,): True of these frames.
+    """
+    found = filter_in_time(fill_lost(information, apart), modes, largest)
+    if apart.any():
+        unexpected = information[apart] - found[apart] @ matrix
+        found[apart] += unexpected @ modes.posterior(_APART)
+    return found
 
 
 def learn_prior(
