@@ -14,7 +14,14 @@ av = pytest.importorskip("av")
 @pytest.fixture(scope="session")
 def write_video(movie):
     def write(
-        path, frames, codec="ffv1", pixels="gray", rate=20, stamps=None, gop=None
+        path,
+        frames,
+        codec="ffv1",
+        pixels="gray",
+        rate=20,
+        stamps=None,
+        gop=None,
+        between=0,
     ):
         with av.open(str(path), "w") as container:
             stream = container.add_stream(codec, rate=rate)
@@ -22,6 +29,8 @@ def write_video(movie):
             stream.pix_fmt = pixels
             if gop:
                 stream.codec_context.gop_size = gop
+            if between:
+                stream.codec_context.max_b_frames = between
             source = "gray16le" if frames.dtype == np.uint16 else "gray"
             for i, frame in enumerate(frames):
                 picture = av.VideoFrame.from_ndarray(frame, format=source)
@@ -73,6 +82,22 @@ def test_frames_between_key_frames(tmp_path, write_video, name):
         assert abs(float(recording[i].mean()) - levels[i]) < 3
     found = recording.mean(("y", "x")).to_numpy()
     assert np.abs(found - levels).max() < 3
+
+
+@pytest.mark.parametrize("codec", ["mpeg4", "mpeg2video"])
+def test_avi_files_whose_frames_are_stored_in_another_order(
+    tmp_path, write_video, codec
+):
+    levels = np.linspace(20, 230, 60).astype(np.uint8)
+    frames = np.broadcast_to(levels[:, None, None], (60, 32, 48)).copy()
+    path = tmp_path / "a.avi"
+    write_video(path, frames, codec, "yuv420p", gop=12, between=2)
+    with av.open(str(path)) as container:
+        shown = [f.to_ndarray(format="gray") for f in container.decode(video=0)]
+    recording = read_recording(path)
+    np.testing.assert_array_equal(recording, shown)
+    for i in (59, 11, 12, 13, 0, 35, 36, 1):
+        np.testing.assert_array_equal(recording[i], shown[i])
 
 
 def test_variable_rate_gives_times(tmp_path, write_video, frames):

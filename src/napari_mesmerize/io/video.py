@@ -132,6 +132,7 @@ def _time_stamps(
         steps = np.diff(np.asarray(entries, np.int64))
         if steps.size == 0 or (steps == steps[0]).all():
             step = int(steps[0]) if steps.size else 1
+            start = _first_shown(container, stream, start)
             return start + step * np.arange(len(entries), dtype=np.int64), True
     if walk:
         stamps = [
@@ -151,6 +152,15 @@ def _time_stamps(
     ticks = 1 / (float(stream.time_base) * rate) if rate and stream.time_base else 1.0
     stamps_at = np.round(start + ticks * np.arange(n_frames)).astype(np.int64)
     return stamps_at, bool(stream.frames)
+
+
+def _first_shown(container: Any, stream: Any, start: int) -> int:
+    """Return the time stamp of the first frame; later where frames are reordered."""
+    if not stream.codec_context.has_b_frames:
+        return start
+    for picture in container.decode(stream):
+        return start if picture.pts is None else int(picture.pts)
+    return start
 
 
 def _varies(seconds: NDArray[np.float64], base: float) -> bool:
@@ -194,7 +204,6 @@ class VideoFrames:
         self._container: Any = None
         self._decoder: Iterator[tuple[int, Any]] = iter(())
         self._next: int | None = None
-        self._from_start = False
         self.shape = shape
         self.dtype = dtype
 
@@ -217,28 +226,25 @@ class VideoFrames:
     def _read(self, frame: int) -> NDArray[Any]:
         if self._next is None or not 0 <= frame - self._next <= _AHEAD:
             self._seek(frame)
-        for number, picture in self._decoder:
-            self._next = number + 1
-            if number == frame:
-                return self._grey(picture)
-            if number > frame:
-                break
-        else:
-            number = -1
-        if number > frame and self._restarted(frame):
-            return self._read(frame)
+        number, picture = self._decode_to(frame)
+        for back in (_AHEAD, frame):
+            if number > frame:  # the seek went too far
+                self._seek(max(0, frame - back))
+                number, picture = self._decode_to(frame)
+        if number == frame:
+            return self._grey(picture)
         raise ReadError(
             f"the video breaks off: frame {frame} of {self.shape[0]} is not in it. "
             "Recording may have stopped early; convert the file, or read fewer frames."
         )
 
-    def _restarted(self, frame: int) -> bool:
-        """Go to the start, if a seek went too far; once."""
-        if self._from_start:
-            return False
-        self._seek(0)
-        self._next = frame  # decode up to it, however far
-        return True
+    def _decode_to(self, frame: int) -> tuple[int, Any]:
+        """Return the frame, or the first one after it, with its number; -1 if none."""
+        for number, picture in self._decoder:
+            self._next = number + 1
+            if number >= frame:
+                return number, picture
+        return -1, None
 
     def _seek(self, frame: int) -> None:
         if self._container is None:
@@ -246,12 +252,10 @@ class VideoFrames:
             weakref.finalize(self, self._container.close)
             self._container.streams.video[self._number].thread_type = "AUTO"
         stream = self._container.streams.video[self._number]
-        self._from_start = frame == 0
         self._container.seek(
             int(self._stamps[frame]), stream=stream, backward=True, any_frame=False
         )
         self._decoder = self._decode(stream)
-        self._next = frame
 
     def _decode(self, stream: Any) -> Iterator[tuple[int, Any]]:
         last = -1
