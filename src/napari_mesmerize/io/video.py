@@ -21,6 +21,7 @@ from napari_mesmerize.io.common import (
 INDEX_BYTES = 2**28  # smaller files are gone through once for exact times
 MAX_FRAMES = 10**8
 _AHEAD = 40  # decoding so many frames costs less than a seek
+_REORDERED = 4  # a frame is stored at most so many places before it is shown
 
 
 def _av() -> Any:
@@ -252,9 +253,12 @@ class VideoFrames:
             weakref.finalize(self, self._container.close)
             self._container.streams.video[self._number].thread_type = "AUTO"
         stream = self._container.streams.video[self._number]
-        self._container.seek(
-            int(self._stamps[frame]), stream=stream, backward=True, any_frame=False
-        )
+        if "avi" in self._container.format.name and stream.codec_context.has_b_frames:
+            frame = max(0, frame - _REORDERED)  # its index is in the stored order
+        place = int(self._stamps[frame])
+        if frame == 0:
+            place = min(place, int(stream.start_time or 0))
+        self._container.seek(place, stream=stream, backward=True, any_frame=False)
         self._decoder = self._decode(stream)
 
     def _decode(self, stream: Any) -> Iterator[tuple[int, Any]]:
