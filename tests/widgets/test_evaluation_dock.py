@@ -14,9 +14,12 @@ from napari_mesmerize.widgets.roi_set import RoiSet
 from napari_mesmerize.widgets.run_thresholds import thresholds_of_run
 
 
+PARAMS = CnmfParams(cell_diameter=9.0, min_snr=10.0)  # the weaker ones are rejected
+
+
 @pytest.fixture(scope="module")
 def found(small_2p):
-    return extract_components(small_2p.recording, CnmfParams(cell_diameter=9.0))
+    return extract_components(small_2p.recording, PARAMS)
 
 
 @pytest.fixture
@@ -52,7 +55,7 @@ def test_it_says_what_to_do(session, dock, components, recording):
 
 def test_it_starts_at_the_thresholds_of_the_run(dock, open_rois, found):
     np.testing.assert_array_equal(dock.proposed, found.accepted)
-    assert dock.thresholds().min_snr == CnmfParams().min_snr
+    assert dock.thresholds().min_snr == PARAMS.min_snr
     assert dock.overlay.layer is None
     assert f"{int(found.accepted.sum())} accepted" in dock.count.text()
 
@@ -86,7 +89,7 @@ def test_moving_a_threshold_shows_and_applying_writes(viewer, dock, open_rois, f
 
 
 def test_reset_returns_to_the_extraction(dock, open_rois, found):
-    move(dock, min_snr=9.0, max_size_factor=0.0)
+    move(dock, min_snr=15.0, max_size_factor=0.0)
     assert dock.thresholds().max_size_factor == 0
     dock.reset.click()
     np.testing.assert_array_equal(dock.proposed, found.accepted)
@@ -99,7 +102,7 @@ def test_what_was_decided_by_hand_stays_unless_asked(dock, open_rois, found):
     open_rois.set_accepted(True, [kept])
     open_rois.set_accepted(False, [gone])
     assert "2 by hand" in dock.count.text()
-    move(dock, min_snr=2.0)
+    move(dock, min_snr=PARAMS.min_snr + 0.5)
     assert dock.proposed[kept]
     assert not dock.proposed[gone]
     dock.by_hand.setChecked(False)
@@ -131,7 +134,7 @@ def test_no_rois_at_all(session, dock, found):
 def test_a_closed_dock_leaves_no_picture_behind(viewer, session, qtbot, found):
     session.show_rois(RoiSet(found, name="cells"))
     dock = EvaluationDock(viewer)
-    move(dock, min_snr=9.0)
+    move(dock, min_snr=15.0)
     layer = dock.overlay.layer
     assert layer.visible
     dock.deleteLater()

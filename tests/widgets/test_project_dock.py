@@ -1,3 +1,5 @@
+import threading
+
 import numpy as np
 import pytest
 
@@ -31,7 +33,7 @@ def test_it_starts_with_a_project(dock, tmp_path):
     assert not dock.add.isEnabled()
     dock.create_at(tmp_path / "project")
     assert "project" in dock.title.text()
-    assert dock.hint.isHidden()
+    assert "Open a recording" in dock.hint.text()
     assert not dock.add.isEnabled()
 
 
@@ -59,6 +61,7 @@ def test_what_is_open_becomes_a_sample(session, filled, roi_set, wait_for_job):
     assert filled.samples.rowCount() == 1
     assert not filled.add.isEnabled()
     assert filled.overwrite.isEnabled()
+    assert filled.hint.isHidden(), "all is saved"
 
 
 def test_curation_is_saved_and_journalled(session, filled, roi_set, wait_for_job):
@@ -181,3 +184,91 @@ def test_a_recording_alone_can_be_added(
     dock.add.click()
     wait_for_job(dock.job)
     assert session.project.sample("a-_-b").components is None
+
+
+def test_curation_goes_to_its_own_project_after_another_was_opened(
+    session, filled, roi_set, tmp_path, wait_for_job
+):
+    filled.add.click()
+    wait_for_job(filled.job)
+    first = session.project
+    roi_set.set_accepted(False, [1])
+    filled.create_at(tmp_path / "other")
+    filled.add.click()  # the same ids there
+    wait_for_job(filled.job)
+    roi_set.set_accepted(False, [2])
+    assert "not saved" in filled.content.text()
+    filled.open_at(first.path)
+    assert "in 'other'" in filled.content.text()
+    filled.save.click()
+    wait_for_job(filled.job)
+    accepted = [
+        open_project(path).sample("m01-_-day1").rois["accepted"].tolist()
+        for path in (tmp_path / "other", first.path)
+    ]
+    assert accepted == [[1, 0, 0, 0], [1, 1, 1, 0]]
+    (edit,) = first.journal.unsaved("m01-_-day1")
+    assert edit.new == {roi_set.table.index[1]: False}, "a crash would not lose it"
+
+
+def test_edits_are_written_down_without_the_dock_too(
+    session, filled, roi_set, wait_for_job
+):
+    filled.add.click()
+    wait_for_job(filled.job)
+    filled.deleteLater()
+    roi_set.set_tag("cell_type", "soma", [0])
+    (edit,) = session.project.journal.unsaved("m01-_-day1")
+    assert edit.new == {roi_set.table.index[0]: "soma"}
+
+
+def test_what_is_edited_while_it_is_saved_is_not_saved_yet(
+    session, filled, roi_set, monkeypatch, qtbot, wait_for_job
+):
+    from napari_mesmerize.widgets import sample_work
+
+    filled.add.click()
+    wait_for_job(filled.job)
+    save = sample_work.save_curation
+    gate = threading.Event()
+
+    def slowly(*args, **kwargs):
+        gate.wait(10)
+        return save(*args, **kwargs)
+
+    monkeypatch.setattr(sample_work, "save_curation", slowly)
+    roi_set.set_accepted(False, [0])
+    filled.save.click()
+    roi_set.set_accepted(False, [1])
+    gate.set()
+    wait_for_job(filled.job)
+    assert roi_set.unsaved
+    assert filled.save.isEnabled()
+    project = session.project
+    assert project.sample("m01-_-day1").rois["accepted"].tolist() == [0, 1, 1, 0]
+    (edit,) = project.journal.unsaved("m01-_-day1")
+    assert edit.new == {roi_set.table.index[1]: False}
+    filled.save.click()
+    wait_for_job(filled.job)
+    assert not roi_set.unsaved
+
+
+def test_the_recording_of_the_rois_is_chosen(
+    session, filled, roi_set, recording, wait_for_job
+):
+    other = session.show_recording(recording.copy(), name="other")
+    filled.chooser.choose(other)
+    assert "another recording" in filled.content.text()
+    filled.add.click()
+    wait_for_job(filled.job)
+    filled.samples.selectRow(0)
+    filled.open_sample.click()
+    wait_for_job(filled.job)
+    assert filled.chooser.layer.name == "m01-_-day1"
+    assert "another recording" not in filled.content.text()
+
+
+def test_a_project_that_is_open_stays_open(session, filled):
+    project = session.project
+    filled.open_at(project.path)
+    assert session.project is project

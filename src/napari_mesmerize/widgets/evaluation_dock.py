@@ -15,7 +15,7 @@ from napari_mesmerize.cnmf.acceptance import (
     reasons_against,
 )
 from napari_mesmerize.widgets.job import JobBar
-from napari_mesmerize.widgets.lifetime import connect_while_alive
+from napari_mesmerize.widgets.lifetime import connect_while_alive, follow
 from napari_mesmerize.widgets.merge_split import MergeSplit
 from napari_mesmerize.widgets.parts import Column, Hint, button, note
 from napari_mesmerize.widgets.run_thresholds import (
@@ -127,8 +127,12 @@ class EvaluationDock(Column):
         return self._roi_set.components.history
 
     def thresholds(self) -> Thresholds:
-        """Return the thresholds as they stand; those without scores are off."""
-        values = {
+        """Return the thresholds as they stand; those without scores are off.
+
+        What has no editor stays as it was in the run.
+        """
+        run = Thresholds() if self._roi_set is None else first_thresholds(self._history)
+        values = run.model_dump() | {
             name: editor.value if editor.isVisibleTo(self) else 0
             for name, editor in self.editors.items()
         }
@@ -205,14 +209,12 @@ class EvaluationDock(Column):
     def _on_roi_set(self) -> None:
         old, new = self._roi_set, self._session.roi_set
         if old is not new:
-            if old is not None:
-                old.table_changed.disconnect(self._on_table, missing_ok=True)
-                old.replaced.disconnect(self._on_replaced, missing_ok=True)
-                old.selection_changed.disconnect(self._on_selection, missing_ok=True)
-            if new is not None:
-                connect_while_alive(self, new.table_changed, self._on_table)
-                connect_while_alive(self, new.replaced, self._on_replaced)
-                connect_while_alive(self, new.selection_changed, self._on_selection)
+            slots = {
+                "table_changed": self._on_table,
+                "replaced": self._on_replaced,
+                "selection_changed": self._on_selection,
+            }
+            follow(self, old, new, slots)
             self._roi_set = new
             self.overlay.hide()
             self._on_replaced(fresh=True)

@@ -6,7 +6,6 @@ from qtpy.QtCore import Qt
 from qtpy.QtWidgets import (
     QCheckBox,
     QDoubleSpinBox,
-    QFormLayout,
     QLineEdit,
     QTreeWidget,
 )
@@ -17,7 +16,7 @@ from napari_mesmerize.history import StepTimer
 from napari_mesmerize.io.common import iso_date, rate_spread
 from napari_mesmerize.widgets.facts_file import facts_file, write_facts
 from napari_mesmerize.widgets.layers import describe, spatial_scale, spatial_units
-from napari_mesmerize.widgets.parts import Column, Hint, button, heading, note
+from napari_mesmerize.widgets.parts import Column, Hint, button, form_of, heading, note
 from napari_mesmerize.widgets.recording_chooser import RecordingChooser
 from napari_mesmerize.widgets.session import get_session
 
@@ -65,14 +64,13 @@ class FactsDock(Column):
         self.rows.addWidget(self.hint)
         self.rows.addWidget(self.chooser)
         self.rows.addWidget(self.warning)
-        form = QFormLayout()
-        form.setContentsMargins(0, 0, 0, 0)
-        form.setVerticalSpacing(3)
-        form.addRow("Pixel height [µm]", self.pixel_y)
-        form.addRow("Pixel width [µm]", self.pixel_x)
-        form.addRow("Distance of planes [µm]", self.z_step)
-        form.addRow("Date", self.date)
-        form.addRow("Origin", self.origin)
+        form = form_of(
+            ("Pixel height [µm]", self.pixel_y),
+            ("Pixel width [µm]", self.pixel_x),
+            ("Distance of planes [µm]", self.z_step),
+            ("Date", self.date),
+            ("Origin", self.origin),
+        )
         self.rows.addLayout(form)
         self.rows.addWidget(self.keep)
         self.rows.addWidget(self.why_not)

@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 from napari.layers import Labels
-from qtpy.QtWidgets import QCheckBox, QComboBox, QFileDialog, QFormLayout, QLineEdit
+from qtpy.QtWidgets import QCheckBox, QComboBox, QFileDialog, QLineEdit
 
 from napari_mesmerize.errors import MesmerizeError
 from napari_mesmerize.io.results import FORMATS, ORIENTATIONS
@@ -15,7 +15,7 @@ from napari_mesmerize.widgets.inscopix import with_events
 from napari_mesmerize.widgets.job import JobBar
 from napari_mesmerize.widgets.layers import KEY
 from napari_mesmerize.widgets.lifetime import connect_while_alive
-from napari_mesmerize.widgets.parts import Column, Hint, button, note
+from napari_mesmerize.widgets.parts import Column, Hint, button, form_of, note
 from napari_mesmerize.widgets.recording_chooser import RecordingChooser
 from napari_mesmerize.widgets.roi_set import RoiSet
 from napari_mesmerize.widgets.session import get_session
@@ -88,10 +88,7 @@ class ImportDock(Column):
         self.rows.addWidget(self.chooser)
         self.add_row(self.path, self.file, self.folder, stretch=0)
         self.rows.addWidget(self.labels)
-        form = QFormLayout()
-        form.setContentsMargins(0, 0, 0, 0)
-        form.addRow("Format", self.format)
-        form.addRow("Orientation", self.orientation)
+        form = form_of(("Format", self.format), ("Orientation", self.orientation))
         self.rows.addLayout(form)
         self.rows.addWidget(self.only_accepted)
         self.rows.addWidget(self.findings)

@@ -6,7 +6,7 @@ import numpy as np
 from napari.layers import Image, Layer, Points
 from napari.utils.theme import get_theme
 from qtpy.QtCore import Qt, QTimer
-from qtpy.QtWidgets import QCheckBox, QComboBox, QFormLayout, QLabel, QSpinBox
+from qtpy.QtWidgets import QCheckBox, QComboBox, QLabel, QSpinBox
 from superqt import QLabeledDoubleSlider
 
 from napari_mesmerize.cnmf.params import CnmfeParams
@@ -14,7 +14,7 @@ from napari_mesmerize.progress import Progress
 from napari_mesmerize.widgets.job import JobBar
 from napari_mesmerize.widgets.layers import KEY, spatial_scale, spatial_units
 from napari_mesmerize.widgets.lifetime import connect_while_alive
-from napari_mesmerize.widgets.parts import Column, Hint, button, note
+from napari_mesmerize.widgets.parts import Column, Hint, button, form_of, note
 from napari_mesmerize.widgets.recording_chooser import RecordingChooser
 from napari_mesmerize.widgets.seed_plot import SEED_COLOUR, SeedPlot
 from napari_mesmerize.widgets.seeds import Candidates, find_candidates
@@ -93,10 +93,7 @@ class InspectDock(Column):
     def _lay_out(self) -> None:
         self.rows.addWidget(self.hint)
         self.rows.addWidget(self.chooser)
-        form = QFormLayout()
-        form.setVerticalSpacing(3)
-        form.addRow("Cell diameter [px]", self.diameter)
-        self.rows.addLayout(form)
+        self.rows.addLayout(form_of(("Cell diameter [px]", self.diameter)))
         self.add_row(self.center, self.estimate, stretch=0)
         self.add_row(QLabel("Frames"), self.first, QLabel("to"), self.last)
         self.add_row(QLabel("at most"), self.most, QLabel("of them"), stretch=1)

@@ -1,6 +1,6 @@
 """Connections that end with the widget that listens."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from typing import Any
 
@@ -22,3 +22,18 @@ def connect_while_alive(
             signal.disconnect(method)
 
     widget.destroyed.connect(disconnect)
+
+
+def follow(
+    widget: QWidget, old: Any, new: Any, slots: Mapping[str, Callable[..., Any]]
+) -> None:
+    """Listen to the signals of ``new`` in the place of those of ``old``.
+
+    ``slots`` names the bound method of ``widget`` for each psygnal signal; ``old`` or
+    ``new`` may be ``None``.
+    """
+    for name, method in slots.items():
+        if old is not None:
+            getattr(old, name).disconnect(method, missing_ok=True)
+        if new is not None:
+            connect_while_alive(widget, getattr(new, name), method)

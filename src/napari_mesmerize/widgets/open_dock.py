@@ -8,7 +8,6 @@ from qtpy.QtWidgets import (
     QCheckBox,
     QDoubleSpinBox,
     QFileDialog,
-    QFormLayout,
     QLineEdit,
     QSpinBox,
 )
@@ -20,7 +19,7 @@ from napari_mesmerize.progress import Progress
 from napari_mesmerize.widgets.container_tree import ContainerTree
 from napari_mesmerize.widgets.job import JobBar
 from napari_mesmerize.widgets.layers import contrast_limits
-from napari_mesmerize.widgets.parts import Column, Hint, button
+from napari_mesmerize.widgets.parts import Column, Hint, button, form_of
 from napari_mesmerize.widgets.session import get_session
 
 _MOST_PICTURES = 24
@@ -80,11 +79,11 @@ class OpenDock(Column):
         self.add_row(self.path, self.files, self.folder, stretch=0)
         self.rows.addWidget(self.joined)
         self.rows.addWidget(self.tree, 1)
-        form = QFormLayout()
-        form.setContentsMargins(0, 0, 0, 0)
-        form.addRow("Axes", self.axes)
-        form.addRow("Planes", self.planes)
-        form.addRow("Frame rate [Hz]", self.rate)
+        form = form_of(
+            ("Axes", self.axes),
+            ("Planes", self.planes),
+            ("Frame rate [Hz]", self.rate),
+        )
         self.rows.addLayout(form)
         self.rows.addWidget(self.job)
         self.add_row(self.open, stretch=0)

@@ -2,6 +2,7 @@
 
 from qtpy.QtCore import QSize, Qt
 from qtpy.QtWidgets import (
+    QFormLayout,
     QFrame,
     QHBoxLayout,
     QLabel,
@@ -51,6 +52,16 @@ def row_of(*widgets: QWidget, stretch: int | None = None) -> QHBoxLayout:
     for i, widget in enumerate(widgets):
         row.addWidget(widget, 1 if i == stretch else 0)
     return row
+
+
+def form_of(*rows: tuple[str, QWidget]) -> QFormLayout:
+    """Return fields below each other, each with its label."""
+    form = QFormLayout()
+    form.setContentsMargins(0, 0, 0, 0)
+    form.setVerticalSpacing(3)
+    for label, field in rows:
+        form.addRow(label, field)
+    return form
 
 
 class Hint(QLabel):

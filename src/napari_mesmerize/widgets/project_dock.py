@@ -6,8 +6,6 @@ from typing import Any
 from qtpy.QtWidgets import (
     QCheckBox,
     QFileDialog,
-    QFormLayout,
-    QLabel,
     QLineEdit,
     QPlainTextEdit,
 )
@@ -16,10 +14,9 @@ from napari_mesmerize.errors import MesmerizeError
 from napari_mesmerize.widgets import sample_work
 from napari_mesmerize.widgets.job import JobBar
 from napari_mesmerize.widgets.layers import KEY, recording_of
-from napari_mesmerize.widgets.lifetime import connect_while_alive
-from napari_mesmerize.widgets.parts import Column, Hint, button, heading, note
+from napari_mesmerize.widgets.lifetime import connect_while_alive, follow
+from napari_mesmerize.widgets.parts import Column, Hint, button, form_of, heading, note
 from napari_mesmerize.widgets.recording_chooser import RecordingChooser
-from napari_mesmerize.widgets.roi_set import RoiSet
 from napari_mesmerize.widgets.sample_list import SampleList, describe_rois
 from napari_mesmerize.widgets.session import get_session
 
@@ -93,7 +90,7 @@ class ProjectDock(Column):
         self.add.clicked.connect(lambda: self._on_add(overwrite=False))
         self.overwrite.clicked.connect(lambda: self._on_add(overwrite=True))
         self.save.clicked.connect(self._on_save)
-        self.chooser.changed.connect(self._on_recording)
+        self.chooser.changed.connect(self._enable)
         self.animal.textChanged.connect(self._enable)
         self.trial.textChanged.connect(self._enable)
 
@@ -109,13 +106,12 @@ class ProjectDock(Column):
         self.add_title = heading("Add what is open as a sample")
         self.rows.addWidget(self.add_title)
         self.rows.addWidget(self.chooser)
-        rows = QFormLayout()
-        rows.setContentsMargins(0, 0, 0, 0)
-        rows.setVerticalSpacing(3)
-        rows.addRow("Animal id", self.animal)
-        rows.addRow("Trial id", self.trial)
-        rows.addRow(QLabel("Comments"), self.comments)
-        self.rows.addLayout(rows)
+        form = form_of(
+            ("Animal id", self.animal),
+            ("Trial id", self.trial),
+            ("Comments", self.comments),
+        )
+        self.rows.addLayout(form)
         self.rows.addWidget(self.copy)
         self.rows.addWidget(self.content)
         self.add_row(self.add, self.overwrite)
@@ -145,6 +141,10 @@ class ProjectDock(Column):
         """Open a project and work in it."""
         from napari_mesmerize.project import open_project
 
+        project = self._session.project
+        if project is not None and Path(path).resolve() == project.path.resolve():
+            self.refresh()  # it is open: its journal goes on
+            return
         self._switch(lambda: open_project(path))
 
     def _switch(self, make: Any) -> None:
@@ -190,28 +190,14 @@ class ProjectDock(Column):
                 opened.recording, limits=opened.limits, name=opened.sample_id
             )
             layer.metadata[KEY]["epochs"] = opened.epochs
+            self.chooser.choose(layer)
         elif "mean" in opened.projections:
             self._session.viewer.add_image(
                 opened.projections["mean"], name=f"{opened.sample_id} mean"
             )
-        components = opened.components
-        if components is None and len(opened.rois):
-            components = sample_work.components_of(opened)
-        if components is not None and len(components):
-            project = self._session.project
-            roi_set = RoiSet(
-                components,
-                opened.rois,
-                recording=opened.recording,
-                epochs=opened.epochs,
-                name=f"ROIs of {opened.sample_id}",
-                tag_columns=tuple(project.roi_tags),
-                sample_id=opened.sample_id,
-                areas=opened.areas,
-            )
+        roi_set = sample_work.roi_set_of(opened, self._session.project)
+        if roi_set is not None:
             self._session.show_rois(roi_set, like=layer)
-            if opened.sample_id in project.unsaved_edits():
-                roi_set.restore(project.recover_rois(opened.sample_id))
         self._fill_ids(opened.sample_id)
         if opened.problem:
             self.job.say(opened.problem, error=opened.recording is None)
@@ -258,32 +244,34 @@ class ProjectDock(Column):
             comments=self.comments.toPlainText(),
             copy_recording=self.copy.isChecked(),
             overwrite=overwrite,
-            on_result=lambda sample: self._on_added(sample, roi_set),
+            on_result=lambda made: self._on_saved(project, made, roi_set, content.rois),
         )
 
-    def _on_added(self, sample: Any, roi_set: Any) -> None:
-        if roi_set is not None:
-            roi_set.sample_id = sample.sample_id
-            roi_set.mark_saved()
+    def _on_saved(self, project: Any, sample: Any, roi_set: Any, table: Any) -> None:
+        if roi_set is not None and table is not None:
+            roi_set.project, roi_set.sample_id = project, sample.sample_id
+            roi_set.mark_saved(table)
             roi_set.table_changed.emit()
         self.refresh()
         self._enable()
         self.job.say(f"Saved as {sample.sample_id}.")
 
     def _on_save(self) -> None:
-        roi_set, project = self._session.roi_set, self._session.project
-        if roi_set is None or project is None or roi_set.sample_id is None:
+        roi_set = self._session.roi_set
+        if roi_set is None or not roi_set.in_sample:
             return
+        project = roi_set.project  # perhaps not the one that is open now
+        table = roi_set.table.copy()
         self.job.start(
             "Saving the curation",
             sample_work.save_curation,
             project,
             roi_set.sample_id,
             roi_set.curated_components(),
-            roi_set.table.copy(),
+            table,
             list(roi_set.tag_columns),
             roi_set.epochs,
-            on_result=lambda sample: self._on_added(sample, roi_set),
+            on_result=lambda made: self._on_saved(project, made, roi_set, table),
         )
 
     # ------------------------------------------------------------------- events
@@ -291,48 +279,31 @@ class ProjectDock(Column):
         project = self._session.project
         if project is None:
             self.title.setText("")
-            self.hint.say(
-                "<b>Start here:</b> make a project, then add what is open as a sample."
-            )
         else:
             self.title.setText(f"<b>{project.name}</b><br>{project.path}")
             self.title.setToolTip(str(project.path))
-            self.hint.say("")
         self.refresh()
-        self._enable()
-
-    def _on_recording(self) -> None:
         self._enable()
 
     def _on_roi_set(self) -> None:
         old, new = self._roi_set, self._session.roi_set
         if old is not new:
-            if old is not None:
-                old.table_changed.disconnect(self._enable, missing_ok=True)
-                old.replaced.disconnect(self._enable, missing_ok=True)
-                old.edited.disconnect(self._on_edited, missing_ok=True)
-                old.epochs_changed.disconnect(self._enable, missing_ok=True)
-            if new is not None:
-                connect_while_alive(self, new.table_changed, self._enable)
-                connect_while_alive(self, new.replaced, self._enable)
-                connect_while_alive(self, new.edited, self._on_edited)
-                connect_while_alive(self, new.epochs_changed, self._enable)
+            signals = ("table_changed", "replaced", "epochs_changed")
+            follow(self, old, new, dict.fromkeys(signals, self._enable))
             self._roi_set = new
+            self._choose_under(new)
         self._enable()
 
-    def _on_edited(self, column: str, new: dict, old: dict) -> None:
-        """Put each curation step on disk before the sample is saved."""
-        project, roi_set = self._session.project, self._roi_set
-        if project is None or roi_set is None or roi_set.sample_id not in project:
-            return
-        try:
-            project.journal.record(roi_set.sample_id, column, new, old)
-        except MesmerizeError as error:
-            self.job.say(str(error), error=True)
+    def _choose_under(self, roi_set: Any) -> None:
+        """Choose the recording that the ROIs lie on."""
+        for layer in self._session.recording_layers():
+            if roi_set is not None and recording_of(layer) is roi_set.recording:
+                self.chooser.choose(layer)
 
     def _enable(self, *_: Any) -> None:
         project, roi_set = self._session.project, self._session.roi_set
-        idle = project is not None and not self.job.running
+        free = not self.job.running
+        idle = project is not None and free
         named = bool(self.animal.text().strip() and self.trial.text().strip())
         ids = (self.animal.text().strip(), self.trial.text().strip())
         exists = project is not None and self.samples.has(*ids)
@@ -340,6 +311,26 @@ class ProjectDock(Column):
         self.add.setEnabled(idle and named and something and not exists)
         self.overwrite.setEnabled(idle and named and something and exists)
         self.open_sample.setEnabled(idle and self.samples.selected() is not None)
-        saved = roi_set is not None and roi_set.sample_id is not None
-        self.save.setEnabled(idle and saved and roi_set.unsaved)
-        self.content.setText(describe_rois(roi_set))
+        saved = roi_set is not None and roi_set.in_sample
+        self.save.setEnabled(free and saved and roi_set.unsaved)
+        self.content.setText(describe_rois(roi_set, self.chooser.recording, project))
+        self.hint.say(self._next_step(something, named))
+
+    def _next_step(self, something: bool, named: bool) -> str:
+        project = self._session.project
+        if project is None:
+            return (
+                "<b>Start here:</b> make a project or open one; then add what is open "
+                "as a sample."
+            )
+        if not something:
+            return (
+                "Double-click a sample to open it."
+                if self.samples.rowCount()
+                else "Open a recording; then add it here as a sample."
+            )
+        if self.save.isEnabled():
+            return "<b>Save curation</b> writes your decisions into the sample."
+        if not named:
+            return "Name <b>animal</b> and <b>trial</b>, then press <b>Add sample</b>."
+        return "Press <b>Add sample</b>." if self.add.isEnabled() else ""

@@ -19,7 +19,7 @@ from qtpy.QtWidgets import (
 from napari_mesmerize.widgets.colours import colour_choices
 from napari_mesmerize.widgets.drawing import Drawing
 from napari_mesmerize.widgets.job import JobBar
-from napari_mesmerize.widgets.lifetime import connect_while_alive
+from napari_mesmerize.widgets.lifetime import connect_while_alive, follow
 from napari_mesmerize.widgets.parts import DOCK_WIDTH, Hint, button, row_of
 from napari_mesmerize.widgets.roi_keys import PageKeys
 from napari_mesmerize.widgets.roi_table_model import FILTERS, RoiTableModel
@@ -196,14 +196,12 @@ class RoiManagerDock(QWidget):
     def _on_roi_set(self) -> None:
         old, new = self._roi_set, self._session.roi_set
         if old is not new:
-            if old is not None:
-                old.table_changed.disconnect(self._on_table, missing_ok=True)
-                old.replaced.disconnect(self._on_replaced, missing_ok=True)
-                old.selection_changed.disconnect(self._on_selection, missing_ok=True)
-            if new is not None:
-                connect_while_alive(self, new.table_changed, self._on_table)
-                connect_while_alive(self, new.replaced, self._on_replaced)
-                connect_while_alive(self, new.selection_changed, self._on_selection)
+            slots = {
+                "table_changed": self._on_table,
+                "replaced": self._on_replaced,
+                "selection_changed": self._on_selection,
+            }
+            follow(self, old, new, slots)
             self._roi_set = new
         self._on_layers()
         self._on_replaced()

@@ -5,11 +5,12 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import xarray as xr
+from napari.utils.notifications import show_warning
 from numpy.typing import NDArray
 from psygnal import Signal
 
 from napari_mesmerize.components import Components
-from napari_mesmerize.errors import ParameterError
+from napari_mesmerize.errors import MesmerizeError, ParameterError
 from napari_mesmerize.roi import roi_table_from_components
 from napari_mesmerize.widgets.picture import drawn_areas
 
@@ -34,8 +35,9 @@ class RoiSet:
         Shown to people.
     tag_columns : sequence of str, optional
         Tag columns that the table has in any case.
-    sample_id : str, optional
-        The project's sample that this was opened from or saved to.
+    project, sample_id : Project and str, optional
+        The project's sample that this was opened from or saved to; every edit goes to
+        the journal of that project at once.
     areas : scipy.sparse.csc_array, optional
         What is drawn of each footprint, where it was computed already
         (:func:`~napari_mesmerize.widgets.picture.drawn_areas`).
@@ -56,11 +58,13 @@ class RoiSet:
         epochs: pd.DataFrame | None = None,
         name: str = "ROIs",
         tag_columns: tuple[str, ...] = (),
+        project: Any = None,
         sample_id: str | None = None,
         areas: Any = None,
     ) -> None:
         self.name = name
         self.recording = recording
+        self.project = project
         self.sample_id = sample_id
         self.epochs = epochs
         self.unsaved = False
@@ -72,14 +76,39 @@ class RoiSet:
         self.table = _fitting_table(components, table)
         for column in tag_columns:
             self.add_tag_column(column)
+        self.edited.connect(self._write_down)
         self.mark_saved()
 
     def __len__(self) -> int:
         return len(self.table)
 
-    def mark_saved(self) -> None:
-        """Note that nothing would be lost without this."""
+    def mark_saved(self, table: pd.DataFrame | None = None) -> None:
+        """Note that ``table`` (default: all) was saved; later edits were not."""
         self.unsaved = self.curated = False
+        if table is None:
+            return
+        if not table.index.equals(self.table.index):  # merged or split meanwhile
+            self.unsaved = self.curated = True
+            return
+        for column in ("accepted", *self.tag_columns):
+            now, then = self.table[column], table.get(column, default="")
+            rows = self.table.index[(now != then).to_numpy(bool)]
+            if len(rows):
+                self.unsaved = self.curated = True
+                self.edited.emit(column, now[rows].to_dict(), {})
+
+    @property
+    def in_sample(self) -> bool:
+        """Whether these are the ROIs of a sample that its project still has."""
+        return self.project is not None and self.sample_id in self.project
+
+    def _write_down(self, column: str, new: dict, old: dict) -> None:
+        """Put an edit on disk before the sample is saved, in case of a crash."""
+        if self.in_sample:
+            try:
+                self.project.journal.record(self.sample_id, column, new, old)
+            except MesmerizeError as error:
+                show_warning(str(error))
 
     @property
     def tag_columns(self) -> list[str]:

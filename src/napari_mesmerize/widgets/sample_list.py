@@ -75,16 +75,21 @@ class SampleList(QTableWidget):
         )
 
 
-def describe_rois(roi_set: Any) -> str:
-    """Say what would be saved, and whether curation is not saved yet."""
+def describe_rois(roi_set: Any, recording: Any = None, project: Any = None) -> str:
+    """Say what would be saved with a recording, and what is not saved yet."""
     if roi_set is None:
         return "Without ROIs: only the recording would be saved."
     n_accepted = int(np.sum(roi_set.table["accepted"]))
-    text = f"With {len(roi_set)} ROIs ({n_accepted} accepted) of '{roi_set.name}'."
-    if roi_set.unsaved and roi_set.sample_id is not None:
+    number = f"{len(roi_set)} ROI" + "s" * (len(roi_set) != 1)
+    text = f"With {number} ({n_accepted} accepted) of '{roi_set.name}'."
+    of = roi_set.recording
+    if recording is not None and of is not None and recording is not of:
+        text += " <b>They lie on another recording than the chosen one.</b>"
+    if roi_set.unsaved and roi_set.in_sample:
+        other = "" if roi_set.project is project else f" in '{roi_set.project.name}'"
         text += (
-            f"<br><b>Curation of {roi_set.sample_id} is not saved:</b> press Save "
-            "curation."
+            f"<br><b>Curation of {roi_set.sample_id}{other} is not saved:</b> press "
+            "Save curation."
         )
     elif roi_set.unsaved:
         text += " <b>Not saved yet.</b>"

@@ -13,6 +13,7 @@ from napari_mesmerize.errors import MesmerizeError, ParameterError
 from napari_mesmerize.progress import Progress
 from napari_mesmerize.widgets.layers import contrast_limits
 from napari_mesmerize.widgets.picture import drawn_areas
+from napari_mesmerize.widgets.roi_set import RoiSet
 from napari_mesmerize.widgets.work import prepare_labels, project_images
 
 
@@ -125,6 +126,29 @@ def open_sample(project: Any, sample_id: str, *, progress: Progress) -> OpenedSa
         problem,
         None if components is None else drawn_areas(components),
     )
+
+
+def roi_set_of(opened: OpenedSample, project: Any) -> RoiSet | None:
+    """Return the ROIs of a sample, with curation that a crash left unsaved."""
+    components = opened.components
+    if components is None and len(opened.rois):
+        components = components_of(opened)
+    if components is None or len(components) == 0:
+        return None
+    roi_set = RoiSet(
+        components,
+        opened.rois,
+        recording=opened.recording,
+        epochs=opened.epochs,
+        name=f"ROIs of {opened.sample_id}",
+        tag_columns=tuple(project.roi_tags),
+        project=project,
+        sample_id=opened.sample_id,
+        areas=opened.areas,
+    )
+    if opened.sample_id in project.unsaved_edits():
+        roi_set.restore(project.recover_rois(opened.sample_id))
+    return roi_set
 
 
 def save_curation(

@@ -60,7 +60,6 @@ class Session:
         self._active: RoiLayer | None = None
         self._closed: list[RoiSet] = []  # curated, and their layer was removed
         self.project: Any = None
-        self.sample_id: str | None = None
         self.shown: Any = None  # positions that the ROI manager's filter shows
         self.suggested: dict[str, Any] = {}  # values that the CNMF dock takes over
         self.rows: list[int] = []  # positions whose rows are selected there
@@ -217,7 +216,6 @@ class Session:
         self._active = shown
         self.shown = None
         if shown is not None:
-            self.sample_id = shown.roi_set.sample_id
             shown.show_selection()
         self.roi_set_changed.emit()
 

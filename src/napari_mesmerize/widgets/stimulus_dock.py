@@ -5,7 +5,7 @@ from typing import Any
 
 import pandas as pd
 from napari.utils.theme import get_theme
-from qtpy.QtWidgets import QComboBox, QDoubleSpinBox, QFileDialog, QFormLayout, QLabel
+from qtpy.QtWidgets import QComboBox, QDoubleSpinBox, QFileDialog, QLabel
 
 from napari_mesmerize.errors import MesmerizeError
 from napari_mesmerize.io.mes_voltages import TOLERANCE_V, Voltage
@@ -13,7 +13,7 @@ from napari_mesmerize.widgets import signals
 from napari_mesmerize.widgets.job import JobBar
 from napari_mesmerize.widgets.level_table import LevelTable
 from napari_mesmerize.widgets.lifetime import connect_while_alive
-from napari_mesmerize.widgets.parts import Column, Hint, button, heading, note
+from napari_mesmerize.widgets.parts import Column, Hint, button, form_of, heading, note
 from napari_mesmerize.widgets.recording_chooser import RecordingChooser
 from napari_mesmerize.widgets.session import get_session
 from napari_mesmerize.widgets.signal_plot import SignalPlot
@@ -96,11 +96,7 @@ class StimulusDock(Column):
         self.rows.addWidget(self.chooser)
         self.add_row(self.channel, self.file, stretch=0)
         self.rows.addWidget(self.plot)
-        form = QFormLayout()
-        form.setContentsMargins(0, 0, 0, 0)
-        form.setVerticalSpacing(3)
-        form.addRow("Stimulus type", self.kind)
-        self.rows.addLayout(form)
+        self.rows.addLayout(form_of(("Stimulus type", self.kind)))
         self.rows.addWidget(self.table)
         self.add_row(
             QLabel("Tolerance"), self.tolerance, QLabel("Delay [s]"), self.offset

@@ -17,7 +17,7 @@ from qtpy.QtWidgets import (
 from napari_mesmerize.recording import frame_times
 from napari_mesmerize.widgets.colours import hex_colour
 from napari_mesmerize.widgets.layers import recording_of
-from napari_mesmerize.widgets.lifetime import connect_while_alive
+from napari_mesmerize.widgets.lifetime import connect_while_alive, follow
 from napari_mesmerize.widgets.parts import Hint
 from napari_mesmerize.widgets.session import get_session, recording_for
 from napari_mesmerize.widgets.trace_plot import TracePlot
@@ -198,18 +198,14 @@ class TracesDock(QWidget):
         self._on_times()
 
     def _connect_to(self, roi_set: Any) -> None:
-        old = self._roi_set
-        if old is not None:
-            old.selection_changed.disconnect(self.schedule, missing_ok=True)
-            old.table_changed.disconnect(self.schedule, missing_ok=True)
-            old.replaced.disconnect(self._on_replaced, missing_ok=True)
-            old.epochs_changed.disconnect(self._on_times, missing_ok=True)
+        slots = {
+            "selection_changed": self.schedule,
+            "table_changed": self.schedule,
+            "replaced": self._on_replaced,
+            "epochs_changed": self._on_times,
+        }
+        follow(self, self._roi_set, roi_set, slots)
         self._roi_set = roi_set
-        if roi_set is not None:
-            connect_while_alive(self, roi_set.selection_changed, self.schedule)
-            connect_while_alive(self, roi_set.table_changed, self.schedule)
-            connect_while_alive(self, roi_set.replaced, self._on_replaced)
-            connect_while_alive(self, roi_set.epochs_changed, self._on_times)
 
     def _on_replaced(self) -> None:
         self._on_kinds()
