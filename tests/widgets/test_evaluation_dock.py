@@ -13,7 +13,6 @@ from napari_mesmerize.widgets.evaluation_dock import EvaluationDock
 from napari_mesmerize.widgets.roi_set import RoiSet
 from napari_mesmerize.widgets.run_thresholds import thresholds_of_run
 
-
 PARAMS = CnmfParams(cell_diameter=9.0, min_snr=10.0)  # the weaker ones are rejected
 
 
@@ -98,7 +97,7 @@ def test_reset_returns_to_the_extraction(dock, open_rois, found):
 
 def test_what_was_decided_by_hand_stays_unless_asked(dock, open_rois, found):
     kept = int(np.flatnonzero(~found.accepted)[0])
-    gone = int(np.flatnonzero(found.accepted)[0])
+    gone = int(found.scores["snr"].argmax())
     open_rois.set_accepted(True, [kept])
     open_rois.set_accepted(False, [gone])
     assert "2 by hand" in dock.count.text()
