@@ -69,7 +69,7 @@ def measure(preset: str, seed: int, **changes) -> dict:
     components = extract_components(recording, params)
     seconds = cpu_seconds() - start
     accepted = score_components(truth, components.select(components.accepted))
-    found = score_components(truth, components)
+    found = score_components(truth, components.footprints)  # rejected ones, too
     return {
         **accepted,
         "f1_all": found["f1"],

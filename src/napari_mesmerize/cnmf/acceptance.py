@@ -7,12 +7,15 @@ import pandas as pd
 from numpy.typing import NDArray
 from pydantic import BaseModel
 
+from napari_mesmerize.cnmf.neighbours import standing
 from napari_mesmerize.cnmf.params import Cnmf3dParams, Params
 from napari_mesmerize.components import Components
 from napari_mesmerize.history import StepTimer
 
-_NONE = np.zeros(0)
+Limits = NDArray[np.float64]
+Flags = NDArray[np.bool_]
 CLEAR = 30.0  # energy from which a footprint's size is known well
+SMALLER = 0.75  # share of the least sizes that components which stand alone may have
 
 
 class Thresholds(BaseModel, frozen=True, extra="forbid"):
@@ -34,6 +37,11 @@ class Thresholds(BaseModel, frozen=True, extra="forbid"):
         Peak of the trace over its noise (min_SNR).
     min_planes : int
         Planes that it reaches over, in volumes.
+    neighbour_tolerance : float
+        How much lower ``min_shape`` and ``min_shape_corrected`` are for components that
+        stand alone, with activity of their own; for those that repeat a stronger
+        neighbour they are higher by twice as much. What stands alone may also be
+        smaller by a quarter.
     """
 
     min_shape: float = 0.55
@@ -42,6 +50,7 @@ class Thresholds(BaseModel, frozen=True, extra="forbid"):
     min_clear_size: float = 0.6
     min_snr: float = 2.5
     min_planes: int = 0
+    neighbour_tolerance: float = 0.05
 
 
 def thresholds_of(params: Params) -> Thresholds:
@@ -53,47 +62,77 @@ def thresholds_of(params: Params) -> Thresholds:
         min_clear_size=params.min_clear_size,
         min_snr=params.min_snr,
         min_planes=params.min_planes if isinstance(params, Cnmf3dParams) else 0,
+        neighbour_tolerance=params.neighbour_tolerance,
     )
 
 
 def reasons_against(scores: pd.DataFrame, thresholds: Thresholds) -> list[str]:
     """Return for each component why it is rejected; empty where it is accepted."""
     reasons = [""] * len(scores)
-    factor = thresholds.max_size_factor
-    rules: list[tuple[str, float, bool, str]] = [
-        ("shape", thresholds.min_shape, True, "does not look like a cell"),
-        (
-            "shape_corrected",
-            thresholds.min_shape_corrected,
-            True,
-            "does not look like a cell beyond noise",
-        ),
-        ("snr", thresholds.min_snr, True, "weak"),
-    ]
-    if factor:
-        rules.append(("relative_area", 1 / factor, True, "small"))
-        rules.append(("relative_area", factor, False, "large"))
-    if thresholds.min_planes and "planes" in scores:
-        rules.append(("planes", thresholds.min_planes, True, "in few planes"))
-    for column, limit, least, words in rules:
-        if column not in scores or (least and not limit):
+
+    def note(column: str, limits: Limits, fails: Flags, words: str, way: str) -> None:
+        values = scores[column].to_numpy(np.float64)
+        for i in np.flatnonzero(fails).tolist():
+            text = f"{words}: {column} {values[i]:.3g} {way} {limits[i]:.3g}"
+            reasons[i] = f"{reasons[i]}; {text}" if reasons[i] else text
+
+    alone = standing(scores)
+    small = np.where((alone > 0) & (thresholds.neighbour_tolerance > 0), SMALLER, 1.0)
+    for column, limits, least, words in _rules(thresholds, alone, small):
+        if column not in scores:
             continue
         values = scores[column].to_numpy(np.float64)
-        fails = values < limit if least else values > limit
-        end = f"{'below' if least else 'above'} {limit:.3g}"
-        failing = np.flatnonzero(fails)
-        for i, value in zip(failing.tolist(), values[failing].tolist(), strict=True):
-            text = f"{words}: {column} {value:.3g} {end}"
-            reasons[i] = f"{reasons[i]}; {text}" if reasons[i] else text
-    energy = scores["energy"].to_numpy(np.float64) if "energy" in scores else _NONE
-    clear = np.flatnonzero(energy > CLEAR)
-    areas = scores["relative_area"].to_numpy(np.float64)[clear] if len(clear) else _NONE
-    for i, area in zip(clear.tolist(), areas.tolist(), strict=True):
-        if area < thresholds.min_clear_size and "small" not in reasons[i]:
-            text = f"small for its strength: relative_area {area:.3g}"
-            text += f" below {thresholds.min_clear_size:.3g}"
-            reasons[i] = f"{reasons[i]}; {text}" if reasons[i] else text
+        fails = values < limits if least else values > limits
+        note(column, limits, fails, words, "below" if least else "above")
+    if {"energy", "relative_area"} <= set(scores.columns):
+        area = scores["relative_area"].to_numpy(np.float64)
+        limits = small * thresholds.min_clear_size
+        fails = (scores["energy"].to_numpy(np.float64) > CLEAR) & (area < limits)
+        fails &= np.array(["small" not in reason for reason in reasons], bool)
+        note("relative_area", limits, fails, "small for its strength", "below")
     return reasons
+
+
+def _rules(
+    thresholds: Thresholds, alone: NDArray[np.intp], small: Limits
+) -> list[tuple[str, Limits, bool, str]]:
+    """Return (score, limit of each component, whether it is the least, words)."""
+    same = np.ones(len(alone))
+    rules = [
+        (name, _likeness_limits(limit, alone, thresholds), True, words)
+        for name, limit, words in (
+            ("shape", thresholds.min_shape, "does not look like a cell"),
+            (
+                "shape_corrected",
+                thresholds.min_shape_corrected,
+                "does not look like a cell beyond noise",
+            ),
+        )
+        if limit
+    ]
+    if thresholds.min_snr:
+        rules.append(("snr", same * thresholds.min_snr, True, "weak"))
+    factor = thresholds.max_size_factor
+    if factor:
+        rules.append(("relative_area", small / factor, True, "small"))
+        rules.append(("relative_area", same * factor, False, "large"))
+    if thresholds.min_planes:
+        rules.append(("planes", same * thresholds.min_planes, True, "in few planes"))
+    return rules
+
+
+def _likeness_limits(
+    limit: float, alone: NDArray[np.intp], thresholds: Thresholds
+) -> Limits:
+    """Return the least likeness of each component: less alone, more as repetition.
+
+    No more than the way from ``limit`` to 1 less, and half of it more: a limit of 1
+    accepts nothing.
+    """
+    tolerance = thresholds.neighbour_tolerance
+    lower = max(limit - min(tolerance, 1 - limit), 0.0)
+    higher = limit + min(2 * tolerance, (1 - limit) / 2)
+    return np.where(alone > 0, lower, np.where(alone < 0, higher, limit))
 
 
 def evaluate(components: Components, thresholds: Thresholds) -> Components:

@@ -10,6 +10,7 @@ from napari_mesmerize.cnmf.cells import Cell, footprint_matrix
 from napari_mesmerize.cnmf.evaluation import judge
 from napari_mesmerize.cnmf.fluorescence import delta_f
 from napari_mesmerize.cnmf.merging import find_duplicates
+from napari_mesmerize.cnmf.neighbours import note_neighbours
 from napari_mesmerize.cnmf.params import Cnmf3dParams, Params
 from napari_mesmerize.cnmf.patches import Patch
 from napari_mesmerize.cnmf.planes import join, link_planes, link_processes
@@ -34,8 +35,10 @@ def assemble(
     cells, planes = _own_cells(patches, results, shape, params)
     order = np.argsort([cell.seed for cell in cells], kind="stable")  # given masks'
     cells, planes = [cells[i] for i in order], [planes[i] for i in order]
-    judge_all = judge_processes if settings.any_shape else judge
-    judge_all(cells, shape[-1], settings)
+    if settings.any_shape:
+        judge_processes(cells, shape[-1], settings)
+    else:
+        note_neighbours(cells, planes, shape[-1], judge(cells, shape[-1], settings))
     mean, noise = _images(patches, results, shape)
     spatial, temporal = _background(patches, results, shape)
     if isinstance(params, Cnmf3dParams):
