@@ -136,3 +136,29 @@ def test_slow_stack(tmp_path, movie):
     np.testing.assert_array_equal(
         recording, frames.reshape(3, 4, 10, 14).swapaxes(0, 1)
     )
+
+
+def test_a_stack_whose_frames_were_averaged(tmp_path, movie):
+    """Of 4 frames a plane, each 2 were averaged into one."""
+    frames = movie(shape=(6, 10, 14), dtype=np.int16)
+    changes = {
+        "SI.hStackManager.framesPerSlice": 4,
+        "SI.hScan2D.logAverageFactor": 2,
+    }
+    write(tmp_path / "a.tif", frames, settings_text(1, 3, fast=False, **changes), 1)
+    recording = read_recording(tmp_path / "a.tif")
+    np.testing.assert_array_equal(
+        recording, frames.reshape(3, 2, 10, 14).swapaxes(0, 1)
+    )
+
+
+def test_fast_volumes_of_versions_that_only_name_the_mode(tmp_path, volumes):
+    changes = {
+        "SI.hFastZ.enable": "false",
+        "SI.hStackManager.stackMode": "'fast'",
+        "SI.hStackManager.framesPerSlice": 1,
+    }
+    write(tmp_path / "a.tif", volumes.reshape(-1, 10, 14), settings_text(**changes), 2)
+    recording = read_recording(tmp_path / "a.tif", selection="red")
+    np.testing.assert_array_equal(recording, volumes[:, :, 1])
+    assert recording.attrs["frame_rate"] == pytest.approx(1 / PERIOD_S / 3)

@@ -96,8 +96,9 @@ def _modern(
 
 def _planes(facts: Mapping[str, Any]) -> tuple[int, int, int, bool]:
     """Return planes, planes stored (with fly-back), frames a slice, slow stack."""
-    fast = facts.get("SI.hFastZ.enable") in (True, 1)
     stack = facts.get("SI.hStackManager.enable") in (True, 1)
+    fast = facts.get("SI.hFastZ.enable") in (True, 1)
+    fast = fast or (stack and facts.get("SI.hStackManager.stackMode") == "fast")
     if not fast and not stack:
         return 1, 1, 1, False
     n_planes = _whole(
@@ -105,7 +106,8 @@ def _planes(facts: Mapping[str, Any]) -> tuple[int, int, int, bool]:
         or facts.get("SI.hStackManager.numSlices")
         or facts.get("SI.hFastZ.numFramesPerVolume")
     )
-    per_slice = _whole(facts.get("SI.hStackManager.framesPerSlice"))
+    averaged = _whole(facts.get("SI.hScan2D.logAverageFactor"))
+    per_slice = _whole(facts.get("SI.hStackManager.framesPerSlice")) // averaged
     stored = n_planes
     if fast and facts.get("SI.hFastZ.discardFlybackFrames") not in (True, 1):
         stored = max(
@@ -113,7 +115,7 @@ def _planes(facts: Mapping[str, Any]) -> tuple[int, int, int, bool]:
             _whole(facts.get("SI.hFastZ.numFramesPerVolumeWithFlyback")),
             _whole(facts.get("SI.hStackManager.numFramesPerVolumeWithFlyback")),
         )
-    return n_planes, stored, 1 if fast else per_slice, not fast
+    return n_planes, stored, 1 if fast else max(1, per_slice), not fast
 
 
 def _pixel_size(

@@ -1,6 +1,6 @@
 """Segmentations in NWB files (PlaneSegmentation, RoiResponseSeries) to components."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -8,11 +8,16 @@ import h5py
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from scipy import sparse
 
 from napari_mesmerize.components import Components
 from napari_mesmerize.errors import ReadError
 from napari_mesmerize.history import StepTimer
+from napari_mesmerize.io.results.nwb_masks import (
+    CAIMAN,
+    dialect,
+    groups,
+    read_footprints,
+)
 
 _KINDS = {
     "RoiResponseSeries": "raw",
@@ -22,7 +27,10 @@ _KINDS = {
     "Residual": "residual",
     "Neuropil": "neuropil",
     "Deconvolved": "spikes",
+    "Fluorescence_chan2": "raw_channel2",
+    "Neuropil_chan2": "neuropil_channel2",
 }
+_LISTS = ("accepted", "rejected")
 _PARTS = frozenset(["id", "pixel_mask", "voxel_mask", "image_mask", "reference_images"])
 _DAMAGE = (
     OSError,
@@ -55,8 +63,8 @@ def read(
     only_accepted : bool, optional
         Leave out what the column ``accepted`` (or ``iscell``) rejects.
     swap_axes : bool, optional
-        Take x for y: some programs write them so. Default: only if the ROIs do not fit
-        into the image otherwise.
+        Take x for y: some programs write them so. Default: of Suite2p's files, and if
+        the ROIs do not fit into the image otherwise.
     table : str, optional
         Name of the PlaneSegmentation, if there are several.
 
@@ -96,44 +104,23 @@ def _read(
     name: str | None,
 ) -> Components:
     table = _choose(file, path, name)
-    n_rois = len(table["id"])
-    mask = next((m for m in ("pixel_mask", "voxel_mask") if m in table), None)
-    if mask is not None:
-        places, weights, indptr = _sparse_masks(table, mask, n_rois)
-    elif "image_mask" in table:
-        places, weights, indptr = _image_masks(table)
-    else:
-        raise ReadError(f"{path}: {table.name} has no masks of its ROIs.")
-    shape = _shape(file, path, image_shape, places)
-    places = _orient(places, shape, swap_axes, path)
-    flat = np.ravel_multi_index(tuple(places), shape)
-    footprints = sparse.csc_array(
-        (weights.astype(np.float32), flat.astype(np.int64), indptr),
-        shape=(int(np.prod(shape)), n_rois),
-    )
-    footprints.sum_duplicates()
-    traces, rate = _traces(file, table, n_rois)
+    origin = dialect(table)
+    footprints, shape = read_footprints(file, path, table, image_shape, swap_axes)
+    n_rois = int(footprints.shape[1])
+    traces, rate, rows = _traces(file, table, n_rois, origin)
     scores, accepted = _columns(table, n_rois)
     return Components.build(
-        footprints, shape, traces, scores=scores, accepted=accepted, frame_rate=rate
+        footprints[:, rows],
+        shape,
+        traces,
+        scores=scores.iloc[rows].reset_index(drop=True),
+        accepted=accepted[rows],
+        frame_rate=rate,
     )
-
-
-def _groups(file: h5py.File, kind: str) -> list[h5py.Group]:
-    found: list[h5py.Group] = []
-
-    def visit(_: str, item: Any) -> None:
-        if isinstance(item, h5py.Group):
-            named = item.attrs.get("neurodata_type", "")
-            if (named.decode() if isinstance(named, bytes) else str(named)) == kind:
-                found.append(item)
-
-    file.visititems(visit)
-    return found
 
 
 def _choose(file: h5py.File, path: Path, name: str | None) -> h5py.Group:
-    tables = _groups(file, "PlaneSegmentation")
+    tables = groups(file, "PlaneSegmentation")
     if name is not None:
         tables = [table for table in tables if table.name.split("/")[-1] == name]
     if len(tables) == 1:
@@ -147,129 +134,65 @@ def _choose(file: h5py.File, path: Path, name: str | None) -> h5py.Group:
     )
 
 
-def _sparse_masks(
-    table: h5py.Group, name: str, n_rois: int
-) -> tuple[NDArray[np.int64], NDArray[Any], NDArray[np.int64]]:
-    masks = table[name][()]
-    ends = np.asarray(table[f"{name}_index"][()], np.int64)
-    indptr = np.concatenate([[0], ends])
-    if len(ends) != n_rois or (np.diff(indptr) < 0).any() or indptr[-1] != len(masks):
-        raise ReadError(f"{table.name}/{name} does not fit its index of {n_rois} ROIs.")
-    axes = ("z", "y", "x") if name == "voxel_mask" else ("y", "x")
-    places = np.stack([np.asarray(masks[axis], np.int64) for axis in axes])
-    return places, masks["weight"], indptr
-
-
-def _image_masks(
-    table: h5py.Group,
-) -> tuple[NDArray[np.int64], NDArray[Any], NDArray[np.int64]]:
-    """Return the pixels of images (x, y[, z]), one at a time."""
-    places, weights, sizes = [], [], []
-    for image in table["image_mask"]:
-        at = np.array(np.nonzero(image), np.int64)
-        weights.append(image[tuple(at)])
-        places.append(at[::-1])
-        sizes.append(at.shape[1])
-    indptr = np.concatenate([[0], np.cumsum(sizes, dtype=np.int64)])
-    ndim = table["image_mask"].ndim - 1
-    empty = np.zeros((ndim, 0), np.int64)
-    return (
-        np.concatenate(places, axis=1) if places else empty,
-        np.concatenate(weights) if weights else np.zeros(0),
-        indptr,
-    )
-
-
-def _shape(
-    file: h5py.File,
-    path: Path,
-    given: Sequence[int] | None,
-    places: NDArray[np.int64],
-) -> tuple[int, ...]:
-    if given is not None:
-        return tuple(int(size) for size in given)
-    ndim = len(places)
-    for kind in ("TwoPhotonSeries", "OnePhotonSeries"):
-        for series in _groups(file, kind):
-            data = series.get("data")
-            if data is not None and data.ndim == ndim + 1 and data.shape[0]:
-                return tuple(int(size) for size in data.shape[:0:-1])
-            if "dimension" in series and len(series["dimension"]) == ndim:
-                return tuple(int(size) for size in series["dimension"][()][::-1])
-    for images in _groups(file, "Images"):
-        for image in images.values():
-            if isinstance(image, h5py.Dataset) and image.ndim == ndim:
-                return tuple(int(size) for size in image.shape[::-1])
-    raise ReadError(
-        f"{path} does not say the size of its images; give it: "
-        "image_shape=(height, width)."
-    )
-
-
-def _orient(
-    places: NDArray[np.int64],
-    shape: tuple[int, ...],
-    swap_axes: bool | None,
-    path: Path,
-) -> NDArray[np.int64]:
-    """Return the places with x and y exchanged where that is said, or must be."""
-    swapped = np.concatenate([places[:-2], places[-1:], places[-2:-1]])
-    order = [swapped] if swap_axes else [places, swapped]
-    if swap_axes is False:
-        order = [places]
-    limits = np.array(shape)[:, None]
-    for candidate in order:
-        if (
-            len(candidate) == len(shape)
-            and ((candidate >= 0) & (candidate < limits)).all()
-        ):
-            return candidate
-    high = places.max(axis=1).tolist() if places.size else []
-    raise ReadError(
-        f"The ROIs of {path} reach to pixel {tuple(high)}, outside images of shape "
-        f"{shape}; give the right image_shape=(height, width), or swap_axes=True."
-    )
-
-
 def _traces(
-    file: h5py.File, table: h5py.Group, n_rois: int
-) -> tuple[dict[str, NDArray[Any]], float | None]:
-    """Return the traces of this table's ROIs by kind, and their rate."""
+    file: h5py.File, table: h5py.Group, n_rois: int, origin: str
+) -> tuple[dict[str, NDArray[Any]], float | None, NDArray[np.int64]]:
+    """Return the traces of this table's ROIs by kind, their rate, and whose they are.
+
+    Series of the same kind that are of other ROIs (a plane each) are put together; of
+    ROIs, CaImAn's background is left out.
+    """
     traces: dict[str, NDArray[Any]] = {}
+    known: dict[str, NDArray[np.bool_]] = {}
     rate = None
-    for series in _groups(file, "RoiResponseSeries"):
-        for kind, values in _series(series, table, n_rois):
-            length = next((t.shape[1] for t in traces.values()), values.shape[1])
-            if kind not in traces and values.shape[1] == length:
-                traces[kind] = values
-                rate = rate or _rate(series)
-    return traces, rate
+    for series in groups(file, "RoiResponseSeries"):
+        found = _series(series, table, n_rois)
+        if found is None:
+            continue
+        kind, (rows, values) = _kind(series, origin), found
+        into = traces.setdefault(kind, np.full((n_rois, values.shape[1]), np.nan, "f4"))
+        seen = known.setdefault(kind, np.zeros(n_rois, bool))
+        if values.shape[1] == into.shape[1] and not seen[rows].any():
+            into[rows], seen[rows] = values, True
+            rate = rate or _rate(series)
+    everyone = np.ones(n_rois, bool)
+    if origin == CAIMAN and "denoised" in known:
+        everyone = known["denoised"]
+    whole = {kind: t for kind, t in traces.items() if (known[kind] >= everyone).all()}
+    length = next((t.shape[1] for t in whole.values()), 0)
+    rows = np.flatnonzero(everyone)
+    kept = {kind: t[rows] for kind, t in whole.items() if t.shape[1] == length}
+    return kept, rate, rows
+
+
+def _kind(series: h5py.Group, origin: str) -> str:
+    name = str(series.name).rpartition("/")[2]
+    parent = str(series.parent.name).rpartition("/")[2]
+    if parent.startswith("DfOverF"):
+        return "dff"
+    if origin == CAIMAN and name == "RoiResponseSeries":
+        return "denoised"
+    return _KINDS.get(name, _KINDS.get(parent, name.lower()))
 
 
 def _series(
     series: h5py.Group, table: h5py.Group, n_rois: int
-) -> Iterator[tuple[str, NDArray[Any]]]:
+) -> tuple[NDArray[np.int64], NDArray[np.float32]] | None:
+    """Return the rows of the table that a series is of, and a trace for each."""
     rois = series["rois"]
     reference = rois.attrs.get("table")
     if reference and series.file[reference].name != table.name:
-        return
+        return None
     rows = np.asarray(rois[()], np.int64)
     values = np.asarray(series["data"][()], np.float32)
     if values.ndim == 1:
         values = values[:, None]
     if values.shape[1] != len(rows):
         values = values.T
-    whole = values.shape[1] == len(rows) == n_rois
-    if not whole or not np.array_equal(np.sort(rows), np.arange(n_rois)):
-        return
-    ordered = np.empty((n_rois, values.shape[0]), np.float32)
-    ordered[rows] = values.T
-    name, parent = series.name.split("/")[-1], series.parent.name.split("/")[-1]
-    if parent.startswith("DfOverF"):
-        kind = "dff"
-    else:
-        kind = _KINDS.get(name, _KINDS.get(parent, name.lower()))
-    yield kind, ordered
+    single = len(np.unique(rows)) == len(rows) == values.shape[1]
+    if not single or not len(rows) or rows.min() < 0 or rows.max() >= n_rois:
+        return None
+    return rows, values.T
 
 
 def _rate(series: h5py.Group) -> float | None:
@@ -288,6 +211,7 @@ def _columns(table: h5py.Group, n_rois: int) -> tuple[pd.DataFrame, NDArray[np.b
             continue
         if name.lower() == "iscell" and column.shape == (n_rois, 2):
             scores["iscell"] = column[:, 0] > 0.5
+            scores["iscell_prob"] = column[:, 1]
             continue
         if column.shape != (n_rois,) or f"{name}_index" in table:
             continue
@@ -299,7 +223,10 @@ def _columns(table: h5py.Group, n_rois: int) -> tuple[pd.DataFrame, NDArray[np.b
                 [v.decode() if isinstance(v, bytes) else str(v) for v in values], object
             )
         scores[name] = values
-    for name in ("accepted", "iscell"):
-        if name in scores and np.asarray(scores[name]).dtype.kind in "biuf":
-            return pd.DataFrame(scores), np.asarray(scores[name], float) > 0.5
+    judged = {n.lower(): np.asarray(v) for n, v in scores.items()}
+    if "keep" in judged and not any(judged[n].any() for n in _LISTS if n in judged):
+        judged.pop("accepted", None)  # nobody accepted or rejected by hand
+    for name in ("accepted", "keep", "iscell"):
+        if name in judged and judged[name].dtype.kind in "biuf":
+            return pd.DataFrame(scores), judged[name].astype(float) > 0.5
     return pd.DataFrame(scores), np.ones(n_rois, bool)
