@@ -14,6 +14,7 @@ from napari_mesmerize.widgets.form import ParamsForm
 from napari_mesmerize.widgets.job import JobBar
 from napari_mesmerize.widgets.layers import KEY, recording_of
 from napari_mesmerize.widgets.lifetime import connect_while_alive
+from napari_mesmerize.widgets.movies import MovieChooser
 from napari_mesmerize.widgets.parts import Column, Hint, button, note
 from napari_mesmerize.widgets.preview_region import PreviewRegion
 from napari_mesmerize.widgets.recording_chooser import RecordingChooser
@@ -71,6 +72,7 @@ class CnmfDock(Column):
         self.region = PreviewRegion(self._session, self.chooser)
         self.run = button("Run", "Extract from the whole recording", primary=True)
         self.summary = note()
+        self.movies = MovieChooser(self._session, self.job)
         self._lay_out()
         self.chooser.changed.connect(self._on_chosen)
         self.engine.currentTextChanged.connect(self._on_engine)
@@ -94,6 +96,7 @@ class CnmfDock(Column):
         self.rows.addWidget(self.run)
         self.rows.addWidget(self.job)
         self.rows.addWidget(self.summary)
+        self.rows.addWidget(self.movies)
         self.rows.addStretch(1)
 
     @property

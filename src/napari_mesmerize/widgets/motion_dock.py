@@ -29,7 +29,7 @@ ENGINES = {
         RigidParams,
         ("max_shift", "cell_diameter", "border"),
     ),
-    "Piecewise: a field of shifts a frame": (
+    "Piecewise: for tissue that bends": (
         PiecewiseParams,
         ("max_shift", "cell_diameter", "max_deviation", "strides", "overlaps"),
     ),

@@ -9,9 +9,15 @@ from napari.utils.theme import get_theme
 from qtpy.QtCore import QTimer
 from qtpy.QtWidgets import QCheckBox, QComboBox, QLabel, QVBoxLayout, QWidget
 
+from napari_mesmerize.widgets.field_arrows import (
+    TIMES,
+    FieldArrows,
+    bending,
+    has_field,
+)
 from napari_mesmerize.widgets.parts import note, row_of
 
-SHIFTS, CORRELATION = "Shifts", "Correlation with the template"
+SHIFTS, CORRELATION, BENDING = "Shifts", "Correlation", "Bending"
 _AXIS_COLOURS = {"z": "#009E73", "y": "#56B4E9", "x": "#E69F00"}
 _BEFORE, _AFTER = "#9a9a9a", "#56B4E9"
 _GAP = 0.05  # of the width, between two movies side by side
@@ -35,7 +41,10 @@ class MotionResultView(QWidget):
         self._moved: Any = None
         self.summary = note()
         self.what = QComboBox()
-        self.what.addItems([SHIFTS, CORRELATION])
+        self.what.setToolTip(
+            "Shifts: what was added to each frame. Correlation: of each frame with the "
+            "template. Bending: how much patches move against the whole frame"
+        )
         self.legend = QLabel()
         self.plot = pg.PlotWidget()
         self.plot.setFixedHeight(150)
@@ -47,6 +56,10 @@ class MotionResultView(QWidget):
         )
         self.side_by_side = QCheckBox("Side by side")
         self.side_by_side.setToolTip("Show the raw movie to the left of the corrected")
+        self.field = QCheckBox(f"Draw the bending of the shown frame, × {TIMES}")
+        self.field.setToolTip("An arrow for each patch: its shift less that of all")
+        self._arrows = FieldArrows(session.viewer)
+        self.destroyed.connect(self._arrows.stop)
         self._timer = QTimer(self)
         self._timer.setInterval(_BLINK_MS)
         layout = QVBoxLayout(self)
@@ -57,9 +70,11 @@ class MotionResultView(QWidget):
         compare = row_of(QLabel("Raw and corrected:"), self.blink, self.side_by_side)
         compare.addStretch(1)
         layout.addLayout(compare)
+        layout.addWidget(self.field)
         self.what.currentTextChanged.connect(self._draw)
         self.blink.toggled.connect(self._on_blink)
         self.side_by_side.toggled.connect(self._on_side_by_side)
+        self.field.toggled.connect(self._on_field)
         self._timer.timeout.connect(self.swap)
         self.hide()
 
@@ -67,9 +82,16 @@ class MotionResultView(QWidget):
         """Show a result and the two layers to compare."""
         self.blink.setChecked(False)
         self.side_by_side.setChecked(False)
+        self.field.setChecked(False)
         self._result = result
         self._pair = (raw, corrected)
         self.summary.setText(_summarise(result, corrected.name))
+        bent = has_field(result)
+        self.field.setVisible(bent)
+        self.what.blockSignals(True)
+        self.what.clear()
+        self.what.addItems([SHIFTS, CORRELATION, *([BENDING] if bent else [])])
+        self.what.blockSignals(False)
         self._draw()
         self.show()
 
@@ -86,10 +108,8 @@ class MotionResultView(QWidget):
             axis.setPen(theme.text.as_hex())
             axis.enableAutoSIPrefix(False)
         self.plot.setLabel("bottom", "frame")
-        if self.what.currentText() == SHIFTS:
-            self._draw_shifts()
-        else:
-            self._draw_correlation()
+        draw = {CORRELATION: self._draw_correlation, BENDING: self._draw_bending}
+        draw.get(self.what.currentText(), self._draw_shifts)()
 
     def _draw_shifts(self) -> None:
         shifts = np.asarray(self._result.shifts)
@@ -113,6 +133,13 @@ class MotionResultView(QWidget):
             at, after, pen=None, symbol="o", symbolSize=5, symbolBrush="#D55E00"
         )
         self._say({"raw": _BEFORE, "corrected": _AFTER, "outlier": "#D55E00"})
+
+    def _draw_bending(self) -> None:
+        self.plot.setLabel("left", "bending [px]")
+        largest, typical = bending(self._result)
+        for values, colour in ((largest, _BEFORE), (typical, _AFTER)):
+            self.plot.plot(values, pen=pg.mkPen(colour), connect="finite")
+        self._say({"largest": _BEFORE, "typical": _AFTER})
 
     def _say(self, colours: dict[str, str]) -> None:
         parts = [f'<b style="color:{c}">{name}</b>' for name, c in colours.items()]
@@ -147,6 +174,13 @@ class MotionResultView(QWidget):
         if self.both_open():
             raw, corrected = self._pair
             raw.visible, corrected.visible = False, True
+
+    def _on_field(self, on: bool) -> None:
+        if on and self.both_open():
+            self._arrows.show(self._result, self._pair[1])
+        else:
+            self.field.setChecked(False)
+            self._arrows.hide()
 
     def _on_side_by_side(self, on: bool) -> None:
         if not self.both_open():

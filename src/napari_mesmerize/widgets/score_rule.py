@@ -78,7 +78,7 @@ class RuleEditor(QWidget):
         self.number.setSingleStep(0.05 if 0 < rule.highest <= 1 else 0.1)
         self.number.setSpecialValueText("off")
         self.number.setKeyboardTracking(False)
-        self.number.setFixedWidth(84)
+        self.number.setFixedWidth(100)
         self._make_plot()
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 2, 0, 2)

@@ -46,10 +46,8 @@ class SeedPlot(pg.PlotWidget):
         """Take the colours of a napari theme."""
         self.setBackground(theme.background.as_hex())
         for name in ("bottom", "left"):
-            axis = self.getAxis(name)
-            axis.setLabel(axis.labelText, color=theme.text.as_hex())
-            self.getAxis(name).setTextPen(theme.text.as_hex())
             self.getAxis(name).setPen(theme.secondary.as_hex())
+            self.getAxis(name).setTextPen(theme.text.as_hex())  # of the label, too
 
     def show_candidates(self, found: Candidates) -> None:
         """Draw other candidates."""

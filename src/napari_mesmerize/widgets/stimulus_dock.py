@@ -5,7 +5,7 @@ from typing import Any
 
 import pandas as pd
 from napari.utils.theme import get_theme
-from qtpy.QtWidgets import QComboBox, QDoubleSpinBox, QFileDialog, QLabel
+from qtpy.QtWidgets import QComboBox, QDoubleSpinBox, QFileDialog
 
 from napari_mesmerize.errors import MesmerizeError
 from napari_mesmerize.io.mes_voltages import TOLERANCE_V, Voltage
@@ -98,9 +98,8 @@ class StimulusDock(Column):
         self.rows.addWidget(self.plot)
         self.rows.addLayout(form_of(("Stimulus type", self.kind)))
         self.rows.addWidget(self.table)
-        self.add_row(
-            QLabel("Tolerance"), self.tolerance, QLabel("Delay [s]"), self.offset
-        )
+        form = form_of(("Tolerance", self.tolerance), ("Delay [s]", self.offset))
+        self.rows.addLayout(form)
         self.rows.addWidget(self.problem)
         self.rows.addWidget(self.make)
         self.rows.addWidget(self.job)

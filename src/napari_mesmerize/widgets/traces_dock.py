@@ -114,6 +114,8 @@ class TracesDock(QWidget):
         traces = None if roi_set is None or kind is None else roi_set.traces(kind)
         if traces is None or len(traces) == 0:
             self.plot.clear_curves()
+            self.plot.getAxis("left").setStyle(showValues=False)
+            self.plot.setLabel("left", "")
             self._say_what_to_do()
             self.title.setText("")
             return
