@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 from napari_mesmerize.motion.canvas import CanvasSums, sum_shifted
 from napari_mesmerize.motion.coarse import (
     CoarseTemplate,
+    best_shifts,
     coarse_evidence,
     coarse_shifts,
     prepare_coarse,
@@ -90,16 +91,12 @@ def start_displacements(
     return np.pad(lateral, [(0, 0), (1, 0)]), at_edge
 
 
-def subset_displacements(
-    subset: Subset, coarse: CoarseTemplate, *, centre: bool = True
-) -> tuple[Float, NDArray[np.bool_]]:
-    """Coarsely align the subset; with ``centre`` the median displacement is 0."""
-    parts = subset.map(lambda _, binned, __: start_displacements(binned, coarse))
-    found = np.concatenate([part[0] for part in parts])
-    at_edge = np.concatenate([part[1] for part in parts])
-    if centre:
-        found = found - np.median(found, axis=0)
-    return found, at_edge
+def subset_displacements(subset: Subset, coarse: CoarseTemplate) -> Float:
+    """Coarsely align the subset; the median displacement is 0."""
+    parts = subset.map(lambda _, binned, __: start_displacements(binned, coarse)[0])
+    found = np.concatenate(parts)
+    centred: Float = found - np.median(found, axis=0)
+    return centred
 
 
 def rigid_sums(subset: Subset, displacements: Float) -> tuple[CanvasSums, CanvasSums]:
@@ -168,7 +165,7 @@ def align_subset(subset: Subset, guide: Guide) -> tuple[Subset, Float, Template]
 def _start(subset: Subset, guide: Guide) -> tuple[Subset, Float, NDArray[np.bool_]]:
     """Coarsely align the subset to some frames amid it, then to its mean."""
     coarse = coarse_of(_middle_mean(subset), subset.settings, guide)
-    displacements, _ = subset_displacements(subset, coarse)
+    displacements = subset_displacements(subset, coarse)
     image, _ = mean_and_weights(rigid_sums(subset, displacements), subset.settings)
     inside = tuple(
         slice(pad, pad + size)
@@ -176,10 +173,8 @@ def _start(subset: Subset, guide: Guide) -> tuple[Subset, Float, NDArray[np.bool
             subset.settings.pads, subset.settings.frame_shape, strict=True
         )
     )
-    binned = bin_canvas(image[inside])
-    subset = _expect_shifts(subset, binned, guide)
-    coarse = coarse_of(binned, subset.settings, guide)
-    return subset, *subset_displacements(subset, coarse)
+    subset, found, at_edge = _expected_shifts(subset, bin_canvas(image[inside]), guide)
+    return subset, found - np.median(found, axis=0), at_edge
 
 
 def _start_at_given(
@@ -187,26 +182,25 @@ def _start_at_given(
 ) -> tuple[Subset, Float, NDArray[np.bool_]]:
     """Align the subset to the caller's image, which fixes where zero is."""
     template = _given_template(subset, guide)
-    subset = _expect_shifts(subset, template.binned, guide)
-    coarse = coarse_of(template.binned, subset.settings, guide)
-    displacements, at_edge = subset_displacements(subset, coarse, centre=False)
+    subset, displacements, at_edge = _expected_shifts(subset, template.binned, guide)
     found = _fit_subset(subset, template, displacements, rounds=2)
     return subset, found, at_edge
 
 
-def _expect_shifts(subset: Subset, binned: Image, guide: Guide) -> Subset:
-    """Learn from the subset which shifts are to be expected."""
+def _expected_shifts(
+    subset: Subset, binned: Image, guide: Guide
+) -> tuple[Subset, Float, NDArray[np.bool_]]:
+    """Learn from the subset which shifts are to be expected, and align it with that."""
     coarse = coarse_of(binned, subset.settings, guide)
     parts = subset.map(
-        lambda _, planes, __: (
-            coarse_evidence(project_planes(planes), coarse),
-            start_displacements(planes, coarse)[0],
-        )
+        lambda _, planes, __: coarse_evidence(project_planes(planes), coarse)
     )
-    evidence = np.concatenate([part[0] for part in parts])
-    y, x = np.median(np.concatenate([part[1] for part in parts])[:, 1:], axis=0)
+    evidence = np.concatenate(parts)
+    y, x = np.median(best_shifts(evidence, coarse)[0], axis=0)
     expected = ShiftPrior.learn(evidence, coarse.binning, (float(y), float(x)))
-    return replace(subset, settings=replace(subset.settings, expected=expected))
+    lateral, at_edge = best_shifts(evidence, replace(coarse, prior=expected))
+    subset = replace(subset, settings=replace(subset.settings, expected=expected))
+    return subset, np.pad(lateral, [(0, 0), (1, 0)]), at_edge
 
 
 def _refine(

@@ -49,21 +49,34 @@ def _shift_planes(planes, moves, taps, out):  # type: ignore[no-untyped-def]
                     out[t, i, j] += weight * row[j + k]
 
 
+@njit(**FAST)
+def _blend_depth(volumes, moves, taps, out):  # type: ignore[no-untyped-def]
+    """out(z) = volume(z + move), four planes weighed, nearest border."""
+    n_frames, depth, height, width = volumes.shape
+    for t in range(n_frames):
+        whole = int(np.floor(moves[t]))
+        weights = taps[int((moves[t] - whole) * 64 + 0.5)]
+        for z in range(depth):
+            first = volumes[t, min(max(z + whole - 1, 0), depth - 1)]
+            second = volumes[t, min(max(z + whole, 0), depth - 1)]
+            third = volumes[t, min(max(z + whole + 1, 0), depth - 1)]
+            fourth = volumes[t, min(max(z + whole + 2, 0), depth - 1)]
+            for i in range(height):
+                for j in range(width):
+                    out[t, z, i, j] = (
+                        weights[0] * first[i, j]
+                        + weights[1] * second[i, j]
+                        + weights[2] * third[i, j]
+                        + weights[3] * fourth[i, j]
+                    )
+
+
 def blend_depth(
     volumes: NDArray[np.float32], moves: NDArray[np.float64]
 ) -> NDArray[np.float32]:
     """Return volumes (n, z, y, x) resampled at z + move (n,), cubic, nearest border."""
-    taps = weight_table("cubic").astype(np.float64)
-    depth = volumes.shape[1]
-    whole = np.floor(moves).astype(int)
-    weights = taps[np.rint((moves - whole) * 64).astype(int)]
-    out = np.zeros_like(volumes)
-    frame = np.arange(len(volumes))[:, None]
-    for k in range(4):
-        planes = np.clip(np.arange(depth) + whole[:, None] - 1 + k, 0, depth - 1)
-        out += (
-            weights[:, k, None, None, None].astype(np.float32) * volumes[frame, planes]
-        )
+    out = np.empty_like(volumes)
+    _blend_depth(volumes, moves, weight_table("cubic"), out)
     return out
 
 
@@ -115,21 +128,38 @@ def shift_by_fourier(
     Fourier space of the plane continued by its mirror image, so that nothing wraps.
     Pixels from beyond the border take the nearest one.
     """
-    n_frames, depth, height, width = volumes.shape
-    whole = np.rint(moves).astype(np.intp)
+    depth, height, width = volumes.shape[1:]
+    moves = np.repeat(moves, depth, axis=0)
+    whole = np.rint(moves).astype(np.int64)
     rest = (moves - whole).astype(np.float32)
+    planes = volumes.reshape(-1, height, width)
+    out = np.empty_like(planes)
     if (np.abs(rest) > _STILL).any():
-        planes = _fourier_planes(
-            volumes.reshape(-1, height, width), np.repeat(rest, depth, axis=0)
-        ).reshape(volumes.shape)
+        _fourier_planes(planes, rest, whole, out)
     else:
-        planes = volumes
-    if not whole.any():
-        return planes
-    out = np.empty_like(volumes)
-    for t in range(n_frames):
-        _copy_moved(planes[t], int(whole[t, 0]), int(whole[t, 1]), out[t])
-    return out
+        _place_moved(planes, whole, out)
+    return out.reshape(volumes.shape)
+
+
+@njit(**FAST)
+def _place_moved(planes, moves, out):  # type: ignore[no-untyped-def]
+    """out(y, x) = plane(y + move, x + move), whole pixels, nearest border."""
+    n_planes, height, width = out.shape
+    for t in range(n_planes):
+        right = min(max(moves[t, 1], 1 - width), width - 1)
+        first = max(-right, 0)
+        last = min(width - right, width)
+        for i in range(height):
+            source = planes[t, min(max(i + moves[t, 0], 0), height - 1)]
+            target = out[t, i]
+            known = source[first + right : last + right]
+            inner = target[first:last]
+            for j in range(last - first):
+                inner[j] = known[j]
+            for j in range(first):
+                target[j] = source[0]
+            for j in range(last, width):
+                target[j] = source[width - 1]
 
 
 @njit(**FAST)
@@ -169,9 +199,12 @@ def _turn(spectrum, turn_y, turn_x):  # type: ignore[no-untyped-def]
 
 
 def _fourier_planes(
-    planes: NDArray[np.float32], rest: NDArray[np.float32]
-) -> NDArray[np.float32]:
-    """Resample planes (n, y, x) at their pixels plus ``rest`` (n, 2), px."""
+    planes: NDArray[np.float32],
+    rest: NDArray[np.float32],
+    whole: NDArray[np.int64],
+    out: NDArray[np.float32],
+) -> None:
+    """Resample planes (n, y, x) at their pixels plus ``rest`` plus ``whole`` (n, 2)."""
     n_planes, height, width = planes.shape
     rows, columns = _Axis.of(height, real=False), _Axis.of(width, real=True)
     at_rows, row_weights = rows.continuation()
@@ -182,7 +215,6 @@ def _fourier_planes(
     freq_x = two_pi * fft.rfftfreq(columns.length).astype(np.float32)
     turn_y = np.exp(1j * (rest[:, :1] * freq_y))
     turn_x = np.exp(1j * (rest[:, 1:] * freq_x))
-    out = np.empty(planes.shape, np.float32)
     step = max(1, _FOURIER_PIXELS // (shape[0] * shape[1]))
     wide = np.empty((min(step, n_planes), *shape), np.float32)
     for start in range(0, n_planes, step):
@@ -194,35 +226,7 @@ def _fourier_planes(
         spectrum = fft.rfft2(some, workers=1)
         _turn(spectrum, turn_y[part], turn_x[part])
         moved = fft.irfft2(spectrum, s=shape, workers=1, overwrite_x=True)
-        out[part] = moved[:, :height, :width]
-    return out
-
-
-def _copy_moved(
-    volume: NDArray[np.float32], down: int, right: int, out: NDArray[np.float32]
-) -> None:
-    """out(y, x) = volume(y + down, x + right), nearest border."""
-    height, width = volume.shape[-2:]
-    down = min(max(down, 1 - height), height - 1)
-    right = min(max(right, 1 - width), width - 1)
-    to_y, from_y = _overlap(height, down)
-    to_x, from_x = _overlap(width, right)
-    out[:, to_y, to_x] = volume[:, from_y, from_x]
-    if right > 0:
-        out[:, to_y, to_x.stop :] = out[:, to_y, to_x.stop - 1 : to_x.stop]
-    elif right < 0:
-        out[:, to_y, : to_x.start] = out[:, to_y, to_x.start : to_x.start + 1]
-    if down > 0:
-        out[:, to_y.stop :] = out[:, to_y.stop - 1 : to_y.stop]
-    elif down < 0:
-        out[:, : to_y.start] = out[:, to_y.start : to_y.start + 1]
-
-
-def _overlap(size: int, move: int) -> tuple[slice, slice]:
-    """Return where a moved axis is known, and where that comes from."""
-    if move >= 0:
-        return slice(0, size - move), slice(move, size)
-    return slice(-move, size), slice(0, size + move)
+        _place_moved(moved[:, :height, :width], whole[part], out[part])
 
 
 def shift_volumes(

@@ -128,7 +128,13 @@ def coarse_shifts(
         Shape (n_frames,): True where the best match lies at the end of the search
         range, or a clearly better one within twice the range.
     """
-    evidence = coarse_evidence(binned, template)
+    return best_shifts(coarse_evidence(binned, template), template)
+
+
+def best_shifts(
+    evidence: NDArray[np.float32], template: CoarseTemplate
+) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
+    """Return what :func:`coarse_shifts` does, of :func:`coarse_evidence`."""
     n_frames, reach = len(evidence), template.reach
     wide = [(size - 1) // 2 for size in evidence.shape[1:]]
     beyond = evidence + template.prior.log(wide, template.binning).astype(np.float32)

@@ -14,7 +14,7 @@ _BLOCK = 8  # binned px that move together
 
 
 @njit(**FAST)
-def _sum_strips(binned, tables, known, pads, moves, block, out):  # type: ignore[no-untyped-def]
+def _sum_strips(binned, tables, known, pads, moves, blocks, out):  # type: ignore[no-untyped-def]
     """Add up what correlates strips of binned frames (n, z, y, x) with smoothed tables.
 
     tables (2, 2, 2, 2, z, y, x) and known (2, 2, z, y, x) hold every other pixel of the
@@ -25,10 +25,10 @@ def _sum_strips(binned, tables, known, pads, moves, block, out):  # type: ignore
     n_z, n_y, n_x = tables.shape[4:]
     for t in range(n_frames):
         for z in range(depth):
-            for top in range(0, height, block):
-                sums = out[t, top // block]
-                for left in range(0, width, block):
-                    move = moves[t, z, top // block, left // block]
+            for top in range(0, height, blocks[0]):
+                sums = out[t, top // blocks[0]]
+                for left in range(0, width, blocks[1]):
+                    move = moves[t, z, top // blocks[0], left // blocks[1]]
                     plane = z + pads[0] - math.floor(move[0] + 0.5)
                     if plane < 0 or plane >= n_z:
                         continue
@@ -43,7 +43,7 @@ def _sum_strips(binned, tables, known, pads, moves, block, out):  # type: ignore
                     to_y //= 2
                     to_x //= 2
                     first = max(left, -to_x)
-                    last = min(left + block, width, n_x - to_x)
+                    last = min(left + blocks[1], width, n_x - to_x)
                     count = np.float32(0)
                     a = np.float32(0)
                     b = np.float32(0)
@@ -51,7 +51,7 @@ def _sum_strips(binned, tables, known, pads, moves, block, out):  # type: ignore
                     bb = np.float32(0)
                     ab = np.float32(0)
                     for i in range(
-                        max(top, -to_y), min(top + block, height, n_y - to_y)
+                        max(top, -to_y), min(top + blocks[0], height, n_y - to_y)
                     ):
                         line = binned[t, z, i]
                         shares = known[odd_y, odd_x, plane, to_y + i]
@@ -153,13 +153,15 @@ class Correlator:
         z, y, x = self.places(binned.shape)
         if moves is None:
             moves = np.zeros((n_frames, 3))
-        if moves.ndim == 2:
+        blocks, n_x = (_BLOCK, _BLOCK), x.size
+        if moves.ndim == 2:  # longer rows are faster
             moves = moves[:, None, None, None]
-        full = np.broadcast_to(moves, (n_frames, z.size, y.size, x.size, 3))
+            blocks, n_x = (_BLOCK, binned.shape[-1]), 1
+        full = np.broadcast_to(moves, (n_frames, z.size, y.size, n_x, 3))
         if not is_numpy(binned):
             from napari_mesmerize.motion import torch_loops
 
-            return torch_loops.strip_sums(self, binned, full, _BLOCK)
+            return torch_loops.strip_sums(self, binned, full, blocks)
         out = np.zeros((n_frames, y.size, 6))
         _sum_strips(
             binned,
@@ -167,7 +169,7 @@ class Correlator:
             self.known,
             self.pads,
             np.ascontiguousarray(full, np.float32),
-            _BLOCK,
+            blocks,
             out,
         )
         return out

@@ -110,17 +110,24 @@ class FieldFit:
 
     def _towards_the_rest(self, moves: Float, kept: Frames) -> Float:
         """Return gradients that let muted blocks move as the rest of their frame."""
+        muted = kept.reshape(len(kept), -1).min(axis=1) < 1
         out = np.zeros_like(moves)
+        if not muted.any():
+            return out
+        share = kept[muted].astype(np.float64)
         information = self.template.information[self.template.settings.pads[0]]
-        for t in np.flatnonzero(kept.reshape(len(kept), -1).min(axis=1) < 1):
-            known = kept[t][..., None, None] * information
-            total = known.sum(axis=(0, 1, 2)) + 1e-6 * np.eye(3)
-            pulled = np.einsum("zyxab,zyxb->a", known, moves[t])
-            rest = np.linalg.solve(total, pulled)
-            missing = (1 - kept[t][..., None]) ** _UNHEARD
-            out[t] = missing * np.einsum(
-                "zyxab,zyxb->zyxa", information, rest - moves[t]
-            )
+        pulled = np.einsum(
+            "zyxab,nzyxb->nzyxa", information, moves[muted], optimize=True
+        )
+        flat = information.reshape(-1, 9)
+        total = (share.reshape(len(share), -1) @ flat).reshape(-1, 3, 3)
+        total += 1e-6 * np.eye(3)
+        known = np.einsum("nzyx,nzyxa->na", share, pulled)
+        rest = np.linalg.solve(total, known[..., None])[..., 0]
+        missing = (1 - share[..., None]) ** _UNHEARD
+        out[muted] = missing * (
+            np.einsum("zyxab,nb->nzyxa", information, rest, optimize=True) - pulled
+        )
         return out
 
     def near(self, rows: Float) -> Float:

@@ -80,13 +80,15 @@ class ShiftPrior:
         """
         reach = [(size - 1) // 2 for size in evidence.shape[1:]]
         best = evidence.max(axis=(1, 2), keepdims=True)
-        likelihood = np.exp((evidence - best).astype(np.float64))
-        likelihood = likelihood.reshape(len(evidence), -1)
-        anywhere = np.append(likelihood.mean(axis=1), 1 / likelihood.shape[1])
+        likelihood = np.exp(evidence - best).reshape(len(evidence), -1)
+        whole = likelihood.mean(axis=1, dtype=np.float64)
+        anywhere = np.append(whole, 1 / likelihood.shape[1])
         found, most = cls(centre), -np.inf
         for spread in _SPREADS:
             bell = np.exp(cls(centre, spread, 0.0).log(reach, binning)).ravel()
-            near = np.append(likelihood @ bell, bell.max() * _fall(spread))
+            near = np.append(
+                likelihood @ bell.astype(np.float32), bell.max() * _fall(spread)
+            )
             for share in _SHARES:
                 total = np.log((1 - share) * near + share * anywhere + 1e-300).sum()
                 if total > most:

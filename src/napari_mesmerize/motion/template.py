@@ -180,8 +180,8 @@ def phase_tables(image: Image, settings: Settings) -> Image:
     known = np.flatnonzero(np.abs(image).max(axis=(1, 2)) > 0)
     for phase in range(phases_z):
         matrix, slope = _along_z(known, len(image), phase / phases_z)
-        out[phase, :, :, :3] = _times_planes(matrix, lateral)
-        out[phase, :, :, 3] = _times_planes(slope, lateral[:, :, 0])
+        _mix_planes(matrix, lateral, out[phase, :, :, :3])
+        _mix_planes(slope, lateral[:, :, 0], out[phase, :, :, 3])
     return out
 
 
@@ -221,11 +221,10 @@ def _along_z(known: NDArray[np.intp], depth: int, phase: float) -> tuple[Image, 
     return matrix[0], matrix[1]
 
 
-def _times_planes(matrix: Image, volumes: Image) -> Image:
-    """Return volumes (..., z, y, x) with their planes mixed by a matrix (z, z)."""
-    flat = volumes.reshape(*volumes.shape[:-2], -1)
-    mixed: Image = (matrix @ flat).reshape(volumes.shape)
-    return mixed
+def _mix_planes(matrix: Image, volumes: Image, out: Image) -> None:
+    """Write volumes (..., z, y, x), their planes mixed by a matrix (z, z)."""
+    flat = (*volumes.shape[:-2], -1)
+    np.matmul(matrix, volumes.reshape(flat), out=out.reshape(flat))
 
 
 def block_information(

@@ -184,7 +184,9 @@ def block_gradients(
     return out.cpu().numpy(), kept.cpu().numpy()
 
 
-def strip_sums(correlator: Any, binned: Tensor, moves: Array, block: int) -> Array:
+def strip_sums(
+    correlator: Any, binned: Tensor, moves: Array, blocks: tuple[int, int]
+) -> Array:
     """Return what correlates strips of frames with smoothed tables, (n, k, 6)."""
     tables, known = correlator.tables, correlator.known
     values, shares = kept_on(
@@ -205,7 +207,7 @@ def strip_sums(correlator: Any, binned: Tensor, moves: Array, block: int) -> Arr
     phase = (steps[0] % 2) * 2 + steps[1] % 2
     parity = odd[0] * 2 + odd[1]
     expand = [
-        _of_blocks(each, rows // block, columns // block)
+        _of_blocks(each, rows // blocks[0], columns // blocks[1])
         for each in (plane, base[0], base[1], phase, parity)
     ]
     y, x = expand[1] + rows[:, None], expand[2] + columns
@@ -217,12 +219,12 @@ def strip_sums(correlator: Any, binned: Tensor, moves: Array, block: int) -> Arr
     second = torch.where(inside, (expand[3] * 4 + expand[4]) * canvas + place, 0)
     share = shares[first] * inside
     value, other = binned * share, values[second] * inside
-    strips = rows // block
+    strips = rows // blocks[0]
     sums = []
     for each in (share, value, other, value * value, other * other, value * other):
         lines = each.sum(dim=(1, 3), dtype=torch.float64)
         strip = torch.zeros(
-            (n_frames, -(-height // block)), dtype=torch.float64, device=each.device
+            (n_frames, -(-height // blocks[0])), dtype=torch.float64, device=each.device
         )
         sums.append(strip.index_add_(1, strips, lines))
     found: Array = torch.stack(sums, dim=-1).cpu().numpy()
