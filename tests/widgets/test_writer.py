@@ -7,7 +7,7 @@ from npe2 import PluginManifest
 from napari_mesmerize.errors import WriteError
 from napari_mesmerize.io import read_recording
 from napari_mesmerize.io.results import read_results
-from napari_mesmerize.widgets.writer import save_image, save_rois
+from napari_mesmerize.widgets.writer import save_drawn, save_image, save_rois
 
 
 @pytest.mark.parametrize("suffix", [".ome.tif", ".zarr", ".isxd"])
@@ -39,6 +39,34 @@ def test_rois_are_saved_with_traces_and_acceptance(session, roi_set, tmp_path):
     assert len(back) == 4
     (written,) = save_rois(str(tmp_path / "traces.csv"), data, attributes)
     assert len(pd.read_csv(written)) > 0
+
+
+def test_drawn_rois_are_saved_like_others(session, recording, tmp_path, qtbot):
+    from napari_mesmerize.widgets.roi_manager import RoiManagerDock
+
+    dock = RoiManagerDock(session.viewer)
+    qtbot.addWidget(dock)
+    layer = dock.drawing.start(session.show_recording(recording)).layer
+    layer.add_polygons(np.array([[3.0, 4], [3, 12], [11, 12], [11, 4]]) * 2)
+    qtbot.waitUntil(lambda: len(session.roi_set) == 1 and not dock.job.running)
+    data, attributes, kind = layer.as_layer_data_tuple()
+    assert kind == "shapes"
+    (written,) = save_drawn(str(tmp_path / "rois.zip"), data, attributes)
+    back = read_results(written, image_shape=recording.shape[1:])
+    assert len(back) == 1
+    (written,) = save_drawn(str(tmp_path / "traces.csv"), data, attributes)
+    assert len(pd.read_csv(written)) >= recording.sizes["frame"]
+
+
+def test_other_shapes_are_saved_as_napari_does(tmp_path):
+    from napari.layers import Shapes
+
+    layer = Shapes([np.array([[0, 0], [0, 5], [5, 5]])], shape_type="polygon")
+    data, attributes, _ = layer.as_layer_data_tuple()
+    (written,) = save_drawn(str(tmp_path / "shapes.csv"), data, attributes)
+    assert len(pd.read_csv(written)) == 3
+    with pytest.raises(WriteError, match="ROI manager"):
+        save_drawn(str(tmp_path / "shapes.nwb"), data, attributes)
 
 
 def test_labels_without_rois_are_refused_with_advice(tmp_path):

@@ -1,14 +1,17 @@
 """napari's File > Save: recordings and ROIs in the formats of this package."""
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import tifffile
 import xarray as xr
 
+from napari_mesmerize.components import Components
 from napari_mesmerize.errors import WriteError
 from napari_mesmerize.io import write_recording
 from napari_mesmerize.io.writers import write_results
+from napari_mesmerize.progress import Progress
 from napari_mesmerize.recording import as_recording
 from napari_mesmerize.widgets.layers import KEY
 
@@ -20,7 +23,7 @@ def save_image(path: str, data: Any, attributes: dict[str, Any]) -> list[str]:
     """
     recording = _recording_of(data, attributes)
     if recording is not None:
-        return [str(write_recording(recording, path, overwrite=True))]
+        return [str(_run(path, write_recording, recording, path, overwrite=True))]
     if not path.lower().endswith((".tif", ".tiff")):
         raise WriteError(
             f"An image of shape {np.shape(data)} is no recording; save it as .tif. "
@@ -44,7 +47,36 @@ def save_rois(path: str, data: Any, attributes: dict[str, Any]) -> list[str]:
             "results."
         )
     components = known["rois"].curated_components()
-    return [str(write_results(components, path, overwrite=True))]
+    return [str(_run(path, _write_rois, components, path))]
+
+
+def save_drawn(path: str, data: Any, attributes: dict[str, Any]) -> list[str]:
+    """Write drawn ROIs like extracted ones; other shapes as napari does."""
+    known = attributes.get("metadata", {}).get(KEY, {})
+    if known.get("role") == "rois":
+        return save_rois(path, data, attributes)
+    if path.lower().endswith(".csv"):
+        from napari_builtins.io import napari_write_shapes
+
+        return [napari_write_shapes(path, data, attributes)]
+    raise WriteError(
+        f"Layer '{attributes.get('name', 'shapes')}' holds shapes without traces; save "
+        "them as .csv, or draw ROIs with Plugins > napari-mesmerize > ROI manager."
+    )
+
+
+def _write_rois(components: Components, path: str, *, progress: Progress) -> Path:
+    for _ in progress([path], desc="Saving", total=0):
+        written = write_results(components, path, overwrite=True)
+    return written
+
+
+def _run(path: str, function: Any, *args: Any, **kwargs: Any) -> Path:
+    """Write off the GUI thread, behind a dialog with Cancel."""
+    from napari_mesmerize.widgets.saving import run_behind_a_dialog
+
+    title = f"Saving {Path(path).name}"
+    return run_behind_a_dialog(title, function, *args, **kwargs)
 
 
 def _recording_of(data: Any, attributes: dict[str, Any]) -> xr.DataArray | None:
