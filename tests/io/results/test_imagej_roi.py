@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from napari_mesmerize.errors import ReadError
+from napari_mesmerize.io.common import ReadWarning
 from napari_mesmerize.io.results import read_results
 from napari_mesmerize.io.results.imagej_roi import read_rois
 
@@ -91,9 +92,22 @@ def test_in_volumes_a_roi_is_in_its_plane():
 
 def test_an_area_outside_the_image_is_named():
     with pytest.raises(
-        ReadError, match=r"covers no pixel of an image of shape \(5, 5\)"
+        ReadError, match=r"cover no pixel of an image of shape \(2, 2\)"
     ):
-        read_results(DATA / "rois.zip", image_shape=(5, 5))
+        read_results(DATA / "rois.zip", image_shape=(2, 2))
+    with pytest.warns(ReadWarning, match="ROIs of .* cover no pixel"):
+        some = read_results(DATA / "rois.zip", image_shape=(12, 15))
+    assert 0 < (np.diff(some.footprints.indptr) == 0).sum() < len(some)
+
+
+def test_what_macos_packs_beside_the_rois_is_left_out(tmp_path):
+    path = tmp_path / "a.zip"
+    content = (DATA / "0001-polygon.roi").read_bytes()
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("set/0001-polygon.roi", content)
+        archive.writestr("__MACOSX/set/._0001-polygon.roi", b"\0\5\x16\7")
+        archive.writestr("set/.DS_Store", b"")
+    assert list(read_results(path)["name"]) == ["0001-polygon"]
 
 
 def test_truncated_or_wrong_it_is_a_read_error(tmp_path):

@@ -13,6 +13,7 @@ from scipy import sparse
 from napari_mesmerize.components import Components, new_roi_ids
 from napari_mesmerize.errors import ReadError
 from napari_mesmerize.history import StepTimer
+from napari_mesmerize.io.common import warn
 from napari_mesmerize.io.results.imagej_format import ImageJRoi, parse_roi
 
 _MAX_BYTES = 2**30
@@ -55,7 +56,7 @@ def read_rois(path: Path) -> list[ImageJRoi]:
                 rois = [
                     (Path(entry.filename).stem, _read_entry(archive, entry, path))
                     for entry in archive.infolist()
-                    if entry.filename.lower().endswith(".roi")
+                    if _is_roi(entry.filename)
                 ]
     except (OSError, zipfile.BadZipFile, EOFError, ValueError, RuntimeError) as error:
         if isinstance(error, ReadError):
@@ -69,6 +70,11 @@ def read_rois(path: Path) -> list[ImageJRoi]:
     if not rois:
         raise ReadError(f"{path} holds no .roi files; expected a set of ImageJ's ROIs.")
     return [_named(roi, name) for name, roi in rois]
+
+
+def _is_roi(name: str) -> bool:
+    """Return whether an entry is a ROI, and not what macOS packs beside it."""
+    return name.lower().endswith(".roi") and not Path(name).name.startswith("._")
 
 
 def _read_entry(
@@ -143,24 +149,28 @@ def read_components(path: str | Path, image_shape: Sequence[int]) -> Components:
     -------
     Components
         Every area, in the order of the file; a pixel belongs to it if its centre is
-        inside, by the even-odd rule. Lines and points are left out. Scores: ``name``,
-        ``type``.
+        inside, by the even-odd rule; areas outside the image have no pixels. Lines
+        and points are left out. Scores: ``name``, ``type``.
 
     Raises
     ------
     ReadError
-        If it is no such file, or an area lies outside the image.
+        If it is no such file, or all areas lie outside the image.
     """
     timer = StepTimer("read_results", {"format": "imagej"}, inputs=[str(path)])
     shape = tuple(int(size) for size in image_shape)
     rois = [roi for roi in read_rois(Path(path)) if roi.is_area and roi.rings]
     pixels = [_pixels_of(roi, shape) for roi in rois]
-    for roi, found in zip(rois, pixels, strict=True):
-        if found.size == 0:
-            raise ReadError(
-                f"The ROI {roi.name!r} of {path} covers no pixel of an image of shape "
-                f"{shape}; open the recording that it was drawn on."
-            )
+    outside = [roi.name for roi, p in zip(rois, pixels, strict=True) if p.size == 0]
+    if outside:
+        said = (
+            f"{len(outside)} of {len(rois)} ROIs of {path}, such as {outside[0]!r}, "
+            f"cover no pixel of an image of shape {shape}; open the recording that "
+            "they were drawn on."
+        )
+        if len(outside) == len(rois):
+            raise ReadError(said)
+        warn(said)
     indptr = np.concatenate([[0], np.cumsum([p.size for p in pixels], dtype=np.int64)])
     rows = np.concatenate(pixels) if pixels else np.zeros(0, np.int64)
     matrix = sparse.csc_array(
