@@ -16,6 +16,8 @@ from napari_mesmerize.io.common import Item, check_file, iso_date, positive
 
 MAX_DATASETS = 2000
 CACHE_BYTES = 2**26
+LARGE_BYTES = 2**28
+MAX_PACKING = 2000  # data sets are not compressed more than so many times
 _USUAL = ("mov", "data", "images", "image", "movie", "imaging", "frames", "video")
 _RATES = (
     "frame_rate",
@@ -121,6 +123,24 @@ def plain(value: Any) -> Any:
     if isinstance(value, np.generic):
         value = value.item()
     return value.decode("utf-8", "replace") if isinstance(value, bytes) else value
+
+
+def read_whole(data: Any) -> NDArray[Any]:
+    """Return a data set as an array.
+
+    Raises
+    ------
+    ReadError
+        If it claims much more than the file holds.
+    """
+    stored = data.id.get_storage_size()
+    if data.nbytes > LARGE_BYTES and data.nbytes > MAX_PACKING * (stored + 1000):
+        raise ReadError(
+            f"{Path(data.file.filename).name} is damaged: '{data.name}' claims "
+            f"{data.nbytes} bytes and holds {stored}. Copy it again from where it was "
+            "made."
+        )
+    return np.asarray(data[()])
 
 
 def open_file(path: Path, **options: Any) -> Any:

@@ -176,3 +176,14 @@ def test_what_is_no_result_of_caiman(tmp_path):
     (tmp_path / "b.hdf5").write_text("text")
     with pytest.raises(ReadError, match=r"b\.hdf5 can not be read"):
         read_results(tmp_path / "b.hdf5")
+
+
+@pytest.mark.parametrize("name", ["C", "A/data", "SNR_comp"])
+def test_claims_of_a_billion_numbers_take_no_memory(tmp_path, name):
+    write(tmp_path / "a.hdf5")
+    with h5py.File(tmp_path / "a.hdf5", "a") as file:
+        del file[f"estimates/{name}"]
+        shape = (4, 10**9) if name == "C" else (10**9,)
+        file.create_dataset(f"estimates/{name}", shape, "f4", chunks=True)
+    with pytest.raises(ReadError, match=r"a\.hdf5 is damaged: .* claims"):
+        read_results(tmp_path / "a.hdf5")

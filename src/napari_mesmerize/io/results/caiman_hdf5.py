@@ -13,6 +13,7 @@ from scipy import sparse
 from napari_mesmerize.components import Background, Components
 from napari_mesmerize.errors import ReadError
 from napari_mesmerize.history import StepTimer
+from napari_mesmerize.io.hdf5 import read_whole
 
 _SCORES = {
     "SNR_comp": "snr",
@@ -33,6 +34,8 @@ _DAMAGE = (
     RuntimeError,
     IndexError,
     AttributeError,
+    ArithmeticError,
+    MemoryError,
 )
 
 
@@ -177,7 +180,7 @@ class _File:
                 f"{self._path} has no sparse matrix estimates/A, the footprints."
             )
         data, indices, indptr, shape = (
-            group[name][()] for name in ("data", "indices", "indptr", "shape")
+            read_whole(group[name]) for name in ("data", "indices", "indptr", "shape")
         )
         n_pixels, n_rois = (int(size) for size in shape)
         if n_pixels != self.n_pixels:
@@ -297,10 +300,10 @@ def _numbers(group: h5py.Group, name: str) -> NDArray[Any] | None:
         return None
     data = group[name]
     if data.dtype.kind in "biuf":
-        return np.asarray(data[()])
+        return read_whole(data)
     if data.dtype.kind not in "SO" or data.size == 0:
         return None
-    texts = np.ravel(np.asarray(data[()], dtype=object))
+    texts = np.ravel(np.asarray(read_whole(data), dtype=object))
     try:
         numbers = [float(t.decode() if isinstance(t, bytes) else t) for t in texts]
     except (ValueError, TypeError, UnicodeDecodeError):

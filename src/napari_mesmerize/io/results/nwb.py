@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from napari_mesmerize.components import Components
 from napari_mesmerize.errors import ReadError
 from napari_mesmerize.history import StepTimer
+from napari_mesmerize.io.hdf5 import read_whole
 from napari_mesmerize.io.results.nwb_masks import (
     CAIMAN,
     dialect,
@@ -40,6 +41,8 @@ _DAMAGE = (
     RuntimeError,
     IndexError,
     AttributeError,
+    ArithmeticError,
+    MemoryError,
 )
 
 
@@ -183,8 +186,8 @@ def _series(
     reference = rois.attrs.get("table")
     if reference and series.file[reference].name != table.name:
         return None
-    rows = np.asarray(rois[()], np.int64)
-    values = np.asarray(series["data"][()], np.float32)
+    rows = np.asarray(read_whole(rois), np.int64)
+    values = np.asarray(read_whole(series["data"]), np.float32)
     if values.ndim == 1:
         values = values[:, None]
     if values.shape[1] != len(rows):
@@ -199,7 +202,7 @@ def _rate(series: h5py.Group) -> float | None:
     if "starting_time" in series:
         return float(series["starting_time"].attrs["rate"])
     if "timestamps" in series and len(series["timestamps"]) > 1:
-        return float(1 / np.median(np.diff(series["timestamps"][()])))
+        return float(1 / np.median(np.diff(read_whole(series["timestamps"]))))
     return None
 
 
@@ -217,7 +220,7 @@ def _columns(table: h5py.Group, n_rois: int) -> tuple[pd.DataFrame, NDArray[np.b
             continue
         if name.endswith("_index"):
             continue
-        values = column[()]
+        values = read_whole(column)
         if values.dtype.kind in "OS":
             values = np.array(
                 [v.decode() if isinstance(v, bytes) else str(v) for v in values], object

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from scipy import sparse
 
 from napari_mesmerize.errors import ReadError
+from napari_mesmerize.io.hdf5 import read_whole
 
 SUITE2P, CAIMAN = "suite2p", "CNMF_ROIs"
 
@@ -85,8 +86,8 @@ def groups(file: h5py.File, kind: str) -> list[h5py.Group]:
 def _sparse_masks(
     table: h5py.Group, name: str, n_rois: int
 ) -> tuple[NDArray[np.int64], NDArray[Any], NDArray[np.int64]]:
-    masks = table[name][()]
-    ends = np.asarray(table[f"{name}_index"][()], np.int64)
+    masks = read_whole(table[name])
+    ends = np.asarray(read_whole(table[f"{name}_index"]), np.int64)
     indptr = np.concatenate([[0], ends])
     if len(ends) != n_rois or (np.diff(indptr) < 0).any() or indptr[-1] != len(masks):
         raise ReadError(f"{table.name}/{name} does not fit its index of {n_rois} ROIs.")
