@@ -112,15 +112,18 @@ def profile(movie, params) -> None:
     import cProfile
     import pstats
 
-    from napari_mesmerize.cnmf import extraction, recipes
+    from napari_mesmerize.cnmf.derive import settings_for
+    from napari_mesmerize.cnmf.patches import plan_patches, read_rows
+    from napari_mesmerize.cnmf.recipes import extract_patch
+    from napari_mesmerize.resources import one_blas_thread
 
-    settings = extraction.settings_for(movie, params)
-    patches = extraction.plan_patches(movie.shape[1:], settings, params)
-    with cProfile.Profile() as profiler:
+    settings = settings_for(movie, params)
+    patches = plan_patches(movie.shape[1:], settings, params)
+    with one_blas_thread(), cProfile.Profile() as profiler:
         for patch in patches:
-            rows = extraction.read_rows(movie, patch)
+            rows = read_rows(movie, patch)
             usable = np.ones(len(rows), bool)
-            recipes.extract_patch(rows, patch.shape, usable, settings, params)
+            extract_patch(rows, patch.shape, usable, settings, params)
     pstats.Stats(profiler).sort_stats("tottime").print_stats(16)
 
 

@@ -178,8 +178,7 @@ def _background(
         return np.zeros((int(np.prod(shape)), 0), np.float32), np.zeros(
             (0, n_frames), np.float32
         )
-    _, _, vectors = np.linalg.svd(stacked, full_matrices=False)
-    temporal = np.ascontiguousarray(vectors[:MOST_MODES], np.float32)
+    temporal = _leading_rows(stacked, MOST_MODES)
     n_planes = shape[0] if len(shape) == 3 else 1
     spatial = np.zeros((n_planes, *shape[-2:], len(temporal)), np.float32)
     for patch, result in zip(patches, results, strict=True):
@@ -187,6 +186,18 @@ def _background(
         image = result.background.loadings @ (result.background.modes @ temporal.T)
         spatial[patch.plane, rows, columns] = image.reshape(*patch.shape, -1)[inner]
     return spatial.reshape(-1, len(temporal)), temporal
+
+
+def _leading_rows(rows: FloatArray, most: int) -> FloatArray:
+    """Return up to ``most`` orthonormal rows that span the strongest of ``rows``.
+
+    The right singular vectors, from the products of the rows, which are few.
+    """
+    exact = rows.astype(np.float64)
+    values, left = np.linalg.eigh(exact @ exact.T)
+    strong = np.flatnonzero(values > 1e-10 * max(values[-1], 1e-30))[::-1][:most]
+    leading = left[:, strong].T @ exact
+    return np.asarray(leading / np.sqrt(values[strong])[:, None], np.float32)
 
 
 def _join_planes(

@@ -10,6 +10,7 @@ from scipy.ndimage import gaussian_filter
 from napari_mesmerize.cnmf._jit import compiled
 from napari_mesmerize.cnmf._order import median_inplace
 from napari_mesmerize.cnmf.cells import soft_disk
+from napari_mesmerize.cnmf.loops import gather_frames, scatter_frames
 from napari_mesmerize.cnmf.settings import FloatArray, Settings, matched_kernel
 
 EVENT_THRESHOLD = 4.0
@@ -187,14 +188,15 @@ def filter_in_space(filtered: FloatArray, settings: Settings) -> FilteredMovie:
     sample = np.ascontiguousarray(filtered[:, :, ::few].transpose(2, 0, 1))
     transfer, image = whitened_disk(_pad(sample, half, size), settings.radius, half)
     z = np.empty_like(filtered)
+    rows, z_rows = filtered.reshape(-1, n_samples), z.reshape(-1, n_samples)
     for start in range(0, n_samples, _FRAMES_AT_ONCE):
-        part = slice(start, start + _FRAMES_AT_ONCE)
-        frames = np.ascontiguousarray(filtered[:, :, part].transpose(2, 0, 1))
+        frames = gather_frames(rows, start, min(_FRAMES_AT_ONCE, n_samples - start))
+        frames = frames.reshape(-1, height, width)
         spectrum = scipy.fft.rfft2(_pad(frames, half, size))
         spectrum *= transfer
         back = scipy.fft.irfft2(spectrum, s=size)
         inside = back[:, half : half + height, half : half + width]
-        z[:, :, part] = inside.transpose(1, 2, 0)
+        scatter_frames(inside.reshape(len(inside), -1), start, z_rows)
     sample = z[:, :, ::step]
     low, middle = int(sample.shape[2] * 0.16), int(sample.shape[2] * 0.5)
     order = np.partition(sample, [low, middle], axis=2)

@@ -23,6 +23,19 @@ def scatter_frames(frames: NDArray[Any], start: int, out: FloatArray) -> None:
                     out[p, start + t] = frames[t, p]
 
 
+@compiled_exact
+def gather_frames(rows: FloatArray, start: int, n: int) -> FloatArray:
+    """Return columns ``start`` to ``start + n`` of rows as frames (n, n_pixels)."""
+    n_pixels = rows.shape[0]
+    out = np.empty((n, n_pixels), np.float32)
+    block = 64
+    for p0 in range(0, n_pixels, block):
+        for p in range(p0, min(n_pixels, p0 + block)):
+            for t in range(n):
+                out[t, p] = rows[p, start + t]
+    return out
+
+
 @compiled
 def subtract_component(
     residual: FloatArray, pixels: IndexArray, weights: FloatArray, trace: FloatArray

@@ -105,53 +105,62 @@ def _renew(
         energy += trace[t] * trace[t]
     rows, columns = pixels // width, pixels % width
     total = max(weights.sum(), np.float32(1e-9))
-    centre_y, centre_x = (
-        (rows * weights).sum() / total,
-        (columns * weights).sum() / total,
-    )
+    centre = (rows * weights).sum() / total, (columns * weights).sum() / total
     y0, y1 = max(0, rows.min() - 1), min(height, rows.max() + 2)
     x0, x1 = max(0, columns.min() - 1), min(width, columns.max() + 2)
     before = np.zeros((y1 - y0, x1 - x0), np.float32)
     for k in range(pixels.shape[0]):
         before[rows[k] - y0, columns[k] - x0] = weights[k]
+    corner = y0 * width + x0
     after = np.zeros_like(before)
-    n_rows, n_columns = before.shape
-    for i in range(n_rows):
-        for j in range(n_columns):
-            near = before[i, j] > 0
-            near = near or (i > 0 and before[i - 1, j] > 0)
-            near = near or (i < n_rows - 1 and before[i + 1, j] > 0)
-            near = near or (j > 0 and before[i, j - 1] > 0)
-            near = near or (j < n_columns - 1 and before[i, j + 1] > 0)
-            if not near or not valid[(i + y0) * width + j + x0]:
+    for i in range(y1 - y0):
+        for j in range(x1 - x0):
+            pixel = corner + i * width + j
+            if not valid[pixel] or not _near(before, i, j):
                 continue
-            dy, dx = i + y0 - centre_y, j + x0 - centre_x
+            dy, dx = i + y0 - centre[0], j + x0 - centre[1]
             if dy * dy + dx * dx > largest_distance * largest_distance:
                 continue
-            row = residual[(i + y0) * width + j + x0]
-            dot = np.float32(0)
+            row, dot = residual[pixel], np.float32(0)
             for t in range(trace.shape[0]):
                 dot += row[t] * trace[t]
             after[i, j] = max(before[i, j] + dot / energy, np.float32(0))
     blurred = _blur(after)
     support = blurred > max(share * blurred.max(), 1 / np.sqrt(energy))
     keep_pieces(support, after, smallest_piece)
-    n = 0
-    new_pixels = np.empty(n_rows * n_columns, np.int64)
-    new_weights = np.empty(n_rows * n_columns, np.float32)
-    for i in range(n_rows):
-        for j in range(n_columns):
-            value = after[i, j] if support[i, j] else np.float32(0)
-            pixel = (i + y0) * width + j + x0
-            change = value - before[i, j]
-            if change != 0:
-                row = residual[pixel]
+    after *= support
+    _follow(residual, corner, width, after - before, trace)
+    new = np.flatnonzero(after)
+    return (
+        corner + new // (x1 - x0) * width + new % (x1 - x0),
+        after.ravel()[new],
+    )
+
+
+@compiled
+def _near(image: FloatArray, i: int, j: int) -> bool:
+    """Return whether a pixel or one of its four neighbours is above 0."""
+    height, width = image.shape
+    return bool(
+        image[i, j] > 0
+        or (i > 0 and image[i - 1, j] > 0)
+        or (i < height - 1 and image[i + 1, j] > 0)
+        or (j > 0 and image[i, j - 1] > 0)
+        or (j < width - 1 and image[i, j + 1] > 0)
+    )
+
+
+@compiled
+def _follow(
+    residual: FloatArray, corner: int, width: int, change: FloatArray, trace: FloatArray
+) -> None:
+    """Take the change of a footprint times its trace out of ``residual``."""
+    for i in range(change.shape[0]):
+        for j in range(change.shape[1]):
+            if change[i, j] != 0:
+                row = residual[corner + i * width + j]
                 for t in range(trace.shape[0]):
-                    row[t] -= change * trace[t]
-            if value > 0:
-                new_pixels[n], new_weights[n] = pixel, value
-                n += 1
-    return new_pixels[:n].copy(), new_weights[:n].copy()
+                    row[t] -= change[i, j] * trace[t]
 
 
 def update_footprint(

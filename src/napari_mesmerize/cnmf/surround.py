@@ -8,6 +8,7 @@ its own contains none of it, at the price of little more noise.
 import numpy as np
 from numpy.typing import NDArray
 
+from napari_mesmerize.cnmf._jit import compiled
 from napari_mesmerize.cnmf.cells import Cell, window_bounds
 from napari_mesmerize.cnmf.deconvolution import denoise
 from napari_mesmerize.cnmf.loops import IndexArray, project, subtract_component
@@ -32,25 +33,65 @@ def surround_weights(
     width = shape[1]
     y, x = cell.centre(width)
     reach = max(REACH * settings.radius, 1.8 * cell.rms_radius(width))
-    y0, y1, x0, x1 = window_bounds(shape, y, x, reach)
-    rows, columns = np.mgrid[y0:y1, x0:x1]
-    footprint = np.zeros(rows.shape, np.float64)
-    own_rows, own_columns = np.divmod(cell.pixels, width)
-    inside = (own_rows >= y0) & (own_rows < y1) & (own_columns >= x0)
-    inside &= own_columns < x1
-    footprint[own_rows[inside] - y0, own_columns[inside] - x0] = cell.weights[inside]
-    near = np.hypot(rows - y, columns - x) < reach
-    near &= valid[rows * width + columns]
-    own = footprint[near]
+    window = window_bounds(shape, y, x, reach)
+    pixels, weights, left = _beside_plane(
+        cell.pixels, cell.weights, width, valid, window, y, x, reach
+    )
     energy = float(cell.weights @ cell.weights)
-    plane = np.stack([np.ones(len(own)), rows[near] - y, columns[near] - x], axis=1)
-    basis, _ = np.linalg.qr(plane)
-    beside = own - basis @ (basis.T @ own)
-    left = float(beside @ own)
     if cell.free or left < _LEAST_LEFT * energy:
         return cell.pixels, np.asarray(cell.weights / max(energy, 1e-12), np.float32)
-    pixels = (rows * width + columns)[near].astype(np.int64)
-    return pixels, np.asarray(beside / left, np.float32)
+    return pixels, weights
+
+
+@compiled
+def _beside_plane(
+    pixels: IndexArray,
+    weights: FloatArray,
+    width: int,
+    valid: NDArray[np.bool_],
+    window: tuple[int, int, int, int],
+    centre_y: float,
+    centre_x: float,
+    reach: float,
+) -> tuple[IndexArray, FloatArray, float]:
+    """Return the surroundings' pixels, the weights there, and the energy that is left.
+
+    The footprint minus the plane that fits it best, over the energy of what is left.
+    """
+    y0, y1, x0, x1 = window
+    footprint = np.zeros((y1 - y0, x1 - x0))
+    for k in range(pixels.shape[0]):
+        i, j = pixels[k] // width - y0, pixels[k] % width - x0
+        if 0 <= i < y1 - y0 and 0 <= j < x1 - x0:
+            footprint[i, j] = weights[k]
+    near = np.empty((y1 - y0) * (x1 - x0), np.int64)
+    points = np.empty((near.shape[0], 3))  # y, x, footprint
+    n, means = 0, np.zeros(3)
+    for y in range(y0, y1):
+        for x in range(x0, x1):
+            dy, dx = y - centre_y, x - centre_x
+            if dy * dy + dx * dx < reach * reach and valid[y * width + x]:
+                near[n] = y * width + x
+                points[n, 0], points[n, 1] = dy, dx
+                points[n, 2] = footprint[y - y0, x - x0]
+                means += points[n]
+                n += 1
+    means /= max(n, 1)
+    yy = xx = yx = yf = xf = 1e-9
+    for k in range(n):
+        points[k] -= means
+        dy, dx, value = points[k]
+        yy, xx, yx = yy + dy * dy, xx + dx * dx, yx + dy * dx
+        yf, xf = yf + dy * value, xf + dx * value
+    scale = max(yy * xx - yx * yx, 1e-9)
+    along_y, along_x = (xx * yf - yx * xf) / scale, (yy * xf - yx * yf) / scale
+    beside, left = np.empty(n), 0.0
+    for k in range(n):
+        rest = points[k, 2] - along_y * points[k, 0] - along_x * points[k, 1]
+        beside[k] = rest
+        left += rest * rest
+    beside /= max(left, 1e-12)
+    return near[:n].copy(), beside.astype(np.float32), left
 
 
 def raw_trace_above(
