@@ -86,6 +86,25 @@ class Tutorial:
         self.viewer.screenshot(str(path), canvas_only=False, flash=False)
         print(path)
 
+    def save_menu(self, name):
+        """Write a picture of the plugin's menu, opened."""
+        from qtpy.QtWidgets import QApplication
+
+        bar, menu = self.window.menuBar(), self.viewer.window.plugins_menu
+        title = next(a for a in bar.actions() if a.menu() is menu)
+        menu.aboutToShow.emit()
+        menu.popup(bar.mapToGlobal(bar.actionGeometry(title).bottomLeft()))
+        self.wait()
+        menu.setActiveAction(next(a for a in menu.actions() if a.text() == PLUGIN))
+        self.wait(1.0)
+        path = IMAGES / f"napari_{name}.png"
+        corner = self.window.mapToGlobal(self.window.rect().topLeft())
+        screen = QApplication.primaryScreen()
+        screen.grabWindow(0, corner.x(), corner.y(), 660, 330).save(str(path))
+        print(path)
+        menu.close()
+        self.wait()
+
 
 def main():
     """Do the tutorial on the two-photon sample."""
@@ -98,6 +117,7 @@ def main():
     viewer.dims.set_current_step(0, 475)
     tutorial.fit()
     tutorial.save("recording")
+    tutorial.save_menu("menu")
 
     motion = tutorial.open("Motion correction")
     motion.run.click()
@@ -121,6 +141,7 @@ def main():
     tutorial.fit()
     curate(tutorial, manager, get_session(viewer).roi_set)
     tutorial.save("overview")
+    draw(tutorial, manager, get_session(viewer).roi_set)
     tutorial.close_docks()
 
     project = tutorial.open("Project")
@@ -146,7 +167,33 @@ def main():
     motion.show_patches.setChecked(True)
     tutorial.fit()
     tutorial.save("patches")
+    tutorial.close_docks()
+    bend(tutorial)
     viewer.close()
+
+
+def bend(tutorial):
+    """Correct tissue that bends, and draw the bending of a frame."""
+    from napari_mesmerize import simulate
+
+    viewer = tutorial.viewer
+    viewer.layers.clear()
+    moving = simulate("2p-small", motion="piecewise", seed=1).recording
+    tutorial.session().show_recording(moving, name="bending tissue")
+    motion = tutorial.open("Motion correction")
+    motion.engine.setCurrentIndex(1)
+    motion.run.click()
+    tutorial.finish(motion)
+    tutorial.fit()
+    motion.view.what.setCurrentText("Bending")
+    largest = motion.view.plot.getPlotItem().listDataItems()[0].getData()[1]
+    viewer.dims.set_current_step(0, int(np.argmax(largest)))
+    motion.view.field.setChecked(True)
+    bar = motion.verticalScrollBar()
+    tutorial.wait()
+    bar.setValue(bar.maximum())
+    tutorial.save("bending")
+    tutorial.close_docks()
 
 
 def curate(tutorial, manager, roi_set):
@@ -171,6 +218,35 @@ def curate(tutorial, manager, roi_set):
     shown = np.mean(layer.data[max(peak - 4, 0) : peak + 5], axis=0)
     layer.contrast_limits = tuple(map(float, np.percentile(shown, (0.5, 99.6))))
     tutorial.wait()
+
+
+def draw(tutorial, manager, roi_set):
+    """Draw an ROI by hand beside the others; then remove its layer."""
+    viewer, session = tutorial.viewer, tutorial.session()
+    found = session.roi_layer
+    manager.draw.click()
+    layer = viewer.layers.selection.active
+    angle = np.linspace(0, 2 * np.pi, 14, endpoint=False)
+    ring = np.stack([np.sin(angle), np.cos(angle)], axis=1)
+    layer.add_polygons(free_place(roi_set) + 5 * ring)
+    tutorial.wait(0.5)
+    tutorial.finish(manager)
+    tutorial.save("drawn")
+    layer.visible = False
+    session.activate(found.roi_set)
+    viewer.layers.selection.active = found.layer
+    tutorial.wait()
+
+
+def free_place(roi_set):
+    """Return the middle of the largest place without an ROI."""
+    from scipy import ndimage
+
+    shape = roi_set.components.image_shape
+    taken = np.asarray(roi_set.areas.sum(axis=1)).reshape(shape) > 0
+    taken[:6], taken[-6:], taken[:, :6], taken[:, -6:] = True, True, True, True
+    distance = ndimage.distance_transform_edt(~taken)
+    return np.array(np.unravel_index(distance.argmax(), shape))
 
 
 def is_inside(roi_set, position, margin=12):

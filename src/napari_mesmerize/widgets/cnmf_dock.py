@@ -15,7 +15,7 @@ from napari_mesmerize.widgets.job import JobBar
 from napari_mesmerize.widgets.layers import KEY, recording_of
 from napari_mesmerize.widgets.lifetime import connect_while_alive
 from napari_mesmerize.widgets.movies import MovieChooser
-from napari_mesmerize.widgets.parts import Column, Hint, button, note
+from napari_mesmerize.widgets.parts import Column, Hint, button, n_rois, note
 from napari_mesmerize.widgets.preview_region import PreviewRegion
 from napari_mesmerize.widgets.recording_chooser import RecordingChooser
 from napari_mesmerize.widgets.roi_set import RoiSet
@@ -166,7 +166,7 @@ class CnmfDock(Column):
         )
         self._session.show_rois(roi_set, like=layer if still_open else None)
         n_accepted = int(np.sum(found.accepted))
-        text = f"{len(found)} ROIs found, {n_accepted} accepted."
+        text = f"{n_rois(len(found))} found, {n_accepted} accepted."
         if n_accepted == 0:
             text += " " + _advice(found)
         elif not preview:

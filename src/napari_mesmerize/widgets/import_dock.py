@@ -15,7 +15,14 @@ from napari_mesmerize.widgets.inscopix import with_events
 from napari_mesmerize.widgets.job import JobBar
 from napari_mesmerize.widgets.layers import KEY
 from napari_mesmerize.widgets.lifetime import connect_while_alive
-from napari_mesmerize.widgets.parts import Column, Hint, button, form_of, note
+from napari_mesmerize.widgets.parts import (
+    Column,
+    Hint,
+    button,
+    form_of,
+    n_rois,
+    note,
+)
 from napari_mesmerize.widgets.recording_chooser import RecordingChooser
 from napari_mesmerize.widgets.roi_set import RoiSet
 from napari_mesmerize.widgets.session import get_session
@@ -168,7 +175,7 @@ class ImportDock(Column):
         self.orientation.blockSignals(False)
         if found.components is not None:
             n, accepted = len(found.components), int(found.components.accepted.sum())
-            self.job.say(f"{n} ROIs, {accepted} accepted there.")
+            self.job.say(f"{n_rois(n)}, {accepted} accepted there.")
         else:
             self.job.say(f"{len(found.events)} events.")
         self._say(found, suggested)
@@ -266,8 +273,8 @@ class ImportDock(Column):
         )
         roi_set.unsaved = True
         self._session.show_rois(roi_set, like=open_layer)
-        n = len(made.components)
-        self.job.say(f"{n} ROIs shown, {int(made.components.accepted.sum())} accepted.")
+        n, accepted = len(made.components), int(made.components.accepted.sum())
+        self.job.say(f"{n_rois(n)} shown, {accepted} accepted.")
         self.hint.say(_VESSELS if found.form == VESSELS else _DONE)
         if not made.components.traces and recording is not None:
             self.job.running_changed.connect(self._trace_after)

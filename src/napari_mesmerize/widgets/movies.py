@@ -13,10 +13,10 @@ from napari_mesmerize.widgets.lifetime import connect_while_alive
 from napari_mesmerize.widgets.parts import button, row_of
 
 KINDS = {
-    "reconstructed: cells and background": "reconstructed",
-    "cells only": "components",
-    "background only": "background",
-    "residual: what is left over": "residual",
+    "of cells and background": "reconstructed",
+    "of cells only": "components",
+    "of background only": "background",
+    "of what is left over": "residual",
 }
 
 

@@ -82,6 +82,11 @@ class Hint(QLabel):
         self.setVisible(bool(text))
 
 
+def n_rois(number: int) -> str:
+    """Return ``1 ROI``, ``2 ROIs``, ..."""
+    return f"{number} ROI" if number == 1 else f"{number} ROIs"
+
+
 def heading(text: str) -> QLabel:
     """Return a bold line."""
     label = QLabel(f"<b>{text}</b>")

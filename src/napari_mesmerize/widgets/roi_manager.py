@@ -20,7 +20,7 @@ from napari_mesmerize.widgets.colours import colour_choices
 from napari_mesmerize.widgets.drawing import Drawing
 from napari_mesmerize.widgets.job import JobBar
 from napari_mesmerize.widgets.lifetime import connect_while_alive, follow
-from napari_mesmerize.widgets.parts import DOCK_WIDTH, Hint, button, row_of
+from napari_mesmerize.widgets.parts import DOCK_WIDTH, Hint, button, n_rois, row_of
 from napari_mesmerize.widgets.roi_keys import PageKeys
 from napari_mesmerize.widgets.roi_table_model import FILTERS, RoiTableModel
 from napari_mesmerize.widgets.session import get_session
@@ -325,7 +325,7 @@ class RoiManagerDock(QWidget):
             self.count.setText("")
             return
         table = self._roi_set.table
-        parts = [f"{len(table)} ROIs", f"{int(table['accepted'].sum())} accepted"]
+        parts = [n_rois(len(table)), f"{int(table['accepted'].sum())} accepted"]
         if len(self.model.order) != len(table):
             parts.append(f"{len(self.model.order)} shown")
         if self._roi_set.unsaved:

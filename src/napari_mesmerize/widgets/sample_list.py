@@ -12,6 +12,8 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
+from napari_mesmerize.widgets.parts import n_rois
+
 _COLUMNS = ("animal", "trial", "ROIs", "date")
 
 
@@ -80,8 +82,7 @@ def describe_rois(roi_set: Any, recording: Any = None, project: Any = None) -> s
     if roi_set is None:
         return "Without ROIs: only the recording would be saved."
     n_accepted = int(np.sum(roi_set.table["accepted"]))
-    number = f"{len(roi_set)} ROI" + "s" * (len(roi_set) != 1)
-    text = f"With {number} ({n_accepted} accepted) of '{roi_set.name}'."
+    text = f"With {n_rois(len(roi_set))} ({n_accepted} accepted) of '{roi_set.name}'."
     of = roi_set.recording
     if recording is not None and of is not None and recording is not of:
         text += " <b>They lie on another recording than the chosen one.</b>"

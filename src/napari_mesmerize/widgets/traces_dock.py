@@ -52,6 +52,7 @@ class TracesDock(QWidget):
         self._session = get_session(napari_viewer)
         self._placed = False
         self._roi_set: Any = None
+        self._wanted_kind: str | None = None  # that the user has chosen
         self._hint = Hint()
         self.plot = TracePlot()
         self._make_controls()
@@ -97,7 +98,7 @@ class TracesDock(QWidget):
         for widget in (self.show_mode, self.kind, self.unit):
             self._controls.addWidget(widget)
         self._controls.addWidget(self.title, 1, Qt.AlignmentFlag.AlignRight)
-        self.kind.currentIndexChanged.connect(self.schedule)
+        self.kind.currentIndexChanged.connect(self._on_kind)
         self.show_mode.currentIndexChanged.connect(self.schedule)
         self.unit.currentIndexChanged.connect(self._on_times)
 
@@ -216,16 +217,18 @@ class TracesDock(QWidget):
     def _on_kinds(self) -> None:
         kinds = [] if self._roi_set is None else self._roi_set.trace_kinds
         if kinds != [self.kind.itemData(i) for i in range(self.kind.count())]:
-            before = self.kind.currentData()
-            wanted = next(
-                (k for k in (before, *_PREFERRED, *kinds) if k in kinds), None
-            )
+            choices = (self._wanted_kind, *_PREFERRED, *kinds)
+            wanted = next((kind for kind in choices if kind in kinds), None)
             self.kind.blockSignals(True)
             self.kind.clear()
             for kind in kinds:
                 self.kind.addItem(_KIND_NAMES.get(kind, kind), kind)
             self.kind.setCurrentIndex(max(0, self.kind.findData(wanted)))
             self.kind.blockSignals(False)
+        self.schedule()
+
+    def _on_kind(self, index: int) -> None:
+        self._wanted_kind = self.kind.itemData(index)  # by other ROIs, too
         self.schedule()
 
     def _on_recordings(self) -> None:
