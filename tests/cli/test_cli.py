@@ -1,4 +1,5 @@
 import json
+from pathlib import Path
 
 import h5py
 import numpy as np
@@ -36,6 +37,9 @@ def project(movie, tmp_path_factory):
 def _run(movie, folder, trial="1"):
     names = ["--project", str(folder), "--animal", "m1", "--trial", trial]
     return ["run", str(movie), *names]
+
+
+MESC = Path(__file__).parents[1] / "data" / "mesc" / "two_sessions.mesc"
 
 
 def _json(capsys):
@@ -84,7 +88,23 @@ def test_info_says_what_a_file_holds(movie, capsys):
     assert main(["info", str(movie)]) == 0
     text = capsys.readouterr().out
     assert "15 Hz" in text
-    assert "300, 64 x 64" in text
+    assert "300 frames, 64 x 64 px" in text
+
+
+def test_info_shows_sessions_units_and_channels_as_a_tree(monkeypatch, capsys):
+    monkeypatch.setenv("COLUMNS", "40")  # lines are not broken
+    assert main(["info", str(MESC)]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert [line.split()[-1] for line in lines if "Session_" in line[:20]] == [
+        "MSession_0",
+        "MSession_1",
+    ]
+    units = [line.split()[-1] for line in lines if "MUnit_" in line[:20]]
+    assert units == ["MUnit_0", "MUnit_1", "MUnit_2", "MUnit_10", "MUnit_0"]
+    stack = lines[lines.index(next(line for line in lines if "MUnit_1" in line)) + 1]
+    assert "UG  1 frame, 11 planes, 24 x 32 px, float32" in stack
+    assert "planes 2 um apart" in stack
+    assert lines[-1].endswith("--selection 'MSession_1/MUnit_0/UR'.")
 
 
 def test_an_error_is_one_paragraph_without_a_traceback(tmp_path, capsys):

@@ -1,18 +1,13 @@
 """The commands that only look: info, project, doctor."""
 
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from napari_mesmerize.cli.app import File, Json, Selection, app, project_app
-from napari_mesmerize.cli.output import (
-    print_json,
-    print_table,
-    seconds,
-    size,
-)
+from napari_mesmerize.cli.listing import print_tree
+from napari_mesmerize.cli.output import print_json, print_table, seconds
 from napari_mesmerize.doctor import examine
 from napari_mesmerize.errors import ReadError
 from napari_mesmerize.io import RecordingInfo, list_recordings
@@ -36,34 +31,11 @@ def info(
             raise ReadError(
                 f"{file} has no recording '{selection}'; it has {', '.join(known)}."
             )
-    facts = [one.to_dict() for one in found]
     if as_json:
+        facts = [one.to_dict() for one in found]
         print_json({"path": str(file), "recordings": facts})
         return
-    rows = []
-    for fact in facts:
-        rate, duration = fact.get("frame_rate"), fact.get("duration_s")
-        rows.append(
-            (
-                fact.get("selection") or "-",
-                fact.get("name") or "-",
-                _size_of(fact["shape"]),
-                fact["dtype"],
-                f"{rate:.4g} Hz" if rate else "unknown",
-                seconds(duration) if duration else "unknown",
-                fact.get("problem") or size(fact["n_bytes"]),
-            )
-        )
-    columns = (
-        "selection",
-        "name",
-        "frames",
-        "pixels",
-        "frame rate",
-        "duration",
-        "size",
-    )
-    print_table(str(file), columns, rows)
+    print_tree(file, found)
 
 
 def _recordings(file: Path) -> list[RecordingInfo]:
@@ -85,12 +57,6 @@ def _recordings(file: Path) -> list[RecordingInfo]:
             "recording and drop the results onto it; in a script, read them with "
             "napari_mesmerize.io.results.read_results."
         ) from error
-
-
-def _size_of(shape: Sequence[int]) -> str:
-    """Return a recording's shape in words."""
-    planes = f", {shape[1]} planes" if len(shape) == 4 else ""
-    return f"{shape[0]}{planes}, {shape[-2]} x {shape[-1]}"
 
 
 @project_app.command("ls")

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from napari_mesmerize.errors import ReadError
 from napari_mesmerize.io.common import check_file
-from napari_mesmerize.io.hdf5 import open_file
+from napari_mesmerize.io.hdf5 import open_file, read_whole
 
 _TIME_NAMES = ("time_s", "time", "t", "times", "timestamps", "time_stamp", "seconds")
 _TEXT_SUFFIXES = (".csv", ".tsv", ".txt", ".dat")
@@ -105,7 +105,7 @@ def _from_hdf5(path: Path) -> dict[str, NDArray[np.float64]]:
                     {f"{name}/{n}": member[n].astype(float) for n in member.dtype.names}
                 )
             elif member.dtype.kind in "buif":
-                found[name] = member[()].astype(np.float64)
+                found[name] = read_whole(member).astype(np.float64)
 
     try:
         with open_file(path) as file:
