@@ -116,11 +116,6 @@ class ImportDock(Column):
         connect_while_alive(self, self._session.recordings_changed, self._enable)
 
     # ------------------------------------------------------------------- reading
-    def dragEnterEvent(self, event: Any) -> None:
-        """Accept files."""
-        if event.mimeData().hasUrls():
-            event.acceptProposedAction()
-
     def dropEvent(self, event: Any) -> None:
         """Look at the file that was dropped."""
         self.look_at(event.mimeData().urls()[0].toLocalFile(), show=True)

@@ -102,11 +102,6 @@ class OpenDock(Column):
         self.job.running_changed.connect(self._on_running)
 
     # ------------------------------------------------------------------ looking
-    def dragEnterEvent(self, event: Any) -> None:
-        """Accept files."""
-        if event.mimeData().hasUrls():
-            event.acceptProposedAction()
-
     def dropEvent(self, event: Any) -> None:
         """Look into the files that were dropped."""
         self.look_into([url.toLocalFile() for url in event.mimeData().urls()])

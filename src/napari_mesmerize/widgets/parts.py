@@ -1,5 +1,7 @@
 """Small parts that all docks are made of: hints, headings, scrolling."""
 
+from typing import Any
+
 from qtpy.QtCore import QSize, Qt
 from qtpy.QtWidgets import (
     QFormLayout,
@@ -36,6 +38,11 @@ class Column(QScrollArea):
         """Ask for as much height as the content has."""
         inner = self.widget().sizeHint()
         return QSize(max(DOCK_WIDTH, inner.width() + 12), min(inner.height() + 8, 900))
+
+    def dragEnterEvent(self, event: Any) -> None:
+        """Accept files, where a dock takes any (``setAcceptDrops``)."""
+        if event.mimeData().hasUrls():
+            event.acceptProposedAction()
 
     def add_row(self, *widgets: QWidget, stretch: int | None = None) -> QHBoxLayout:
         """Add widgets side by side; ``stretch`` is the one that grows."""

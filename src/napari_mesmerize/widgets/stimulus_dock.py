@@ -124,11 +124,6 @@ class StimulusDock(Column):
         connect_while_alive(self, session.project_changed, self._offer_types)
 
     # ------------------------------------------------------------------ reading
-    def dragEnterEvent(self, event: Any) -> None:
-        """Accept files."""
-        if event.mimeData().hasUrls():
-            event.acceptProposedAction()
-
     def dropEvent(self, event: Any) -> None:
         """Read the file that was dropped."""
         self.look_at(event.mimeData().urls()[0].toLocalFile())
