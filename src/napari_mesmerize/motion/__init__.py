@@ -10,7 +10,7 @@ from napari_mesmerize.motion.params import PiecewiseParams, RigidParams
 from napari_mesmerize.motion.patches import PatchGrid, patch_grid
 from napari_mesmerize.motion.presets import PRESETS, suggest_params, suggest_preset
 from napari_mesmerize.motion.preview import preview_motion
-from napari_mesmerize.motion.result import MotionQuality, MotionResult
+from napari_mesmerize.motion.result import MotionQuality, MotionResult, MotionWarning
 
 ENGINES = {"rigid": correct_rigid, "piecewise": correct_piecewise}
 
@@ -19,6 +19,7 @@ __all__ = [
     "PRESETS",
     "MotionQuality",
     "MotionResult",
+    "MotionWarning",
     "PatchGrid",
     "PiecewiseParams",
     "RigidParams",

@@ -1,5 +1,6 @@
 """``correct_motion``: the motion correction as users call it."""
 
+import warnings
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +25,7 @@ from napari_mesmerize.motion.finish import (
 )
 from napari_mesmerize.motion.params import PiecewiseParams, RigidParams, resolve
 from napari_mesmerize.motion.passes import Passes
-from napari_mesmerize.motion.result import MotionResult
+from napari_mesmerize.motion.result import MotionResult, MotionWarning
 from napari_mesmerize.motion.scanphase import estimate_scan_phase
 from napari_mesmerize.motion.source import Source, make_schedule
 from napari_mesmerize.motion.store import MotionStore, StoredFrames, work_key
@@ -35,6 +36,11 @@ from napari_mesmerize.resources import one_blas_thread
 
 _SCAN_FRAMES = 40
 _KEY_FRAMES = 8  # frames that identify a recording when work is resumed
+_NOTHING_COMMON = (
+    "Nothing was moved: the mean of the frames shows nothing but noise, so there is no "
+    "structure to register. Of dF/F or where a background was subtracted, register the "
+    "recording as it was before, and move this one by apply_motion; or give a template."
+)
 WORK_VERSION = 3  # of the computation: unfinished work of another one is not resumed
 
 
@@ -91,6 +97,11 @@ def correct_motion(
     MotionResult
         ``.shifts`` are (y, x) or (z, y, x) pixels to add to each frame.
 
+    Warns
+    -----
+    MotionWarning
+        If the frames have no structure in common; then nothing is moved.
+
     Raises
     ------
     ParameterError
@@ -117,6 +128,8 @@ def correct_motion(
     schedule = make_schedule(source, max_memory, workers, batch_size)
     passes = Passes(source, schedule, progress, client, place)
     motion = estimate_motion(settings, guide, passes, params, store)
+    if not motion.registered:
+        warnings.warn(_NOTHING_COMMON, MotionWarning, stacklevel=3)
     quality = assess(motion, source, schedule)
     frames = corrected_frames(motion, quality, params, passes, store)
     if store:

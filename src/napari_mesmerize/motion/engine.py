@@ -6,7 +6,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_mesmerize.motion.align import Guide, align_subset, too_small
+from napari_mesmerize.motion.align import (
+    Guide,
+    align_subset,
+    rigid_template,
+    too_small,
+)
 from napari_mesmerize.motion.contrast import Gain
 from napari_mesmerize.motion.device import Device
 from napari_mesmerize.motion.estimate import (
@@ -38,6 +43,7 @@ from napari_mesmerize.motion.temporal import (
     learn_prior,
 )
 
+_LEAST_COMMON = 1.3  # of the noise in the mean of the frames: less is no structure
 _LARGEST_BEND = 9.0  # power of a field's mode, in what is expected of it
 _DIM = 0.06  # px: expected error of a shift above which a recording counts as dim
 _DIM_FRAMES = 2  # times as many frames make the template
@@ -60,6 +66,8 @@ class Motion:
         What the frames were aligned to.
     subset : Subset
         The frames that made it.
+    registered : bool
+        False where the frames have nothing in common: then nothing is moved.
     """
 
     displacements: NDArray[np.float64]
@@ -67,6 +75,7 @@ class Motion:
     estimates: Estimates
     template: Template
     subset: Subset
+    registered: bool = True
 
 
 @dataclass(frozen=True)
@@ -81,11 +90,14 @@ class Basis:
         Rigid, or through the frames' fields.
     dim : bool
         So little light that more frames and a wider filter were used.
+    registered : bool
+        The frames have something in common that can be registered.
     """
 
     subset: Subset
     template: Template
     dim: bool
+    registered: bool = True
 
     def arrays(self) -> dict[str, NDArray[Any]]:
         """Return what :func:`restore_basis` needs."""
@@ -99,6 +111,7 @@ class Basis:
             "filter_sigma": np.array(self.subset.settings.filter_sigma),
             "expected": self.subset.settings.expected.arrays(),
             "dim": np.array(self.dim),
+            "registered": np.array(self.registered),
             "partial": np.array(self.template.partial),
         }
 
@@ -124,7 +137,7 @@ def restore_basis(
         settings,
         partial=bool(arrays["partial"]),
     )
-    return Basis(subset, template, bool(arrays["dim"]))
+    return Basis(subset, template, bool(arrays["dim"]), bool(arrays["registered"]))
 
 
 def make_basis(
@@ -132,6 +145,10 @@ def make_basis(
 ) -> Basis:
     """Choose frames, align them and build the template."""
     subset = make_subset(passes.source, settings, passes.schedule)
+    common = subset.common_structure(guide.binned_region())
+    if guide.template is None and common < _LEAST_COMMON:
+        template = rigid_template(subset, np.zeros((len(subset), 3)), guide)
+        return Basis(subset, template, dim=False, registered=False)
     subset, displacements, template = align_subset(subset, guide)
     dim = params.template_frames == 0 and expected_error(template) > _DIM
     if dim:
@@ -175,15 +192,33 @@ def estimate_motion(
         estimator = make_estimator(basis, guide, params, passes.device)
         estimates = estimate_all(estimator, passes, store)
         wider = basis.subset.settings.wider()
-        if not (settings.grow and too_small(estimates.at_edge)) or wider is None:
+        grow = settings.grow and basis.registered and wider is not None
+        if not grow or not too_small(estimates.at_edge):
             break
+        assert wider is not None
         settings = replace(settings, max_shift=wider.max_shift)
         if store:
             store.reset()
+    if not basis.registered:
+        return _still(estimates, estimator, basis, params)
     if isinstance(params, PiecewiseParams) and isinstance(estimator, FieldEstimator):
         return _with_field(estimates, estimator, basis, guide, passes, params)
     found = _centred(joint_shifts(estimates, basis.template), guide)
     return Motion(found, None, estimates, basis.template, basis.subset)
+
+
+def _still(
+    estimates: Estimates, estimator: RigidEstimator, basis: Basis, params: RigidParams
+) -> Motion:
+    """Return that nothing moved."""
+    field = None
+    if isinstance(params, PiecewiseParams) and isinstance(estimator, FieldEstimator):
+        grid, n_frames = estimator.fit.grid, len(estimates.lost)
+        zero = np.zeros((n_frames, grid.size), np.float32)
+        field = FieldMotion(zero, grid, params.upsample_grid)
+    still = np.zeros_like(estimates.displacements)
+    estimates = replace(estimates, displacements=still, after=estimates.before)
+    return Motion(still, field, estimates, basis.template, basis.subset, False)
 
 
 def _centred(values: NDArray[np.float64], guide: Guide) -> NDArray[np.float64]:

@@ -51,6 +51,7 @@ def assess(motion: Motion, source: Source, schedule: Schedule) -> MotionQuality:
         max_shift=settings.max_shift[-settings.n_axes :],
         expected_error=expected_error(motion.template),
         scan_phase=source.scan_phase,
+        registered=motion.registered,
     )
 
 

@@ -13,6 +13,10 @@ from napari_mesmerize.motion.corrected import CorrectedFrames
 from napari_mesmerize.motion.params import RigidParams
 
 
+class MotionWarning(UserWarning):
+    """A recording could not be registered, though nothing failed."""
+
+
 @dataclass(frozen=True, eq=False)
 class MotionQuality:
     """How well a recording was corrected.
@@ -37,6 +41,9 @@ class MotionQuality:
         Standard error of a frame's shift that the noise allows, px.
     scan_phase : float
         How far odd rows were moved, px.
+    registered : bool
+        False where the frames have no structure in common, as in recordings without
+        light or of dF/F: then nothing was moved, and a :class:`MotionWarning` says so.
     """
 
     correlation_before: NDArray[np.float64]
@@ -50,6 +57,7 @@ class MotionQuality:
     max_shift: tuple[int, ...]
     expected_error: float
     scan_phase: float = 0.0
+    registered: bool = True
 
     def summary(self) -> dict[str, Any]:
         """Return the numbers that fit on one page, JSON-safe."""
@@ -63,6 +71,7 @@ class MotionQuality:
             "max_shift": list(self.max_shift),
             "expected_error": self.expected_error,
             "scan_phase": self.scan_phase,
+            "registered": self.registered,
         }
 
 

@@ -15,6 +15,8 @@ from napari_mesmerize.motion.source import Schedule, Source
 
 _GAIN_FRAMES = 20
 _GROUPS = 4  # of units, summed one after the other
+_ENOUGH = 20  # frames that tell what they have in common
+_MEDIAN_OF_NOISE = 0.4549  # of a squared standard normal number
 
 T = TypeVar("T")
 Frames = NDArray[np.float32]
@@ -83,6 +85,36 @@ class Subset:
         for k, sums in enumerate(others):
             (second if k % 2 else first).add(sums)
         return first, second
+
+    def common_structure(self, region: Frames | None = None) -> float:
+        """Return how strong the mean of the frames is, in what noise alone makes it.
+
+        About 1 where the frames have no structure in common, less where their mean was
+        subtracted; infinite of a few frames, which do not tell.
+
+        Parameters
+        ----------
+        region : numpy.ndarray, optional
+            Share of binned pixels that is compared, (y, x).
+        """
+        n_frames = len(self)
+        if n_frames < _ENOUGH:
+            return np.inf
+        parts = self.map(
+            lambda _, binned, __: (
+                binned.sum(axis=0, dtype=np.float64),
+                np.square(binned).sum(axis=0, dtype=np.float64),
+            )
+        )
+        mean, squares = (sum(part[k] for part in parts) / n_frames for k in (0, 1))
+        variance = (squares - mean**2) * n_frames / (n_frames - 1)
+        seen = variance > 0
+        if region is not None:
+            seen &= region > 0.5
+        if not seen.any():
+            return np.inf
+        power = float(np.median(mean[seen] ** 2 / variance[seen]))
+        return n_frames * power / _MEDIAN_OF_NOISE
 
     def _unit(self, place: slice) -> tuple[Frames, Frames]:
         unit = self._kept.get(place.start)
