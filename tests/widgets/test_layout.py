@@ -105,3 +105,10 @@ def test_undo_takes_a_decision_back(viewer, qtbot, kind, filled, roi_set):
     assert roi_set.table["accepted"].tolist() == before
     dock.undo.click()  # nothing is left to be undone
     assert roi_set.table["accepted"].tolist() == before
+
+
+@pytest.mark.parametrize("kind", [*COLUMNS, TracesDock])
+def test_no_part_of_a_dock_becomes_a_window(viewer, qtbot, qapp, kind, filled):
+    dock = kind(viewer)
+    qtbot.addWidget(dock)
+    assert not [w for w in qapp.topLevelWidgets() if w.isVisible()]

@@ -10,7 +10,7 @@ from napari_mesmerize.progress import Progress
 from napari_mesmerize.widgets.job import JobBar
 from napari_mesmerize.widgets.layers import contrast_limits
 from napari_mesmerize.widgets.lifetime import connect_while_alive
-from napari_mesmerize.widgets.parts import button, row_of
+from napari_mesmerize.widgets.parts import button, row_of, show_in_place
 
 KINDS = {
     "of cells and background": "reconstructed",
@@ -57,7 +57,7 @@ class MovieChooser(QWidget):
         """Offer movies where the ROIs are those of an extraction."""
         roi_set = self._session.roi_set
         usable = roi_set is not None and "denoised" in roi_set.trace_kinds
-        self.setVisible(usable)
+        show_in_place(self, usable)
         self.add.setEnabled(usable and not self._job.running)
 
     def _on_add(self) -> None:

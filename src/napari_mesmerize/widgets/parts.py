@@ -86,12 +86,18 @@ class Hint(QLabel):
     def say(self, text: str) -> None:
         """Show a text; hide when it is empty."""
         self.setText(text)
-        self.setVisible(bool(text))
+        show_in_place(self, bool(text))
 
 
 def n_rois(number: int) -> str:
     """Return ``1 ROI``, ``2 ROIs``, ..."""
     return f"{number} ROI" if number == 1 else f"{number} ROIs"
+
+
+def show_in_place(widget: QWidget, shown: bool) -> None:
+    """Show or hide a widget; one without a place yet would become a window."""
+    if not shown or widget.parent() is not None:
+        widget.setVisible(shown)
 
 
 def heading(text: str) -> QLabel:

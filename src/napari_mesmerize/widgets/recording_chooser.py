@@ -27,7 +27,6 @@ class RecordingChooser(QWidget):
         self._session = session
         self._layers: list[Image] = []
         self.box = QComboBox()
-        self.box.setToolTip("Image layers with axes (frame, y, x) or (frame, z, y, x)")
         self.box.setSizeAdjustPolicy(
             QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon
         )
@@ -89,6 +88,10 @@ class RecordingChooser(QWidget):
 
     def _show(self) -> None:
         recording = self.recording
+        self.box.setToolTip(
+            f"<b>{self.box.currentText()}</b><br>Image layers with axes (frame, y, x) "
+            "or (frame, z, y, x)"
+        )
         for widget in (self.facts, self.rate):
             widget.setEnabled(recording is not None)
         self.facts.setText("" if recording is None else summary(recording))

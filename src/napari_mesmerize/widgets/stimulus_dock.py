@@ -183,7 +183,7 @@ class StimulusDock(Column):
         signal, recording = self.signal(), self.chooser.recording
         stop = None if recording is None else signals.duration_s(recording)
         self.plot.show_signal(signal, stop)
-        self.problem.setText("")
+        self._complain("")
         levels: list[float] = []
         if signal is not None:
             known = self._session.stimuli.get(signal.name, {})
@@ -194,7 +194,7 @@ class StimulusDock(Column):
             self._shown = signal.name
             levels = signal.levels(tolerance=self.tolerance.value())
             if len(levels) > _MOST_LEVELS:
-                self.problem.setText(
+                self._complain(
                     f"{signal.name} has {len(levels)} levels: it varies all the time. "
                     "Raise the tolerance, or choose another channel."
                 )
@@ -215,15 +215,19 @@ class StimulusDock(Column):
         if names:
             try:
                 epochs = self._epochs()
-                self.problem.setText("")
+                self._complain("")
             except MesmerizeError as error:
-                self.problem.setText(str(error))
+                self._complain(str(error))
         known = self.table.known()
         self.plot.show_levels(
             {level: known.get(level, ("", ""))[1] for level in self.table.levels}
         )
         self.plot.show_epochs(epochs)
         self._enable()
+
+    def _complain(self, text: str) -> None:
+        self.problem.setText(text)
+        self.problem.setVisible(bool(text))
 
     def _epochs(self) -> pd.DataFrame:
         signal = self.signal()
