@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from napari_mesmerize.widgets.evaluation_dock import RULES
-from napari_mesmerize.widgets.score_rule import RuleEditor
+from napari_mesmerize.widgets.score_rule import Rule, RuleEditor
 
 
 @pytest.fixture
@@ -65,3 +65,16 @@ def test_a_size_factor_cuts_at_both_ends(qtbot):
 def test_no_scores_are_no_error(editor):
     editor.show_scores(np.zeros(0))
     editor.show_verdict(np.zeros(0, bool))
+
+
+def test_a_threshold_that_cuts_other_scores_has_no_line(qtbot):
+    rule = Rule("tolerance", "r", "Lower by", "", 0.3, lambda value: ())
+    editor = RuleEditor(rule)
+    qtbot.addWidget(editor)
+    editor.set_value(0.05)
+    editor.show_scores(np.linspace(0, 0.9, 50))
+    editor.show_verdict(np.ones(50, bool))
+    assert editor.value == 0.05
+    assert not [line for line in editor._lines if line.isVisible()]
+    editor.slider.setValue(editor.slider.maximum())
+    assert editor.value == pytest.approx(0.3)

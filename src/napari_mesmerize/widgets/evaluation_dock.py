@@ -43,6 +43,11 @@ RULES = (
     Rule("min_clear_size", "relative_area", "Size of clear ROIs, at least",
          "Noise makes only the footprints of weak ROIs smaller; clear ones have at "
          "least this share of a typical area.", 1.0),
+    Rule("neighbour_tolerance", "neighbour_r", "Shape of lone ROIs, lower by",
+         "How much lower both thresholds of shape are for ROIs that stand alone, with "
+         "activity of their own; for those that repeat a stronger neighbour they are "
+         "higher by twice as much. Shown: correlation with the stronger neighbour.",
+         0.3, lambda value: (), lambda place: place),
     Rule("min_planes", "planes", "Planes, at least",
          "How many planes of the volume it reaches over.", 10.0),
 )  # fmt: skip

@@ -40,7 +40,8 @@ class Rule:
     highest : float
         End of the slider; 0 takes it from the scores.
     lines : callable
-        Where the histogram is cut at a value of the threshold.
+        Where the histogram is cut at a value of the threshold; nowhere, if other scores
+        are cut.
     value_at : callable
         The threshold that cuts the histogram at a place.
     """
@@ -144,8 +145,11 @@ class RuleEditor(QWidget):
             highest = max(top * 1.05, self.value * 1.5, 1.0)
         self._set_highest(highest)
         low = min(0.0, float(np.percentile(finite, 1))) if finite.size else 0.0
-        high = max(self.rule.lines(highest)) if self.rule.highest else highest
-        if finite.size:
+        cuts = self.rule.lines(highest)
+        high = max(cuts, default=highest) if self.rule.highest else highest
+        if finite.size and not cuts:
+            high = float(finite.max())
+        elif finite.size:
             high = min(high, max(float(finite.max()), self._farthest()))
         self._bounds = np.linspace(low, max(high, low + 1e-6), _BINS + 1)
         self.plot.setXRange(low, self._bounds[-1], padding=0.01)
@@ -166,7 +170,7 @@ class RuleEditor(QWidget):
         self._draw_lines()
 
     def _farthest(self) -> float:
-        return 1.2 * max(self.rule.lines(self.value) if self.value else (0.0,))
+        return 1.2 * max(self.rule.lines(self.value), default=0.0)
 
     def _set_highest(self, highest: float) -> None:
         blocked = self.number.blockSignals(True)
