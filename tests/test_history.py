@@ -81,6 +81,7 @@ def test_json_safe_converts_what_json_lacks():
         "path": pathlib.PurePosixPath("a/b"),
         "model": Params(),
         "when": np.datetime64("2020-01-01T00:00:00"),
+        "long": np.longdouble(0.5),
     }
     assert json_safe(value) == {
         "1": 0.5,
@@ -92,6 +93,7 @@ def test_json_safe_converts_what_json_lacks():
         "path": "a/b",
         "model": {"sigma": 1.5},
         "when": "2020-01-01 00:00:00",
+        "long": 0.5,
     }
 
 

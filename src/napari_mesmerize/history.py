@@ -139,7 +139,9 @@ def json_safe(value: Any) -> Any:
         return {str(key): json_safe(item) for key, item in value.items()}
     if isinstance(value, np.ndarray):
         return json_safe(value.tolist())
-    if isinstance(value, np.generic):
+    if isinstance(value, np.longdouble):
+        return json_safe(float(value))
+    if isinstance(value, np.generic) and not isinstance(value, np.clongdouble):
         return json_safe(value.item())
     if isinstance(value, set | frozenset):
         return sorted((json_safe(item) for item in value), key=str)

@@ -139,6 +139,11 @@ def test_absurd_numbers_do_not_allocate(tmp_path):
     (tmp_path / "a.roi").write_bytes(content)
     with pytest.raises(ReadError, match="it claims 2147483647 points"):
         read_results(tmp_path / "a.roi")
+    content = bytearray((DATA / "0008-composite.roi").read_bytes())
+    content[64:68] = b"\x7f\x80\0\0"  # infinity
+    (tmp_path / "b.roi").write_bytes(content)
+    with pytest.raises(ReadError, match="unknown step inf at 0"):
+        read_results(tmp_path / "b.roi")
 
 
 def test_random_bytes_raise_only_read_errors(tmp_path):

@@ -87,6 +87,15 @@ def test_a_header_that_claims_too_much_does_not_allocate(tmp_path):
         load_array(path)
 
 
+def test_a_header_that_does_not_end_is_a_read_error(tmp_path):
+    path = tmp_path / "f.npy"
+    np.save(path, np.zeros((2, 3), np.float32))
+    content = path.read_bytes()
+    path.write_bytes(content.replace(b"), }", b", {( ", 1))
+    with pytest.raises(ReadError, match=r"f\.npy can not be read"):
+        load_array(path)
+
+
 @pytest.mark.parametrize("order", ["C", "F"])
 def test_numbers_come_back_exactly(tmp_path, order):
     values = np.asarray(np.random.default_rng(0).random((3, 4)), order=order)

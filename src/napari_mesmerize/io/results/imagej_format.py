@@ -140,7 +140,7 @@ def _path(content: bytes, size: int) -> list[NDArray[np.float64]]:
     rings: list[list[NDArray[np.float64]]] = []
     at = 0
     while at < size:
-        step = int(numbers[at])
+        step = numbers[at]
         n_points = {_MOVE: 1, _LINE: 1, _QUADRATIC: 2, _CUBIC: 3, _CLOSE: 0}.get(step)
         if n_points is None or at + 2 * n_points >= size:
             raise ValueError(f"its path has an unknown step {numbers[at]} at {at}")

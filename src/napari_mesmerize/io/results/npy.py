@@ -7,6 +7,7 @@ import pickle  # only to derive the restricted reader below
 from collections import OrderedDict
 from collections.abc import Callable
 from pathlib import Path
+from tokenize import TokenError
 from typing import Any
 
 import numpy as np
@@ -172,6 +173,7 @@ class _reading:
             MemoryError,
             AssertionError,
             SyntaxError,
+            TokenError,
             OSError,
         )
         if isinstance(error, damage) and not isinstance(error, ReadError):
