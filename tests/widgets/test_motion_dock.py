@@ -190,3 +190,24 @@ def test_frames_are_stored_and_another_channel_is_carried_along(
         np.asarray(red.data[40], float), np.asarray(green.data[40], float), atol=1
     )
     assert first in viewer.layers
+
+
+def test_a_place_for_the_corrected_frames_can_be_chosen(
+    session, dock, recording, tmp_path, monkeypatch
+):
+    from qtpy.QtWidgets import QFileDialog
+
+    session.show_recording(recording, name="raw")
+    asked = []
+
+    def answer(parent, title, suggested, *_):
+        asked.append(suggested)
+        return (str(tmp_path / "mine"), "")
+
+    monkeypatch.setattr(QFileDialog, "getSaveFileName", answer)
+    dock.choose_out.click()
+    assert asked == ["raw corrected.zarr"]
+    assert dock.out.text() == str(tmp_path / "mine.zarr")
+    monkeypatch.setattr(QFileDialog, "getSaveFileName", lambda *_: ("", ""))
+    dock.choose_out.click()
+    assert dock.out.text() == str(tmp_path / "mine.zarr")

@@ -3,7 +3,14 @@
 from typing import Any
 
 from napari.layers import Image
-from qtpy.QtWidgets import QCheckBox, QComboBox, QLabel, QLineEdit, QSpinBox
+from qtpy.QtWidgets import (
+    QCheckBox,
+    QComboBox,
+    QFileDialog,
+    QLabel,
+    QLineEdit,
+    QSpinBox,
+)
 
 from napari_mesmerize.errors import MesmerizeError
 from napari_mesmerize.motion import (
@@ -83,6 +90,9 @@ class MotionDock(Column):
             "was stopped goes on where it was. Without one, a recording that is too "
             "large for memory is computed frame by frame when it is shown."
         )
+        self.choose_out = button("…", "Choose where the corrected frames are stored")
+        self.choose_out.setFixedWidth(34)
+        self.choose_out.clicked.connect(self._ask_out)
 
     def _make_buttons(self) -> None:
         self.preview = button("Preview", "Correct only frames around the shown one")
@@ -109,7 +119,7 @@ class MotionDock(Column):
         self.rows.addWidget(self.show_patches)
         self.rows.addWidget(self.patches)
         self.add_row(QLabel("Register on"), self.region, stretch=1)
-        self.add_row(QLabel("Store in"), self.out, stretch=1)
+        self.add_row(QLabel("Store in"), self.out, self.choose_out, stretch=1)
         self.add_row(self.preview, self.preview_frames, stretch=1)
         self.rows.addWidget(self.run)
         self.rows.addWidget(self.job)
@@ -201,6 +211,15 @@ class MotionDock(Column):
             self.result,
             on_result=show,
         )
+
+    def _ask_out(self) -> None:
+        layer = self.chooser.layer
+        name = "corrected" if layer is None else f"{layer.name} corrected"
+        path, _ = QFileDialog.getSaveFileName(
+            self, "Store the corrected frames in", f"{name}.zarr", "Zarr (*.zarr)"
+        )
+        if path:
+            self.out.setText(path if path.endswith(".zarr") else f"{path}.zarr")
 
     # ------------------------------------------------------------------ events
     def _on_chosen(self) -> None:
