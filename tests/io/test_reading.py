@@ -177,6 +177,20 @@ def test_single_pages_are_one_movie(tmp_path, movie):
     assert list_recordings(tmp_path)[0].kind == "movie"
 
 
+def test_channels_side_by_side_are_not_joined_in_time(tmp_path, movie):
+    """PrairieView writes a file for each frame and channel."""
+    frames = movie(shape=(6, 10, 14))
+    for i, frame in enumerate(frames):
+        for channel in (1, 2):
+            name = f"T-001_Cycle00001_Ch{channel}_{i + 1:06}.ome.tif"
+            tifffile.imwrite(tmp_path / name, frame + channel, metadata=None)
+    for path in (tmp_path, tmp_path / "*.tif"):
+        with pytest.raises(ReadError, match=r"2 channels \(Ch1, Ch2\), .*\*_Ch1_\*"):
+            read_recording(str(path))
+    recording = read_recording(str(tmp_path / "*_Ch2_*"))
+    np.testing.assert_array_equal(recording, frames + 2)
+
+
 def test_files_that_differ_are_named(tmp_path, movie):
     for k in range(4):
         height = 11 if k == 2 else 10

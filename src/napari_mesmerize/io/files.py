@@ -18,6 +18,7 @@ from napari_mesmerize.errors import ParameterError, ReadError
 from napari_mesmerize.recording import Frames
 
 PathLike = str | os.PathLike[str]
+_CHANNEL = re.compile(r"_Cycle\d+_(Ch\d+)_\d+(?:\.ome)?\.tiff?$", re.IGNORECASE)
 
 
 def natural_key(path: Path) -> list[tuple[int, int, str]]:
@@ -66,7 +67,7 @@ def expand(path: PathLike | Sequence[PathLike], known: Collection[str]) -> list[
         found = sorted(map(Path, glob.glob(str(file), recursive=True)), key=natural_key)
         if not found:
             raise ReadError(f"No file fits {text}; check the folder and the pattern.")
-        return found
+        return _of_one_channel(found)
     return [file]
 
 
@@ -87,7 +88,20 @@ def _in_folder(folder: Path, known: Collection[str]) -> list[Path]:
             f"The folder {folder} holds files of several kinds ({counts}); name one "
             f"kind, for instance '{folder / ('*' + next(iter(kinds)))}'."
         )
-    return sorted(next(iter(kinds.values())), key=natural_key)
+    return _of_one_channel(sorted(next(iter(kinds.values())), key=natural_key))
+
+
+def _of_one_channel(files: list[Path]) -> list[Path]:
+    """Return the files, unless PrairieView wrote several channels side by side."""
+    marks = [_CHANNEL.search(file.name) for file in files]
+    channels = sorted({mark[1] for mark in marks if mark})
+    if len(channels) > 1:
+        raise ReadError(
+            f"The files in {files[0].parent} are of {len(channels)} channels "
+            f"({', '.join(channels)}), which do not follow each other; name one, for "
+            f"instance '{files[0].parent / f'*_{channels[0]}_*'}'."
+        )
+    return files
 
 
 class JoinedFrames:
