@@ -59,6 +59,7 @@ def test_standing() -> None:
         }
     )
     assert standing(table).tolist() == [1, 0, -1, 0, -1, 0]
+    assert standing(table.assign(planes=2)).tolist() == [0, 0, -1, 0, -1, 0]
     assert standing(table[["neighbour_r"]]).tolist() == [0] * 6
 
 

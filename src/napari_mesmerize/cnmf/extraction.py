@@ -24,7 +24,7 @@ from napari_mesmerize.cnmf.params import Params
 from napari_mesmerize.cnmf.patches import (
     MARGIN_RADII,
     Patch,
-    patch_memory,
+    largest_memory,
     plan_patches,
 )
 from napari_mesmerize.cnmf.recipes import PatchResult
@@ -108,8 +108,9 @@ def extract_components(
     settings = settings_for(recording, params)
     shape = image_shape(recording)
     masks = None if seeds is None else read_seeds(seeds, shape)
-    patches = _plan(shape, settings, params, masks)
-    needed = _largest(patches, recording.sizes["frame"], settings, params)
+    n_frames = recording.sizes["frame"]
+    patches = _plan(shape, n_frames, settings, params, masks)
+    needed = largest_memory(patches, n_frames, settings, params)
     memory = default_max_memory() if max_memory is None else max_memory
     if needed > memory:
         largest = max(patches, key=lambda patch: math.prod(patch.shape))
@@ -151,12 +152,13 @@ def _held(
 
 def _plan(
     shape: tuple[int, ...],
+    n_frames: int,
     settings: Settings,
     params: Params,
     masks: list[Cell] | None,
 ) -> list[Patch]:
     """Return the patches; each given mask lies whole in one of them."""
-    patches = plan_patches(shape, settings, params)
+    patches = plan_patches(shape, settings, params, n_frames)
     if masks is None:
         return patches
     margin = math.ceil(MARGIN_RADII * settings.radius)
@@ -233,13 +235,6 @@ def _key(job: Job) -> str:
     return work_key(facts, arrays)
 
 
-def _largest(
-    patches: list[Patch], n_frames: int, settings: Settings, params: Params
-) -> int:
-    """Return the bytes that the largest patch needs."""
-    return max(patch_memory(patch, n_frames, settings, params) for patch in patches)
-
-
 def estimate_memory(
     recording: xr.DataArray, params: Params | None = None, *, workers: int = 1
 ) -> int:
@@ -250,6 +245,7 @@ def estimate_memory(
     recording = check_recording(as_recording(recording), min_frames=2)
     params = params if params is not None else default_params(recording)
     settings = settings_for(recording, params)
-    patches = plan_patches(image_shape(recording), settings, params)
-    needed = _largest(patches, recording.sizes["frame"], settings, params)
+    n_frames = recording.sizes["frame"]
+    patches = plan_patches(image_shape(recording), settings, params, n_frames)
+    needed = largest_memory(patches, n_frames, settings, params)
     return needed * max(1, min(workers, len(patches)))

@@ -73,12 +73,13 @@ def _correlations(cells: list[Cell], pairs: NDArray[np.intp]) -> NDArray[np.floa
 def standing(scores: pd.DataFrame) -> NDArray[np.intp]:
     """Return 1 for components that stand alone, -1 for repetitions, 0 for others.
 
-    0 too where it is not known.
+    0 too where it is not known. In volumes nothing counts as alone: a stronger
+    component may lie in another plane.
     """
     if not {"neighbour_r", "neighbour_distance"} <= set(scores.columns):
         return np.zeros(len(scores), np.intp)
     r = scores["neighbour_r"].to_numpy(np.float64)
     distance = scores["neighbour_distance"].to_numpy(np.float64)
-    alone = (r < OWN) & (distance > APART)
+    alone = (r < OWN) & (distance > APART) & ("planes" not in scores.columns)
     repeats = ((r > REPEATS) & (distance < BESIDE)) | (distance < UPON)
     return alone.astype(np.intp) - repeats

@@ -16,7 +16,8 @@ from napari_mesmerize.errors import ParameterError
 from napari_mesmerize.recording import batch_slices, image_shape
 
 LARGEST_WHOLE = 192  # pixels; wider fields are cut
-CORE = 128  # pixels, about; what patches own
+CORES = (128, 96, 72, 56)  # pixels, about; what patches own, the largest that fits
+MOST_BYTES = 2 * 2**30  # that a patch of a size chosen here needs
 MARGIN_RADII = 3.0
 _AT_FULL_RATE = ("greedy_roi", "corr_pnr")  # need the movie twice more
 _SPARE = 60 * 2**20  # bytes: code, images, cells
@@ -53,32 +54,55 @@ def _cuts(size: int, core: int, margin: int) -> list[tuple[int, int, int, int]]:
 
 
 def plan_patches(
-    shape: tuple[int, ...], settings: Settings, params: Params
+    shape: tuple[int, ...], settings: Settings, params: Params, n_frames: int = 0
 ) -> list[Patch]:
     """Return the patches of an image of ``shape``, plane by plane.
 
-    The plan depends on shape and parameters alone: memory and workers do not change it.
+    The plan depends on the recording's size and the parameters alone: memory and
+    workers do not change it. Long recordings (``n_frames``) get smaller patches.
     """
-    n_planes = shape[0] if len(shape) == 3 else 1
     height, width = shape[-2:]
-    size = params.patch_size
-    if size == 0:
-        size = CORE if max(height, width) > LARGEST_WHOLE else max(height, width)
+    smallest = math.ceil(4 * settings.radius)
+    if 0 < params.patch_size < smallest:
+        raise ParameterError(
+            f"patch_size={params.patch_size} px does not hold a cell of diameter "
+            f"{2 * settings.radius:.3g} px and its surroundings; give at least "
+            f"{smallest} px, or 0 to let it be chosen."
+        )
+    if params.patch_size:
+        return _cut(shape, params.patch_size, settings, params)
+    widest = max(height, width)
+    sizes = [size for size in CORES if smallest <= size < widest] or [smallest]
+    if widest <= LARGEST_WHOLE:
+        sizes.insert(0, widest)
+    for size in sizes:
+        patches = _cut(shape, size, settings, params)
+        if largest_memory(patches, n_frames, settings, params) <= MOST_BYTES:
+            break
+    return patches
+
+
+def _cut(
+    shape: tuple[int, ...], size: int, settings: Settings, params: Params
+) -> list[Patch]:
+    """Return patches that own about ``size`` pixels each way."""
+    n_planes = shape[0] if len(shape) == 3 else 1
     margin = math.ceil(params.patch_overlap / 2) or math.ceil(
         MARGIN_RADII * settings.radius
     )
-    if size < 4 * settings.radius:
-        raise ParameterError(
-            f"patch_size={size} px does not hold a cell of diameter "
-            f"{2 * settings.radius:.3g} px and its surroundings; give at least "
-            f"{math.ceil(4 * settings.radius)} px, or 0 to let it be chosen."
-        )
     return [
         Patch(plane, (oy0, oy1, ox0, ox1), (cy0, cy1, cx0, cx1))
         for plane in range(n_planes)
-        for oy0, oy1, cy0, cy1 in _cuts(height, size, margin)
-        for ox0, ox1, cx0, cx1 in _cuts(width, size, margin)
+        for oy0, oy1, cy0, cy1 in _cuts(shape[-2], size, margin)
+        for ox0, ox1, cx0, cx1 in _cuts(shape[-1], size, margin)
     ]
+
+
+def largest_memory(
+    patches: list[Patch], n_frames: int, settings: Settings, params: Params
+) -> int:
+    """Return the bytes that the largest patch needs."""
+    return max(patch_memory(patch, n_frames, settings, params) for patch in patches)
 
 
 def patch_memory(
