@@ -74,6 +74,7 @@ class ProjectDock(Column):
         self.comments = QPlainTextEdit()
         self.comments.setPlaceholderText("comments")
         self.comments.setFixedHeight(48)
+        self.comments.setStyleSheet("background: rgba(128, 140, 155, 60);")
         self.copy = QCheckBox("Copy the recording into the project")
         self.copy.setToolTip(
             "Without a copy the sample points to the file; steps that were computed "

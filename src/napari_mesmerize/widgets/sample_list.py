@@ -3,7 +3,7 @@
 from typing import Any
 
 import numpy as np
-from qtpy.QtCore import Qt
+from qtpy.QtCore import QSize, Qt
 from qtpy.QtWidgets import (
     QAbstractItemView,
     QHeaderView,
@@ -32,6 +32,10 @@ class SampleList(QTableWidget):
         header.setSectionResizeMode(QHeaderView.ResizeMode.Stretch)
         self.setMinimumHeight(110)
         self.setToolTip("Double-click opens a sample in the viewer")
+
+    def sizeHint(self) -> QSize:
+        """Ask for no more than is useful: it grows where there is room."""
+        return QSize(300, self.minimumHeight())
 
     def show_samples(self, project: Any) -> None:
         """Show the samples of a project (``None``: no project)."""
