@@ -105,6 +105,52 @@ def _spread(owners: Array, count: int, used: Array, like: Tensor) -> Tensor:
     return put(matrix.astype(np.float32), str(like.device))
 
 
+def _places(template: Any, moves: Tensor, edges: list[Tensor]) -> tuple[Any, ...]:
+    """Return where blocks find the template.
+
+    Parameters
+    ----------
+    template : Template
+        With tables of sub-pixel phases.
+    moves : torch.Tensor
+        Displacements (n, z, by, bx, 3).
+    edges : list of torch.Tensor
+        First and last + 1 row, then column, of each block.
+
+    Returns
+    -------
+    start, weighed : torch.Tensor
+        Index of a block's origin in the ravelled tables and weights, 0 if not valid.
+    valid : torch.Tensor
+        The block lies within the canvas.
+    rest : list of torch.Tensor
+        What the nearest phase leaves of the displacements, (z, y, x).
+    """
+    tables, pads = template.tables, template.settings.pads
+    phases = tables.shape[:3]
+    n_z, n_y, n_x = tables.shape[4:]
+    step = [torch.floor(moves[..., k] * phases[k] + 0.5) for k in range(3)]
+    rest = [moves[..., k] - step[k] / phases[k] for k in range(3)]
+    whole = [torch.div(step[k], phases[k], rounding_mode="floor") for k in range(3)]
+    phase = [(step[k] - phases[k] * whole[k]).long() for k in range(3)]
+    planes = torch.arange(moves.shape[1], device=moves.device)[None, :, None, None]
+    plane = near = planes + pads[0]
+    if tables.shape[3] == 4:
+        plane = plane - whole[0].long()
+        near = near - torch.floor(moves[..., 0] + 0.5).long()
+    to_y, to_x = pads[1] - whole[1].long(), pads[2] - whole[2].long()
+    top, bottom, left, right = edges
+    valid = (to_y + top[:, None] >= 0) & (to_y + bottom[:, None] <= n_y)
+    valid &= (to_x + left >= 0) & (to_x + right <= n_x)
+    valid &= (plane >= 0) & (plane < n_z) & (near >= 0) & (near < n_z)
+    canvas = n_z * n_y * n_x
+    table = (phase[0] * phases[1] + phase[1]) * phases[2] + phase[2]
+    at = to_y * n_x + to_x
+    start = table * tables.shape[3] * canvas + plane * n_y * n_x + at
+    weighed = near * n_y * n_x + at
+    return torch.where(valid, start, 0), torch.where(valid, weighed, 0), valid, rest
+
+
 def block_gradients(
     template: Any, frames: Tensor, displacements: Array, limit: float
 ) -> tuple[Array, Array]:
@@ -113,37 +159,16 @@ def block_gradients(
     image, roots = kept_on(
         template, "fit", lambda: (tables.ravel(), template.root_weights.ravel()), frames
     )
-    depth, height, width = frames.shape[1:]
+    height, width = frames.shape[2:]
     moves = put(displacements.astype(np.float32), str(frames.device))
-    phases = (tables.shape[0], tables.shape[1], tables.shape[2])
-    n_z, n_y, n_x = tables.shape[4:]
-    step = [torch.floor(moves[..., k] * phases[k] + 0.5) for k in range(3)]
-    rest = [moves[..., k] - step[k] / phases[k] for k in range(3)]
-    whole = [torch.div(step[k], phases[k], rounding_mode="floor") for k in range(3)]
-    phase = [(step[k] - phases[k] * whole[k]).long() for k in range(3)]
-    planes = torch.arange(depth, device=frames.device)[None, :, None, None]
     volumetric = tables.shape[3] == 4
-    plane = planes + settings.pads[0] - whole[0].long() * volumetric
-    near = plane
-    if volumetric:
-        near = planes + settings.pads[0] - torch.floor(moves[..., 0] + 0.5).long()
-    to_y = settings.pads[1] - whole[1].long()
-    to_x = settings.pads[2] - whole[2].long()
-
     counts = displacements.shape[2:4]
     sizes, border = settings.block_size, settings.border
     top, bottom = _edges(height, sizes[0], counts[0], border)
     left, right = _edges(width, sizes[1], counts[1], border)
     edges = [put(edge, str(frames.device)) for edge in (top, bottom, left, right)]
-    valid = (to_y + edges[0][:, None] >= 0) & (to_y + edges[1][:, None] <= n_y)
-    valid &= (to_x + edges[2] >= 0) & (to_x + edges[3] <= n_x)
-    valid &= (plane >= 0) & (plane < n_z) & (near >= 0) & (near < n_z)
-
-    canvas = n_z * n_y * n_x
-    table = (phase[0] * phases[1] + phase[1]) * phases[2] + phase[2]
-    at = plane * n_y * n_x + to_y * n_x + to_x
-    start = torch.where(valid, table * tables.shape[3] * canvas + at, 0)
-    weighed = torch.where(valid, near * n_y * n_x + to_y * n_x + to_x, 0)
+    start, weighed, valid, rest = _places(template, moves, edges)
+    n_x, canvas = tables.shape[6], int(np.prod(tables.shape[4:]))
     owners = [
         np.minimum(np.arange(length) // size, count - 1)
         for length, size, count in zip((height, width), sizes, counts, strict=True)
