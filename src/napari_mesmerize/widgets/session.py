@@ -18,6 +18,7 @@ from napari_mesmerize.widgets.layers import (
 from napari_mesmerize.widgets.picking import install_picking
 from napari_mesmerize.widgets.roi_layer import RoiLayer
 from napari_mesmerize.widgets.roi_set import RoiSet
+from napari_mesmerize.widgets.unsaved import UnsavedNotice
 from napari_mesmerize.widgets.warm_up import start_warm_up
 
 _MOST_CLOSED = 5
@@ -59,6 +60,7 @@ class Session:
         self._roi_layers: list[RoiLayer] = []
         self._active: RoiLayer | None = None
         self._closed: list[RoiSet] = []  # curated, and their layer was removed
+        self._unsaved = UnsavedNotice(viewer)
         self.project: Any = None
         self.shown: Any = None  # positions that the ROI manager's filter shows
         self.suggested: dict[str, Any] = {}  # values that the CNMF dock takes over
@@ -164,6 +166,7 @@ class Session:
 
         Those that were curated and not saved since stay; the new ones get another name.
         """
+        roi_set.table_changed.connect(self._on_curated, unique=True)
         kept = {s.roi_set.name for s in self._roi_layers if s.roi_set.curated}
         name, number = roi_set.name, 2
         while roi_set.name in kept:
@@ -183,6 +186,7 @@ class Session:
 
     def add_roi_layer(self, shown: RoiLayer) -> None:
         """Take over ROIs that have a layer already (drawn ones)."""
+        shown.roi_set.table_changed.connect(self._on_curated, unique=True)
         if shown not in self._roi_layers:
             self._roi_layers.append(shown)
         self._activate(shown)
@@ -263,6 +267,9 @@ class Session:
                     "decisions are not saved. To get it back, choose it at the top of "
                     "the ROI manager."
                 )
+
+    def _on_curated(self) -> None:
+        self._unsaved.update([*self.roi_sets(), *self._closed])
 
     def _on_active_layer(self, event: Any = None) -> None:
         viewer = self.viewer
