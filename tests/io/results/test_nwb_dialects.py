@@ -19,7 +19,9 @@ def nwb():
     file = pynwb.NWBFile("a", "b", datetime(2026, 5, 1, tzinfo=UTC))
     plane = file.create_imaging_plane(
         name="ImagingPlane",
-        optical_channel=ophys.OpticalChannel("c", "green", 510.0),
+        optical_channel=ophys.OpticalChannel(
+            name="c", description="green", emission_lambda=510.0
+        ),
         description="a plane",
         device=file.create_device("scope"),
         excitation_lambda=920.0,

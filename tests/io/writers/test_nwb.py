@@ -2,6 +2,7 @@
 
 import json
 
+import h5py
 import numpy as np
 import pytest
 
@@ -198,9 +199,8 @@ def test_the_segmentation_reads_back(written, components):
 
 def test_volumes_and_exchanged_axes_read_back(volume_components, components, tmp_path):
     path = write_nwb(volume_components, tmp_path / "a.nwb", session=SESSION)
-    with pytest.raises(ReadError, match="give it: image_shape"):
-        read_results(path)
-    found = read_results(path, image_shape=(3, 14, 11))
+    found = read_results(path)
+    assert found.image_shape == (3, 14, 11)
     assert abs(found.footprints - volume_components.footprints).max() == 0
     path = write_nwb(components, tmp_path / "b.nwb", session=SESSION)
     turned = read_results(path, image_shape=(8, 11))  # fits only if x is taken for y
@@ -208,6 +208,30 @@ def test_volumes_and_exchanged_axes_read_back(volume_components, components, tmp
     np.testing.assert_array_equal(turned.footprint_image(3), image.T[:8, :11])
     with pytest.raises(ReadError, match="swap_axes=True"):
         read_results(path, image_shape=(8, 11), swap_axes=False)
+
+
+def test_a_file_that_does_not_say_its_shape_asks_for_it(components, tmp_path):
+    path = write_nwb(components, tmp_path / "a.nwb", session=SESSION)
+    with h5py.File(path, "r+") as file:
+        del file["scratch/image_shape"]
+    with pytest.raises(ReadError, match="give it: image_shape"):
+        read_results(path)
+    assert read_results(path, image_shape=(14, 11)).image_shape == (14, 11)
+
+
+def test_tags_of_any_name_are_columns(components, tmp_path):
+    rois = roi_table_from_components(components)
+    names = ("description", "id", "object_id", "Cell type", "1st", "\u00b5m", "a/b")
+    names += ("a.b", "parent", "roi_id_index")
+    for name in names:
+        rois[name] = list("abcde")
+    path = write_nwb(components, tmp_path / "a.nwb", rois=rois, session=SESSION)
+    assert list(pynwb.validate(path=str(path))) == []
+    found = read_results(path).scores
+    assert list(found["snr"]) == list(components.scores["snr"])
+    expected = ("tag_description", "tag_id", "cell_type", "1st", "\u00b5m", "a_b")
+    for name in (*expected, "tag_a_b", "tag_parent", "tag_roi_id_index"):
+        assert list(found[name]) == list("abcde"), name
 
 
 def test_damaged_files_and_files_without_rois(written, recording, tmp_path):

@@ -218,14 +218,14 @@ def _columns(table: h5py.Group, n_rois: int) -> tuple[pd.DataFrame, NDArray[np.b
             continue
         if column.shape != (n_rois,) or f"{name}_index" in table:
             continue
-        if name.endswith("_index"):
+        if name.endswith("_index") and name.removesuffix("_index") in table:
             continue
         values = read_whole(column)
         if values.dtype.kind in "OS":
             values = np.array(
                 [v.decode() if isinstance(v, bytes) else str(v) for v in values], object
             )
-        scores[name] = values
+        scores["name" if name == "tag_name" else name] = values
     judged = {n.lower(): np.asarray(v) for n, v in scores.items()}
     if "keep" in judged and not any(judged[n].any() for n in _LISTS if n in judged):
         judged.pop("accepted", None)  # nobody accepted or rejected by hand

@@ -128,7 +128,10 @@ def _shape(
 ) -> tuple[int, ...]:
     """Return the image shape by a movie or an image in the file."""
     ndim = len(places)
+    noted = file.get("scratch/image_shape")
     found = None
+    if isinstance(noted, h5py.Dataset) and noted.shape == (ndim,):
+        found = tuple(noted[()].tolist())
     for kind in ("TwoPhotonSeries", "OnePhotonSeries"):
         for series in groups(file, kind):
             data = series.get("data")

@@ -16,6 +16,7 @@ from napari_mesmerize.io.writers.nwb_parts import (
     add_components,
     add_epochs,
     add_history,
+    add_image_shape,
     add_projections,
 )
 from napari_mesmerize.io.writers.nwb_session import NwbSession, new_file, new_plane
@@ -111,6 +112,7 @@ def write_nwb(
         )
     if components is not None:
         add_components(file, plane, components, rois, timing)
+        add_image_shape(file, components.image_shape)
     if projections:
         add_projections(file, projections)
     if epochs is not None and len(epochs):

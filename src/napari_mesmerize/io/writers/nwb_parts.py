@@ -21,7 +21,19 @@ _SERIES = {
     "spikes": ("Deconvolved", "Deconvolved activity of each ROI"),
 }
 _RESERVED = frozenset(
-    ["id", "pixel_mask", "voxel_mask", "image_mask", "reference_images"]
+    [
+        "colnames",
+        "columns",
+        "description",
+        "id",
+        "image_mask",
+        "namespace",
+        "neurodata_type",
+        "object_id",
+        "pixel_mask",
+        "reference_images",
+        "voxel_mask",
+    ]
 )
 
 
@@ -47,7 +59,7 @@ def add_components(
     volume = len(components.image_shape) == 3
     for mask in _masks(components):
         table.add_roi(**{"voxel_mask" if volume else "pixel_mask": mask})
-    for name, description, values in _columns(components, rois):
+    for name, description, values in _columns(components, rois, table):
         table.add_column(name=name, description=description, data=values)
     groups: dict[str, Any] = {}
     for kind, traces in components.traces.items():
@@ -146,6 +158,19 @@ def add_history(file: Any, history: Sequence[Mapping[str, Any]]) -> None:
         )
 
 
+def add_image_shape(file: Any, image_shape: Sequence[int]) -> None:
+    """Add the shape of the images, which masks do not tell."""
+    from pynwb.core import ScratchData
+
+    file.add_scratch(
+        ScratchData(
+            name="image_shape",
+            data=[int(size) for size in image_shape],
+            description="Shape of the images: (y, x) or (z, y, x)",
+        )
+    )
+
+
 def _masks(components: Components) -> Iterable[list[tuple[float, ...]]]:
     """Yield the pixels of each footprint: (x, y, weight) or (x, y, z, weight)."""
     matrix = components.footprints
@@ -157,7 +182,7 @@ def _masks(components: Components) -> Iterable[list[tuple[float, ...]]]:
 
 
 def _columns(
-    components: Components, rois: pd.DataFrame | None
+    components: Components, rois: pd.DataFrame | None, into: Any
 ) -> list[tuple[str, str, Any]]:
     """Return name, description and values of the segmentation's columns."""
     table = components.scores if rois is None else rois.loc[list(components.roi_ids)]
@@ -166,11 +191,17 @@ def _columns(
         ("roi_id", "Unique name of the ROI", list(components.roi_ids)),
         ("accepted", "Whether the ROI was accepted", accepted.tolist()),
     ]
-    taken = {"roi_id", "accepted", *_RESERVED}
+    taken = {"roi_id", "accepted"}  # in the table under their own names
     for key, values in table.items():
         name = "".join(c if c.isalnum() else "_" for c in str(key)).lower().strip("_")
-        if name in taken or key in ("outline", "rings") or not name:
+        if key in ("outline", "rings", *taken):
             continue
+        if not name or name in _RESERVED or name.endswith("_index"):
+            name = f"tag_{name}".strip("_")
+        elif hasattr(into, name) or name in taken:
+            name = f"tag_{name}"
+        while name in taken:
+            name += "_"
         taken.add(name)
         if values.dtype.kind in "iufb":
             columns.append((name, f"Score or property {key}", values.to_numpy()))

@@ -136,10 +136,18 @@ def new_plane(
     """Return pynwb's imaging plane, with the microscope."""
     from pynwb.ophys import OpticalChannel
 
+    made_by: dict[str, Any] = {"manufacturer": session.manufacturer}
+    if hasattr(file, "create_device_model"):  # pynwb 3.1 and later
+        model = file.create_device_model(
+            name=f"{session.device}Model",
+            description=f"Model of {session.device}",
+            **made_by,
+        )
+        made_by = {"model": model}
     device = file.create_device(
         name=session.device,
         description=str(attrs.get("origin") or "Microscope"),
-        manufacturer=session.manufacturer,
+        **made_by,
     )
     channel = OpticalChannel(
         name="OpticalChannel",
