@@ -76,6 +76,7 @@ def test_two_frames_are_enough(make_moved):
     )
 
 
+@pytest.mark.filterwarnings("ignore:Nothing was moved")
 @pytest.mark.parametrize("shape", [(60, 1, 64), (60, 64, 1), (60, 3, 70), (10, 2, 2)])
 @pytest.mark.parametrize("params", [RigidParams(), PiecewiseParams()])
 def test_thin_frames_have_a_result(shape, params):
