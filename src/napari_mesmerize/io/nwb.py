@@ -1,6 +1,7 @@
 """Recordings in Neurodata Without Borders files; no NWB library is needed to read."""
 
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -9,7 +10,7 @@ import h5py
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_mesmerize.errors import ReadError
+from napari_mesmerize.errors import MissingExtraError, ReadError
 from napari_mesmerize.io.arrays import array_items
 from napari_mesmerize.io.common import (
     Item,
@@ -81,7 +82,7 @@ def _listed(path: Path, file: Any, group: Any, axes: str | None) -> list[Item]:
     """Return the items of a series; one that says why it can not be read."""
     try:
         return _items(path, file, group, axes)
-    except ReadError as error:
+    except (ReadError, MissingExtraError) as error:
         return [_unreadable(group, str(error))]
 
 
@@ -97,12 +98,7 @@ def _items(path: Path, file: Any, group: Any, axes: str | None) -> list[Item]:
     outside = group.get("external_file")
     if outside is not None or not isinstance(data, h5py.Dataset) or not data.size:
         files = [] if outside is None else [plain(f) for f in np.ravel(outside[()])]
-        problem = (
-            f"its frames are in other files; open {', '.join(map(str, files))}"
-            if files
-            else "it has no frames"
-        )
-        return [_unreadable(group, problem)]
+        return [_linked(path, file, group, [str(name) for name in files])]
     letters = axes.upper() if axes else {3: "TXY", 4: "TXYZ"}[data.ndim]
     if len(letters) != data.ndim or len(set(letters)) != data.ndim:
         letters = {3: "TXY", 4: "TXYZ"}[data.ndim]
@@ -127,6 +123,41 @@ def _items(path: Path, file: Any, group: Any, axes: str | None) -> list[Item]:
         origin=_device(file, plane) or "NWB",
     )
     return items
+
+
+def _linked(path: Path, file: Any, group: Any, files: list[str]) -> Item:
+    """Return the item of a series whose frames are in another file, if it is there."""
+    if not files:
+        return _unreadable(group, "it has no frames")
+    beside = path.parent / files[0]
+    itself = beside.suffix.lower() == path.suffix.lower()
+    if len(files) > 1 or itself or not beside.exists():
+        problem = f"its frames are in other files; open {', '.join(files)}"
+        return _unreadable(group, problem)
+    from napari_mesmerize.io.readers import scan_file
+
+    found = scan_file(beside, {})[0]
+    if found.info.problem:
+        return _unreadable(group, f"{beside.name}: {found.info.problem}")
+    times, rate = _times(path, group)
+    plane = group.get("imaging_plane")
+    size, step = _spacing(group, plane)
+    known = {
+        "frame_rate": rate,
+        "pixel_size_um": size,
+        "z_step_um": step if len(found.info.shape) == 4 else None,
+        "date": iso_date(_value(file, "session_start_time")),
+    }
+    name = group.name.strip("/")
+    info = replace(
+        found.info,
+        selection=name,
+        name=f"{path.stem} {name.rpartition('/')[2]}",
+        **_known(known),
+    )
+    meta = {**found.meta, **_meta(file, group, plane), "external_file": str(beside)}
+    stamped = "timestamps" in group
+    return replace(found, info=info, meta=meta, times=times if stamped else found.times)
 
 
 def _no_frames() -> Frames:

@@ -12,7 +12,7 @@ from napari_mesmerize.errors import (
     ReadError,
     WriteError,
 )
-from napari_mesmerize.io import read_recording
+from napari_mesmerize.io import ReadWarning, read_recording
 from napari_mesmerize.io.results import read_results
 from napari_mesmerize.io.writers import NwbSession, write_nwb
 from napari_mesmerize.recording import as_recording, frame_times
@@ -128,6 +128,13 @@ def test_time_stamps_and_a_linked_movie(recording, tmp_path):
         series = file.read().acquisition["TwoPhotonSeries"]
         assert series.external_file[0] == "movie.npy"
         np.testing.assert_array_equal(series.timestamps, times)
+    with pytest.warns(ReadWarning, match="frame rate varies"):
+        back = read_recording(path)
+    np.testing.assert_array_equal(back, recording)
+    np.testing.assert_array_equal(back["time_s"], times)
+    source.unlink()
+    with pytest.raises(ReadError, match=r"other files; open movie\.npy"):
+        read_recording(path)
 
 
 def test_regular_time_stamps_become_a_rate(recording, tmp_path):
@@ -159,6 +166,10 @@ def test_a_linked_movie_with_a_rate_counts_its_frames(recording, tmp_path):
         series = file.read().acquisition["TwoPhotonSeries"]
         assert series.external_file[0] == "movies/a.npy"
         assert series.rate == 12.5
+    back = read_recording(path)
+    np.testing.assert_array_equal(back, recording)
+    assert back.attrs["frame_rate"] == 12.5
+    assert back.attrs["pixel_size_um"] == (1.5, 1.25)
     several = as_recording(linked, source={"uri": str(source), "files": ["a", "b"]})
     with pytest.raises(ParameterError, match="lies in 2 files"):
         write_nwb(None, tmp_path / "b.nwb", recording=several, movie="link")
