@@ -10,7 +10,7 @@ from scipy.interpolate import CubicSpline
 from scipy.ndimage import gaussian_filter, minimum_filter
 
 from napari_mesmerize.motion.canvas import CanvasSums
-from napari_mesmerize.motion.contrast import binned_shape
+from napari_mesmerize.motion.contrast import binned_shape, thinned
 from napari_mesmerize.motion.denoise import keep_signal, signal_share
 from napari_mesmerize.motion.interpolate import noise_kept
 from napari_mesmerize.motion.params import Settings
@@ -109,7 +109,7 @@ def mean_and_weights(
     if not seen.any():
         return image, np.zeros_like(image)
     # the smallest is taken from what the template explains not at all
-    typical = float(np.median(variance[seen]))
+    typical = float(np.median(thinned(variance[seen])))
     if typical <= 0:
         typical = float(variance[seen].mean()) or 1e-12 * (
             float(np.square(image[seen]).mean()) or 1.0
