@@ -43,7 +43,7 @@ class MotionQuality:
         How far odd rows were moved, px.
     registered : bool
         False where the frames have no structure in common, as in recordings without
-        light or of dF/F: then nothing was moved, and a :class:`MotionWarning` says so.
+        light or of dF/F: then nothing was moved, and a ``MotionWarning`` says so.
     """
 
     correlation_before: NDArray[np.float64]
