@@ -4,6 +4,7 @@ import pytest
 
 from napari_mesmerize.errors import ReadError
 from napari_mesmerize.io import list_recordings, read_recording
+from napari_mesmerize.io.results import read_results
 
 
 @pytest.fixture
@@ -117,3 +118,17 @@ def test_claims_of_a_billion_frames_take_no_memory(path):
     assert read_recording(path, selection="rated").shape == (10**9, 10, 14)
     with pytest.raises(ReadError, match="claims 8000000000 bytes and holds 0"):
         read_recording(path, selection="timed")
+
+
+def test_text_without_an_end_is_refused_and_does_not_hang(path):
+    """The HDF5 library never comes back from such a heap."""
+    content = bytearray(path.read_bytes())
+    at = content.find(b"GCOL\x01\0\0\0") + 16
+    while int.from_bytes(content[at : at + 2], "little"):
+        at += 16 + -(-int.from_bytes(content[at + 8 : at + 16], "little") // 8) * 8
+    content[at : at + 16] = bytes(16)
+    path.write_bytes(content)
+    with pytest.raises(ReadError, match=r"rec\.nwb is damaged: its text at byte"):
+        list_recordings(path)
+    with pytest.raises(ReadError, match=r"rec\.nwb is damaged: its text at byte"):
+        read_results(path)

@@ -1,5 +1,6 @@
 """Plain HDF5 files: any data set of frames in them."""
 
+import struct
 import threading
 from collections.abc import Callable, Iterator
 from functools import partial
@@ -17,6 +18,8 @@ from napari_mesmerize.io.common import Item, check_file, iso_date, positive
 MAX_DATASETS = 2000
 CACHE_BYTES = 2**26
 LARGE_BYTES = 2**28
+_HEAP = b"GCOL\x01\0\0\0"
+_HEAD_BYTES = 2**22
 MAX_PACKING = 2000  # data sets are not compressed more than so many times
 _USUAL = ("mov", "data", "images", "image", "movie", "imaging", "frames", "video")
 _RATES = (
@@ -141,6 +144,32 @@ def read_whole(data: Any) -> NDArray[Any]:
             "made."
         )
     return np.asarray(data[()])
+
+
+def check_heaps(path: Path) -> None:
+    """Refuse damaged heaps of text, in which the HDF5 library would never end.
+
+    Those at the head of the file are looked at, where most are.
+
+    Raises
+    ------
+    ReadError
+        If a heap has an object of no size.
+    """
+    with path.open("rb") as stream:
+        head = stream.read(_HEAD_BYTES)
+    at = head.find(_HEAP)
+    while at >= 0:
+        place, stop = at + 16, at + int.from_bytes(head[at + 8 : at + 16], "little")
+        while place + 16 <= min(stop, len(head)):
+            index, _, _, size = struct.unpack_from("<HHIQ", head, place)
+            if index == size == 0:
+                raise ReadError(
+                    f"{path.name} is damaged: its text at byte {place} has no end. "
+                    "Copy it again from where it was made."
+                )
+            place += 16 + -(-size // 8) * 8 if index else max(size, 16)
+        at = head.find(_HEAP, at + 1)
 
 
 def open_file(path: Path, **options: Any) -> Any:

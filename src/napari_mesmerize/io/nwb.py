@@ -21,7 +21,13 @@ from napari_mesmerize.io.common import (
     positive,
     rate_of_times,
 )
-from napari_mesmerize.io.hdf5 import StoredArray, open_file, plain, read_whole
+from napari_mesmerize.io.hdf5 import (
+    StoredArray,
+    check_heaps,
+    open_file,
+    plain,
+    read_whole,
+)
 from napari_mesmerize.io.ome import length_um
 from napari_mesmerize.recording import Frames
 
@@ -47,6 +53,7 @@ def scan(path: Path, *, axes: str | None = None) -> list[Item]:
         If it is no HDF5 file, damaged, or holds no images.
     """
     check_file(path)
+    check_heaps(path)
     with open_file(path) as file:
         series = sorted(_series(file), key=lambda group: _kind(group) not in _SERIES)
         items = [item for group in series for item in _listed(path, file, group, axes)]

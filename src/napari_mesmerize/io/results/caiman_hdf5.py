@@ -13,7 +13,7 @@ from scipy import sparse
 from napari_mesmerize.components import Background, Components
 from napari_mesmerize.errors import ReadError
 from napari_mesmerize.history import StepTimer
-from napari_mesmerize.io.hdf5 import read_whole
+from napari_mesmerize.io.hdf5 import check_heaps, read_whole
 
 _SCORES = {
     "SNR_comp": "snr",
@@ -72,6 +72,7 @@ def read(
     path = Path(path)
     timer = StepTimer("read_results", {"format": "caiman"}, inputs=[str(path)])
     try:
+        check_heaps(path)
         with h5py.File(path, "r") as file:
             components = _File(file, path, image_shape).components()
     except ReadError:
@@ -92,6 +93,7 @@ def read_images(path: str | Path) -> dict[str, NDArray[np.float32]]:
     path = Path(path)
     images = {}
     try:
+        check_heaps(path)
         with h5py.File(path, "r") as file:
             opened = _File(file, path, None)
             for name, key in _IMAGES.items():

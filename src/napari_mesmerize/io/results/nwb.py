@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from napari_mesmerize.components import Components
 from napari_mesmerize.errors import ReadError
 from napari_mesmerize.history import StepTimer
-from napari_mesmerize.io.hdf5 import read_whole
+from napari_mesmerize.io.hdf5 import check_heaps, read_whole
 from napari_mesmerize.io.results.nwb_masks import (
     CAIMAN,
     dialect,
@@ -84,6 +84,7 @@ def read(
     path = Path(path)
     timer = StepTimer("read_results", {"format": "nwb"}, inputs=[str(path)])
     try:
+        check_heaps(path)
         with h5py.File(path, "r") as file:
             components = _read(file, path, image_shape, swap_axes, table)
     except ReadError:
