@@ -172,6 +172,24 @@ def test_what_motion_wrote_is_read_with_its_facts_and_history(movie, tmp_path, c
     assert _json(capsys)["n_components"] > 3
 
 
+def test_motion_aligns_to_an_image_within_a_region(movie, tmp_path, capsys):
+    images, out = tmp_path / "images", tmp_path / "corrected.zarr"
+    assert main(["images", str(movie), str(images), "--kinds", "mean"]) == 0
+    mask = np.zeros(read_recording(movie).shape[1:], np.uint8)
+    mask[8:-8, 8:-8] = 1
+    tifffile.imwrite(tmp_path / "region.tif", mask)
+    capsys.readouterr()
+    words = ["motion", str(movie), str(out), "--template", str(images / "mean.tif")]
+    words += ["--region", str(tmp_path / "region.tif"), "--workers", "1", "--json"]
+    assert main(words) == 0
+    assert max(_json(capsys)["largest_shift_px"]) > 0.5
+    tifffile.imwrite(tmp_path / "region.tif", mask[1:])
+    assert main([*words, "--overwrite"]) == 1
+    assert "region" in capsys.readouterr().err
+    assert main([*words[:5], "--device", "abacus", "--overwrite"]) == 1
+    assert "abacus" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize("model", [RigidParams, PiecewiseParams])
 def test_motion_has_an_option_for_every_parameter(model, capsys, monkeypatch):
     monkeypatch.setenv("COLUMNS", "200")

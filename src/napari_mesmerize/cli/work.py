@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from napari_mesmerize import cnmf, motion
+from napari_mesmerize import cnmf, motion, projections
 from napari_mesmerize.cli.app import (
     File,
     Json,
@@ -109,6 +109,16 @@ def motion_command(
     selection: Selection = "",
     frame_rate: Rate = 0.0,
     params: ParamsFile = None,
+    template: Annotated[
+        Path | None, typer.Option(help="Image to align to, such as another day's mean.")
+    ] = None,
+    region: Annotated[
+        Path | None, typer.Option(help="Mask image: only pixels > 0 are compared.")
+    ] = None,
+    device: Annotated[str, typer.Option(help="cpu, or cuda for a GPU.")] = "cpu",
+    workers: Annotated[
+        int, typer.Option(help="Threads; 0: one for each core.", min=0)
+    ] = 0,
     max_memory: Memory = 0.0,
     overwrite: Overwrite = False,
     as_json: Json = False,
@@ -128,6 +138,10 @@ def motion_command(
             recording,
             chosen,
             out=out,
+            template=_image(template, "mean"),
+            region=_image(region, "max"),
+            device=device,
+            workers=workers or None,
             max_memory=_bytes(max_memory),
             overwrite=overwrite,
             progress=progress,
@@ -284,6 +298,14 @@ def _read(file: Path, selection: str, frame_rate: float) -> Any:
     return read_recording(
         file, selection=selection or None, frame_rate=frame_rate or None
     )
+
+
+def _image(file: Path | None, kind: str) -> Any:
+    """Return an image; of a file with several frames their mean or maximum."""
+    if file is None:
+        return None
+    image = projections.project(read_recording(file), (kind,))[kind]
+    return image > 0 if kind == "max" else image
 
 
 def _print_advice(components: Components | None) -> None:

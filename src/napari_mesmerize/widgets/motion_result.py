@@ -206,6 +206,12 @@ class MotionResultView(QWidget):
 def _summarise(result: Any, name: str) -> str:
     """Say in a few sentences what a correction did."""
     shifts, quality = np.asarray(result.shifts), result.quality
+    if not quality.registered:
+        return (
+            "Nothing was moved: the frames have no structure in common to align to. "
+            "Correct the raw recording, not one of dF/F; too dim a recording can not "
+            f"be aligned. The layer '{name}' shows the frames as they were."
+        )
     largest = float(np.abs(shifts).max()) if shifts.size else 0.0
     gain = quality.crispness_after / max(quality.crispness_before, 1e-12)
     sentences = [
