@@ -16,6 +16,8 @@ def test_the_demo_recovers_motion_and_cells(report):
     assert report.scores["shift_rmse_px"] < 0.2
     assert report.scores["uncorrected_rmse_px"] > 1.0
     assert report.scores["f1"] > 0.6
+    scored = report.scores["accepted_components"] - report.scores["unscored_components"]
+    assert report.scores["precision"] * scored <= report.scores["true_cells"]
     assert report.scores["trace_correlation"] > 0.8
 
 

@@ -180,6 +180,7 @@ def _score(
         "spike_correlation": found.get("spike_corr", float("nan")),
         "true_cells": found["n_true"],
         "accepted_components": found["n_est"],
+        "unscored_components": found["n_ignored"],
         "rejected_components": len(components) - found["n_est"],
     }
 
