@@ -85,10 +85,11 @@ def test_a_cluster_gives_the_same_result(rigid_2p, params, tmp_path):
     recording = rigid_2p.recording[:150]
     with (
         distributed.LocalCluster(
-            n_workers=1,
-            threads_per_worker=2,
-            processes=False,
+            n_workers=2,
+            threads_per_worker=1,
+            processes=True,
             dashboard_address=None,
+            memory_limit=0,
         ) as cluster,
         distributed.Client(cluster) as client,
     ):
