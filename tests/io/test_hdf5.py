@@ -90,3 +90,17 @@ def test_a_fourth_axis_that_is_no_channel_is_not_listed_thousands_of_times(tmp_p
         tmp_path / "a.h5", axes="CZTYX", selection="mov/channel-1"
     )
     assert recording.shape == (300, 1, 4, 5)
+
+
+def test_a_number_that_came_as_text_chooses_unless_it_is_a_name(tmp_path):
+    frames = np.random.default_rng(0).integers(0, 9, (3, 4, 8, 9)).astype(np.uint16)
+    with h5py.File(tmp_path / "a.h5", "w") as file:
+        file["a"], file["b"], file["0"] = frames
+    for text, number in (("1", 1), ("2", 2)):
+        read = read_recording(tmp_path / "a.h5", selection=text)
+        same = read_recording(tmp_path / "a.h5", selection=number)
+        np.testing.assert_array_equal(read, same)
+    named = read_recording(tmp_path / "a.h5", selection="0")
+    np.testing.assert_array_equal(named, frames[2])
+    with pytest.raises(ReadError, match="selection='3'"):
+        read_recording(tmp_path / "a.h5", selection="3")

@@ -15,8 +15,9 @@ from napari_mesmerize.io import (
     read_recording,
     write_recording,
 )
-from napari_mesmerize.io.common import iso_date, rate_of_times, rate_spread
+from napari_mesmerize.io.common import iso_date
 from napari_mesmerize.io.files import JoinedFrames, natural_key
+from napari_mesmerize.io.times import rate_of_times, rate_spread
 from napari_mesmerize.recording import as_recording
 
 PLAIN = {"photometric": "minisblack", "metadata": None}

@@ -211,7 +211,13 @@ def _find(items: Sequence[Item], selection: str | int) -> Item | None:
     ]
     if len(named) == 1:
         return named[0]
-    return None if named else _first_inside(items, selection)
+    if named:
+        return None
+    if selection.isdecimal() and not any(
+        item.info.selection.startswith(f"{selection}/") for item in items
+    ):
+        return _find(items, int(selection))  # a number typed where names are text
+    return _first_inside(items, selection)
 
 
 def _first_inside(items: Sequence[Item], selection: str) -> Item | None:
@@ -307,38 +313,6 @@ def positive(value: Any) -> float | None:
     except (TypeError, ValueError):
         return None
     return number if np.isfinite(number) and number > 0 else None
-
-
-def even_times(
-    n_frames: int, rate: float | None, start_s: float
-) -> NDArray[np.float64] | None:
-    """Return times that begin at ``start_s``; None where frame / rate is the same.
-
-    None also where a file claims more frames than can be.
-    """
-    regular = bool(rate) and start_s != 0 and bool(np.isfinite(start_s))
-    if not regular or not rate or n_frames > MAX_FRAMES:
-        return None
-    return start_s + np.arange(n_frames) / rate
-
-
-def rate_of_times(times: ArrayLike | None) -> float | None:
-    """Return the frame rate of time stamps: 1 / their median interval."""
-    if times is None:
-        return None
-    intervals = np.diff(np.asarray(times, dtype=np.float64))
-    intervals = intervals[np.isfinite(intervals)]
-    return positive(1 / np.median(intervals)) if (intervals > 0).any() else None
-
-
-def rate_spread(times: ArrayLike) -> tuple[float, float]:
-    """Return (standard deviation, largest deviation) of the rate, Hz."""
-    intervals = np.diff(np.asarray(times, dtype=np.float64))
-    intervals = intervals[np.isfinite(intervals) & (intervals > 0)]
-    if intervals.size < 2:
-        return 0.0, 0.0
-    rates = 1 / intervals
-    return float(rates.std()), float(np.abs(rates - rates.mean()).max())
 
 
 def kind_of(shape: tuple[int, ...]) -> str:

@@ -17,7 +17,6 @@ from napari_mesmerize.io.common import (
     Item,
     RecordingInfo,
     check_file,
-    even_times,
     iso_date,
     kind_of,
 )
@@ -31,6 +30,7 @@ from napari_mesmerize.io.mesc_frames import (
     converted_dtype,
     open_hdf5,
 )
+from napari_mesmerize.io.times import even_times
 from napari_mesmerize.recording import Frames
 
 _PAGE_MODES = (6, 7, 8, 9, 10)

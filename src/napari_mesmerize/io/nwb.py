@@ -16,10 +16,8 @@ from napari_mesmerize.io.common import (
     Item,
     RecordingInfo,
     check_file,
-    even_times,
     iso_date,
     positive,
-    rate_of_times,
 )
 from napari_mesmerize.io.hdf5 import (
     StoredArray,
@@ -29,6 +27,7 @@ from napari_mesmerize.io.hdf5 import (
     read_whole,
 )
 from napari_mesmerize.io.ome import length_um
+from napari_mesmerize.io.times import even_times, rate_of_times
 from napari_mesmerize.recording import Frames
 
 _SERIES = ("TwoPhotonSeries", "OnePhotonSeries")

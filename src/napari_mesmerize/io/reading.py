@@ -8,19 +8,13 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from napari_mesmerize.history import StepTimer
-from napari_mesmerize.io.common import (
-    RecordingInfo,
-    choose,
-    rate_of_times,
-    rate_spread,
-    source_of,
-    warn,
-)
+from napari_mesmerize.io.common import RecordingInfo, choose, source_of, warn
 from napari_mesmerize.io.facts import known_facts, place_of, real_times
 from napari_mesmerize.io.files import PathLike, expand
 from napari_mesmerize.io.metadata import MetadataFormat
 from napari_mesmerize.io.readers import READERS, join_series, scan_file
 from napari_mesmerize.io.series import FileFrames, parts_of
+from napari_mesmerize.io.times import rate_of_times, rate_spread
 from napari_mesmerize.recording import lazy_recording
 
 

@@ -8,9 +8,10 @@ import numpy as np
 import tifffile
 from numpy.typing import NDArray
 
-from napari_mesmerize.io.common import iso_date, positive, rate_of_times
+from napari_mesmerize.io.common import iso_date, positive
 from napari_mesmerize.io.ifd import Chain
 from napari_mesmerize.io.tiff_dialects import Layout
+from napari_mesmerize.io.times import rate_of_times
 
 DESCRIPTION = 270
 MAX_TIMES = 50_000

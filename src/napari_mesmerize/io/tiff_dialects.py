@@ -10,8 +10,9 @@ import numpy as np
 import tifffile
 from numpy.typing import NDArray
 
-from napari_mesmerize.io.common import iso_date, positive, rate_of_times
+from napari_mesmerize.io.common import iso_date, positive
 from napari_mesmerize.io.ome import OmeImage, length_um, parse_ome
+from napari_mesmerize.io.times import rate_of_times
 
 MAX_CHANNELS = 7
 """As many as ImageJ shows in one picture."""

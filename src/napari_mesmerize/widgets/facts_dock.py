@@ -13,7 +13,8 @@ from qtpy.QtWidgets import QTreeWidgetItem as Item
 
 from napari_mesmerize.errors import MesmerizeError
 from napari_mesmerize.history import StepTimer
-from napari_mesmerize.io.common import iso_date, rate_spread
+from napari_mesmerize.io.common import iso_date
+from napari_mesmerize.io.times import rate_spread
 from napari_mesmerize.widgets.facts_file import facts_file, write_facts
 from napari_mesmerize.widgets.layers import describe, spatial_scale, spatial_units
 from napari_mesmerize.widgets.parts import Column, Hint, button, form_of, heading, note
