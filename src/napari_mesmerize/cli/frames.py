@@ -5,12 +5,12 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-import xarray as xr
 
 from napari_mesmerize.cli.app import File, Json, Memory, Overwrite, Rate, Selection, app
+from napari_mesmerize.cli.inputs import open_recording, to_bytes
 from napari_mesmerize.cli.output import print_json, print_line, progress_bars
 from napari_mesmerize.errors import ParameterError
-from napari_mesmerize.io import WRITERS, read_recording, write_recording
+from napari_mesmerize.io import WRITERS, write_recording
 from napari_mesmerize.projections import KINDS, project
 from napari_mesmerize.recording import as_recording
 from napari_mesmerize.transforms import downsample
@@ -39,7 +39,7 @@ def convert(
     as_json: Json = False,
 ) -> None:
     """Write a recording, or a part of it, in another format."""
-    recording = _open(file, selection, frame_rate)
+    recording = open_recording(file, selection, frame_rate)
     parts = {"frame": frames, "y": rows, "x": columns}
     recording = recording.isel(
         {dim: _range(text, recording.sizes[dim], dim) for dim, text in parts.items()}
@@ -69,12 +69,12 @@ def images(
 ) -> None:
     """Write images that summarise a recording, such as its mean."""
     wanted = [kind.strip() for kind in kinds.split(",") if kind.strip()]
-    recording = _open(file, selection, 0.0)
+    recording = open_recording(file, selection, 0.0)
     with progress_bars() as progress:
         found = project(
             recording,
             wanted,
-            max_memory=int(max_memory * 2**30) or None,
+            max_memory=to_bytes(max_memory),
             progress=progress,
         )
     out.mkdir(parents=True, exist_ok=True)
@@ -89,12 +89,6 @@ def images(
         print_json({"images": [str(path) for path in written]})
     else:
         print_line(f"Written: {', '.join(map(str, written))}")
-
-
-def _open(file: Path, selection: str, frame_rate: float) -> xr.DataArray:
-    chosen = int(selection) if selection.isdecimal() else selection or None
-    recording = read_recording(str(file), selection=chosen)
-    return as_recording(recording, frame_rate=frame_rate or None)
 
 
 def _range(text: str, length: int, dim: str) -> slice:

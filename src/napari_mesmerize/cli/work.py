@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from napari_mesmerize import cnmf, motion, projections
+from napari_mesmerize import cnmf, motion
 from napari_mesmerize.cli.app import (
     File,
     Json,
@@ -18,6 +18,7 @@ from napari_mesmerize.cli.app import (
     Selection,
     app,
 )
+from napari_mesmerize.cli.inputs import open_recording, read_image, to_bytes
 from napari_mesmerize.cli.options import read_params_file, with_params
 from napari_mesmerize.cli.output import (
     print_json,
@@ -31,7 +32,6 @@ from napari_mesmerize.components import Components
 from napari_mesmerize.demo import run_demo
 from napari_mesmerize.doctor import has_display, version
 from napari_mesmerize.errors import ParameterError, WriteError
-from napari_mesmerize.io import read_recording
 from napari_mesmerize.params import parse_params
 from napari_mesmerize.pipeline import (
     EXTRACTION_PARAMS,
@@ -133,17 +133,17 @@ def motion_command(
         )
     values = {**_section(read_params_file(params), "motion"), **given}
     chosen = parse_params(MOTION_PARAMS[engine], values)
-    recording = _read(file, selection, frame_rate)
+    recording = open_recording(file, selection, frame_rate)
     with progress_bars() as progress:
         result = motion.correct_motion(
             recording,
             chosen,
             out=out,
-            template=_image(template, "mean"),
-            region=_image(region, "max"),
+            template=read_image(template, "mean"),
+            region=read_image(region, "max"),
             device=device,
             workers=workers or None,
-            max_memory=_bytes(max_memory),
+            max_memory=to_bytes(max_memory),
             overwrite=overwrite,
             progress=progress,
         )
@@ -192,12 +192,12 @@ def extract(
     chosen = parse_params(EXTRACTION_PARAMS[method], values)
     if out.exists() and not overwrite:
         raise WriteError(f"{out} exists; choose another name or add --overwrite.")
-    recording = _read(file, selection, frame_rate)
+    recording = open_recording(file, selection, frame_rate)
     with progress_bars() as progress:
         components = cnmf.extract_components(
             recording,
             chosen,
-            max_memory=_bytes(max_memory),
+            max_memory=to_bytes(max_memory),
             progress=progress,
             resume_dir=out.with_name(out.name + ".partial"),
         )
@@ -238,7 +238,7 @@ def run(
 ) -> None:
     """Motion correction, extraction and a sample of a project, in one go."""
     sections = read_params_file(params)
-    recording = _read(file, selection, frame_rate)
+    recording = open_recording(file, selection, frame_rate)
     prepare(recording, motion_engine, extraction_engine, sections)
     opened = _project_for(project, animal, trial, overwrite=overwrite)
     with progress_bars() as progress:
@@ -247,7 +247,7 @@ def run(
             motion_engine=motion_engine,
             extraction_engine=extraction_engine,
             params=sections,
-            max_memory=_bytes(max_memory),
+            max_memory=to_bytes(max_memory),
             progress=progress,
         )
     rois = None
@@ -295,20 +295,6 @@ def _project_for(folder: Path, animal: str, trial: str, *, overwrite: bool) -> P
     return project
 
 
-def _read(file: Path, selection: str, frame_rate: float) -> Any:
-    return read_recording(
-        file, selection=selection or None, frame_rate=frame_rate or None
-    )
-
-
-def _image(file: Path | None, kind: str) -> Any:
-    """Return an image; of a file with several frames their mean or maximum."""
-    if file is None:
-        return None
-    image = projections.project(read_recording(file), (kind,))[kind]
-    return image > 0 if kind == "max" else image
-
-
 def _print_advice(components: Components | None) -> None:
     """Say what to try where no component was accepted."""
     if components is not None and not components.accepted.any():
@@ -323,7 +309,3 @@ def _section(values: dict[str, Any], name: str) -> dict[str, Any]:
     if not isinstance(section, dict):
         raise ParameterError(f"'{name}' of the parameter file must be an object.")
     return section
-
-
-def _bytes(gigabytes: float) -> int | None:
-    return int(gigabytes * 1e9) if gigabytes else None
