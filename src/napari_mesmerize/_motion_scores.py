@@ -193,3 +193,16 @@ def template_correlation(
     norm = np.maximum(np.linalg.norm(pixels, axis=1), 1e-12)
     r = pixels @ image / norm
     return float(r.mean()), float(np.percentile(r, 5))
+
+
+def bending(
+    field: NDArray[np.floating],
+) -> tuple[NDArray[np.floating], NDArray[np.floating]]:
+    """Return how much each frame bends, px: the largest patch's, and the typical one.
+
+    Bending is the field (n_frames, [n_z,] n_y, n_x, 2 or 3) less the mean shift of its
+    frame; typical is the root mean square over the patches.
+    """
+    patches = field.reshape(len(field), -1, field.shape[-1])
+    squared = ((patches - patches.mean(axis=1, keepdims=True)) ** 2).sum(axis=-1)
+    return np.sqrt(squared.max(axis=1)), np.sqrt(squared.mean(axis=1))

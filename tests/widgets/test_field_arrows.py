@@ -4,13 +4,13 @@ import numpy as np
 import pytest
 from qtpy.QtWidgets import QWidget
 
+from napari_mesmerize._motion_scores import bending
 from napari_mesmerize.motion import MotionQuality
 from napari_mesmerize.widgets.field_arrows import (
     NAME,
     TIMES,
     FieldArrows,
     arrows_of,
-    bending,
     has_field,
 )
 from napari_mesmerize.widgets.motion_result import BENDING, MotionResultView
@@ -37,10 +37,10 @@ def result(recording):
 
 
 def test_bending_is_what_is_left_beside_the_shift_of_the_frame(result):
-    largest, typical = bending(result)
+    largest, typical = bending(result.field)
     np.testing.assert_allclose(largest, np.where(np.arange(40) == 3, 0.5, 0), atol=1e-6)
     np.testing.assert_allclose(typical, largest, atol=1e-6)
-    arrows = arrows_of(result, 3)
+    arrows = arrows_of(result.field, result.patch_centers, 3)
     assert arrows.shape == (6, 2, 2)
     np.testing.assert_allclose(arrows[:, 0, 0], [4, 4, 4, 14, 14, 14])
     np.testing.assert_allclose(arrows[:, 1, 0], TIMES * np.repeat([-0.5, 0.5], 3))

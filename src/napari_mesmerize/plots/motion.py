@@ -6,6 +6,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from napari_mesmerize._motion_scores import bending
 from napari_mesmerize.errors import ParameterError
 from napari_mesmerize.plots._axes import axes_or_new
 from napari_mesmerize.plots.projection import plot_projection
@@ -125,12 +126,11 @@ def plot_bending(
             "There is no bending to draw: the correction was rigid. Correct with "
             "PiecewiseParams."
         )
-    patches = field.reshape(len(field), -1, field.shape[-1])
-    squared = ((patches - patches.mean(axis=1, keepdims=True)) ** 2).sum(axis=-1)
+    largest, typical = bending(field)
     ax = axes_or_new(ax, (8.0, 2.5))
     style = {"linewidth": 0.8} | kwargs
-    ax.plot(np.sqrt(squared.max(axis=1)), color=_BEFORE, label="largest", **style)
-    ax.plot(np.sqrt(squared.mean(axis=1)), color=_AFTER, label="typical", **style)
+    ax.plot(largest, color=_BEFORE, label="largest", **style)
+    ax.plot(typical, color=_AFTER, label="typical", **style)
     ax.set(xlabel="frame", ylabel="bending (px)", ylim=(0, None))
     ax.legend(loc="upper right", ncols=2, frameon=False, fontsize=8)
     ax.spines[["top", "right"]].set_visible(False)

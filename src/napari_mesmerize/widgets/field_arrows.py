@@ -7,7 +7,7 @@ import numpy as np
 from napari.layers import Image, Vectors
 from numpy.typing import NDArray
 
-from napari_mesmerize.widgets.layers import KEY
+from napari_mesmerize.widgets.layers import KEY, layer_in_role
 
 NAME = "bending"
 TIMES = 5  # that arrows are drawn longer than the shifts are
@@ -24,12 +24,13 @@ class FieldArrows:
 
     def __init__(self, viewer: Any) -> None:
         self._viewer = weakref.ref(viewer)
-        self._shown: tuple[Any, Image] | None = None
+        self._shown: tuple[Any, Any, Image] | None = None
         viewer.dims.events.current_step.connect(self.draw)
 
     def show(self, result: Any, image: Image) -> None:
         """Draw the field of a piecewise correction of planes over ``image``."""
-        self._shown = (result, image)
+        # the field is computed when it is asked for: once here, not for each frame
+        self._shown = (np.asarray(result.field), result.patch_centers, image)
         self.draw()
 
     def hide(self) -> None:
@@ -51,12 +52,12 @@ class FieldArrows:
         viewer = self._viewer()
         if viewer is None or self._shown is None:
             return
-        result, image = self._shown
+        field, places, image = self._shown
         if image not in viewer.layers:
             self.hide()
             return
         frame = round(float(viewer.dims.point[viewer.dims.ndim - image.ndim]))
-        arrows = arrows_of(result, frame)
+        arrows = arrows_of(field, places, frame)
         layer = self._layer()
         if layer is None:
             layer = self._make(image, arrows)
@@ -82,11 +83,7 @@ class FieldArrows:
         return layer
 
     def _layer(self) -> Vectors | None:
-        viewer = self._viewer()
-        for layer in () if viewer is None else viewer.layers:
-            if layer.metadata.get(KEY, {}).get("role") == "field":
-                return layer
-        return None
+        return layer_in_role(self._viewer(), "field")
 
 
 def has_field(result: Any) -> bool:
@@ -95,20 +92,12 @@ def has_field(result: Any) -> bool:
     return result.field is not None and places is not None and len(places) == 2
 
 
-def bending(result: Any) -> tuple[NDArray[np.floating], NDArray[np.floating]]:
-    """Return how much each frame bends, px: the largest patch's, and the typical one.
-
-    Bending is the field less the mean shift of its frame.
-    """
-    patches = np.asarray(result.field).reshape(len(result.field), -1, 2)
-    squared = ((patches - patches.mean(axis=1, keepdims=True)) ** 2).sum(axis=-1)
-    return np.sqrt(squared.max(axis=1)), np.sqrt(squared.mean(axis=1))
-
-
-def arrows_of(result: Any, frame: int) -> NDArray[np.float32]:
+def arrows_of(
+    field: NDArray[np.floating], places: tuple[NDArray[np.floating], ...], frame: int
+) -> NDArray[np.float32]:
     """Return (start, direction) of an arrow for each patch, (n_patches, 2, 2) px."""
-    field = np.asarray(result.field[min(max(frame, 0), len(result.field) - 1)])
-    bend = (field - field.mean(axis=(0, 1))).reshape(-1, 2)
-    y, x = np.meshgrid(*result.patch_centers, indexing="ij")
+    shown = field[min(max(frame, 0), len(field) - 1)]
+    bend = (shown - shown.mean(axis=(0, 1))).reshape(-1, 2)
+    y, x = np.meshgrid(*places, indexing="ij")
     starts = np.stack([y.ravel(), x.ravel()], axis=1)
     return np.stack([starts, TIMES * bend], axis=1).astype(np.float32)

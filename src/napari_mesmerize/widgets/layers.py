@@ -83,6 +83,14 @@ def sample_pixels(recording: xr.DataArray) -> NDArray[Any]:
     return np.concatenate(parts)
 
 
+def layer_in_role(viewer: Any, role: str) -> Any:
+    """Return the viewer's layer that plays a role of ours; None without one."""
+    for layer in () if viewer is None else viewer.layers:
+        if layer.metadata.get(KEY, {}).get("role") == role:
+            return layer
+    return None
+
+
 def is_recording(layer: Layer) -> bool:
     """Say whether a layer can be computed on: an Image of frames, or of volumes."""
     if not isinstance(layer, Image) or layer.rgb or layer.multiscale:

@@ -9,10 +9,10 @@ from napari.utils.theme import get_theme
 from qtpy.QtCore import QTimer
 from qtpy.QtWidgets import QCheckBox, QComboBox, QLabel, QVBoxLayout, QWidget
 
+from napari_mesmerize._motion_scores import bending
 from napari_mesmerize.widgets.field_arrows import (
     TIMES,
     FieldArrows,
-    bending,
     has_field,
 )
 from napari_mesmerize.widgets.parts import note, row_of
@@ -136,7 +136,7 @@ class MotionResultView(QWidget):
 
     def _draw_bending(self) -> None:
         self.plot.setLabel("left", "bending [px]")
-        largest, typical = bending(self._result)
+        largest, typical = bending(np.asarray(self._result.field))
         for values, colour in ((largest, _BEFORE), (typical, _AFTER)):
             self.plot.plot(values, pen=pg.mkPen(colour), connect="finite")
         self._say({"largest": _BEFORE, "typical": _AFTER})

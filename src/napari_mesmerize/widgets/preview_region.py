@@ -7,7 +7,7 @@ from napari.layers import Image, Shapes
 from numpy.typing import NDArray
 from qtpy.QtWidgets import QVBoxLayout, QWidget
 
-from napari_mesmerize.widgets.layers import KEY
+from napari_mesmerize.widgets.layers import KEY, layer_in_role
 from napari_mesmerize.widgets.parts import button, row_of
 from napari_mesmerize.widgets.region import RegionChooser
 
@@ -73,7 +73,4 @@ class PreviewRegion(QWidget):
         self.choice.setCurrentText(layer.name)
 
     def _layer(self) -> Shapes | None:
-        for layer in self._session.viewer.layers:
-            if layer.metadata.get(KEY, {}).get("role") == "region":
-                return layer
-        return None
+        return layer_in_role(self._session.viewer, "region")

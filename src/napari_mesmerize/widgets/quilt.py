@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from napari_mesmerize.errors import MesmerizeError
 from napari_mesmerize.widgets.drawn_layer import use_fast_triangulation
-from napari_mesmerize.widgets.layers import KEY
+from napari_mesmerize.widgets.layers import KEY, layer_in_role
 
 NAME = "patches"
 _INSET = 0.05
@@ -77,13 +77,7 @@ class Quilt:
         return layer
 
     def _layer(self) -> Shapes | None:
-        viewer = self._viewer()
-        if viewer is None:
-            return None
-        for layer in viewer.layers:
-            if layer.metadata.get(KEY, {}).get("role") == "patches":
-                return layer
-        return None
+        return layer_in_role(self._viewer(), "patches")
 
 
 def _inset(rectangles: NDArray[np.float64]) -> NDArray[np.float64]:

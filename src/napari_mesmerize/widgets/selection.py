@@ -6,7 +6,7 @@ import numpy as np
 from napari.layers import Labels, Layer
 from napari.utils.colormaps import DirectLabelColormap
 
-from napari_mesmerize.widgets.layers import KEY
+from napari_mesmerize.widgets.layers import KEY, layer_in_role
 from napari_mesmerize.widgets.picture import area_mask
 from napari_mesmerize.widgets.roi_set import RoiSet
 
@@ -85,7 +85,4 @@ def hide_selection(viewer: Any) -> None:
 
 def selection_layer(viewer: Any) -> Labels | None:
     """Return the layer that draws the selected ROI, if there is one."""
-    for layer in viewer.layers:
-        if layer.metadata.get(KEY, {}).get("role") == "selection":
-            return layer
-    return None
+    return layer_in_role(viewer, "selection")

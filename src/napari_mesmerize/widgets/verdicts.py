@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from napari_mesmerize.widgets.colours import hex_colour
-from napari_mesmerize.widgets.layers import KEY
+from napari_mesmerize.widgets.layers import KEY, layer_in_role
 from napari_mesmerize.widgets.picture import label_picture
 from napari_mesmerize.widgets.roi_set import RoiSet
 
@@ -92,11 +92,7 @@ class VerdictLayer:
     @property
     def layer(self) -> Image | None:
         """The layer, where it is open."""
-        viewer = self._viewer()
-        for layer in () if viewer is None else viewer.layers:
-            if layer.metadata.get(KEY, {}).get("role") == "verdicts":
-                return layer
-        return None
+        return layer_in_role(self._viewer(), "verdicts")
 
     def _outlines(
         self, roi_set: RoiSet, accepted: NDArray[np.bool_]
