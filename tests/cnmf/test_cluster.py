@@ -42,9 +42,12 @@ def test_a_cluster_gives_the_same_result(movie, client, tmp_path):
         progress=reporting(lambda desc, done, total: steps.append((done, total))),
     )
     assert steps == [(k, 4) for k in range(5)]
-    assert (here.footprints != there.footprints).nnz == 0
+    # each process compiles the loops for itself, which may round differently
+    scale = np.abs(here.footprints).max()
+    assert np.abs(here.footprints - there.footprints).max() <= 1e-4 * scale
     for kind, traces in here.traces.items():
-        np.testing.assert_array_equal(traces, there.traces[kind])
+        atol = 1e-4 * np.abs(traces).max()
+        np.testing.assert_allclose(traces, there.traces[kind], rtol=0, atol=atol)
     np.testing.assert_array_equal(here.accepted, there.accepted)
     assert not (tmp_path / "work").exists()
 

@@ -97,8 +97,11 @@ def test_a_cluster_gives_the_same_result(rigid_2p, params, tmp_path):
             recording, params, client=client, out=tmp_path / "a.zarr", batch_size=64
         )
     near = correct_motion(recording, params)
-    np.testing.assert_array_equal(far.shifts, near.shifts)
-    np.testing.assert_array_equal(far.recording.to_numpy(), near.recording.to_numpy())
+    # each process compiles the loops for itself, which may round differently
+    np.testing.assert_allclose(far.shifts, near.shifts, atol=1e-5)
+    np.testing.assert_allclose(
+        far.recording.to_numpy(), near.recording.to_numpy(), rtol=1e-4
+    )
 
 
 def test_work_for_a_cluster_can_be_sent(rigid_2p):
