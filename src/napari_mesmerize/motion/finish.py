@@ -147,11 +147,27 @@ def _detached(frames: CorrectedFrames, passes: Passes) -> CorrectedFrames:
 
 
 def store_frames(frames: CorrectedFrames, passes: Passes, store: MotionStore) -> None:
-    """Write the corrected frames that are not stored yet, batch by batch."""
+    """Write the corrected frames that are not stored yet, batch by batch.
+
+    On this machine each thread writes the unit that it corrected, so that never more
+    than one unit a thread is held.
+    """
     array = store.open_frames(frames.shape, frames.dtype, frames.source.unit)
-    work = _detached(frames, passes)
-    for batch, units in passes.run(work, "Writing corrected frames", store.n_written):
-        store.write_frames(array, batch, np.concatenate(units))
+
+    def correct_and_write(_: Source, raw: NDArray[Any], unit: slice) -> None:
+        store.write_frames(array, unit, frames.correct(raw, unit))
+
+    desc, start = "Writing corrected frames", store.n_written
+    if passes.client is None:
+        for batch, _ in passes.run(correct_and_write, desc, start):
+            store.mark_written(batch.stop)
+        return
+    for batch, units in passes.run(_detached(frames, passes), desc, start):
+        first = batch.start
+        for unit in units:
+            store.write_frames(array, slice(first, first + len(unit)), unit)
+            first += len(unit)
+        store.mark_written(batch.stop)
 
 
 def make_result(

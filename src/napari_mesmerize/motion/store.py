@@ -177,10 +177,14 @@ class MotionStore:
     def write_frames(
         self, array: "zarr.Array[Any]", frames: slice, values: NDArray[Any]
     ) -> None:
-        """Store a batch of corrected frames."""
+        """Store consecutive corrected frames; safe from threads, each a chunk."""
         with self.writing(f"frames {frames.start} to {frames.stop}"):
             array[frames] = values
-            self._write_state(n_written=frames.stop)
+
+    def mark_written(self, n_written: int) -> None:
+        """Note that the first ``n_written`` corrected frames are safely stored."""
+        with self.writing("the state"):
+            self._write_state(n_written=n_written)
 
     def finish(
         self,
