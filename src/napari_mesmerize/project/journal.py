@@ -14,9 +14,11 @@ from typing import Any
 import pandas as pd
 import psutil
 
+from napari_mesmerize.components import Components
 from napari_mesmerize.errors import ParameterError
 from napari_mesmerize.history import json_safe
 from napari_mesmerize.project import backups
+from napari_mesmerize.project.exchanges import Exchange, write_exchange
 from napari_mesmerize.project.files import now, writing
 from napari_mesmerize.project.locks import is_stale
 
@@ -51,6 +53,9 @@ class Edit:
         return Edit(self.sample_id, self.column, new=self.old, old=self.new, time=now())
 
 
+Step = Edit | Exchange
+
+
 def apply_edits(rois: pd.DataFrame, edits: Sequence[Edit]) -> pd.DataFrame:
     """Return an ROI table with edits made to it; ROIs it does not have are left out."""
     rois = rois.copy()
@@ -77,10 +82,10 @@ class Journal:
     """
 
     def __init__(self, project: Path) -> None:
-        started = datetime.now(UTC).strftime("%Y%m%dT%H%M%S")
+        started = datetime.now(UTC).strftime("%Y%m%dT%H%M%S%f")
         self._project = project
         self.path = project / "journal" / f"{started}-{uuid.uuid4().hex[:8]}.jsonl"
-        self._unsaved: dict[str, list[Edit]] = {}
+        self._unsaved: dict[str, list[Step]] = {}
 
     def record(
         self,
@@ -114,6 +119,43 @@ class Journal:
         self._append({"event": "edit", **vars(edit)})
         return edit
 
+    def record_exchange(
+        self,
+        sample_id: str,
+        gone: Sequence[str],
+        components: Components,
+        rois: pd.DataFrame,
+        places: Mapping[str, int],
+    ) -> Exchange:
+        """Write down that ROIs came in the place of others, as in a merge or a split.
+
+        Taking one back is another exchange, the other way round.
+
+        Parameters
+        ----------
+        sample_id : str
+            The sample.
+        gone : sequence of str
+            The ``roi_id`` of each ROI that was taken away.
+        components, rois : Components and pandas.DataFrame
+            The ROIs that came, and an ROI table that has their rows.
+        places : mapping
+            Position, in the table afterwards, of each ROI that came, by ``roi_id``.
+
+        Raises
+        ------
+        ProjectError
+            If the journal can not be written; the exchange itself is not lost.
+        """
+        folder, session = self.path.parent, self.path.stem
+        with writing("A merge or split", folder):
+            exchange = write_exchange(
+                folder, session, sample_id, gone, components, rois, places
+            )
+        self._unsaved.setdefault(sample_id, []).append(exchange)
+        self._append({"event": "exchange", **vars(exchange)})
+        return exchange
+
     def undo(self, sample_id: str) -> Edit | None:
         """Write down that the newest unsaved edit is undone; return what undoes it.
 
@@ -125,12 +167,18 @@ class Journal:
         edits = self._unsaved.get(sample_id, [])
         if not edits:
             return None
-        if not edits[-1].old:
+        last = edits[-1]
+        if isinstance(last, Exchange):
             raise ParameterError(
-                f"The last edit of {edits[-1].column!r} does not say what was there "
+                "The last step exchanged ROIs; record the exchange that takes it back "
+                "with record_exchange()."
+            )
+        if not last.old:
+            raise ParameterError(
+                f"The last edit of {last.column!r} does not say what was there "
                 "before; give old=... to record() for edits that can be undone."
             )
-        inverse = edits[-1].inverse()
+        inverse = last.inverse()
         self._append({"event": "undo", "sample_id": sample_id, "time": inverse.time})
         edits.pop()
         return inverse
@@ -140,8 +188,8 @@ class Journal:
         if self._unsaved.pop(sample_id, None):
             self._append({"event": "saved", "sample_id": sample_id, "time": now()})
 
-    def unsaved(self, sample_id: str) -> list[Edit]:
-        """Return the edits that are not yet in the sample's ROI table."""
+    def unsaved(self, sample_id: str) -> list[Step]:
+        """Return the edits and exchanges that are not yet in the sample."""
         return list(self._unsaved.get(sample_id, []))
 
     def close(self) -> None:
@@ -193,17 +241,19 @@ def _header() -> dict[str, Any]:
 
 
 def retire(project: Path, path: Path, reason: str) -> None:
-    """Move a journal to ``backups/``."""
+    """Move a journal, with the ROIs that it refers to, to ``backups/``."""
     slot = backups.new_slot(project, f"journal/{path.name}", reason)
     path.rename(slot)
+    if path.with_suffix("").is_dir():
+        path.with_suffix("").rename(slot.with_suffix(""))
 
 
-def read_unsaved(path: Path) -> dict[str, list[Edit]]:
-    """Return the edits of a journal that never were saved, by sample.
+def read_unsaved(path: Path) -> dict[str, list[Step]]:
+    """Return the steps of a journal that never were saved, by sample.
 
     A last line that a crash cut off is left out, and whatever can not be understood.
     """
-    unsaved: dict[str, list[Edit]] = {}
+    unsaved: dict[str, list[Step]] = {}
     for line in path.read_bytes().split(b"\n")[:-1]:
         try:
             event = json.loads(line.decode("utf-8"))
@@ -212,6 +262,9 @@ def read_unsaved(path: Path) -> dict[str, list[Edit]]:
             if kind == "edit":
                 keys = ("sample_id", "column", "new", "old", "time")
                 edits.append(Edit(**{key: event[key] for key in keys}))
+            elif kind == "exchange":
+                keys = ("sample_id", "gone", "places", "file", "time")
+                edits.append(Exchange(**{key: event[key] for key in keys}))
             elif kind == "undo" and edits:
                 edits.pop()
             elif kind == "saved":

@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping
 from pathlib import Path
-from types import TracebackType
 from typing import Any, Self
 
 import pandas as pd
@@ -15,7 +14,7 @@ from napari_mesmerize.project import backups, changes, recovery
 from napari_mesmerize.project.backups import Backup
 from napari_mesmerize.project.config import Config
 from napari_mesmerize.project.configuration import Configuration
-from napari_mesmerize.project.journal import Journal
+from napari_mesmerize.project.journal import Journal, Step
 from napari_mesmerize.project.names import make_sample_id
 from napari_mesmerize.project.recording_copy import check_space
 from napari_mesmerize.project.sample import Sample
@@ -54,12 +53,7 @@ class Project:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *error: object) -> None:
         self.close()
 
     def close(self) -> None:
@@ -254,7 +248,7 @@ class Project:
             max_memory=max_memory,
             progress=progress,
         )
-        self.journal.mark_saved(sample_id)
+        self._settle(sample_id)
         return self.sample(sample_id)
 
     def update_rois(self, sample_id: str, rois: pd.DataFrame) -> Sample:
@@ -268,10 +262,7 @@ class Project:
             If it can not be written; the old table is unchanged then.
         """
         changes.replace_rois(self.path, self.sample(sample_id), rois, self.config)
-        self.journal.mark_saved(sample_id)
-        if sample_id in self._recovered:
-            recovery.settle(self.path, self.journal.path, sample_id)
-            self._recovered.discard(sample_id)
+        self._settle(sample_id)
         return self.sample(sample_id)
 
     def update_epochs(self, sample_id: str, epochs: pd.DataFrame) -> Sample:
@@ -319,21 +310,34 @@ class Project:
         """Return the samples with edits that a crashed session did not save."""
         return recovery.unsaved_edits(self.path, self.journal.path)
 
-    def recover_rois(self, sample_id: str) -> pd.DataFrame:
-        """Return a sample's ROI table with the edits of crashed sessions made to it.
+    def recover(self, sample_id: str) -> tuple[Components | None, pd.DataFrame]:
+        """Return a sample's components and ROI table as crashed sessions left them.
 
-        Nothing is changed on disk: look at the table, then save it with
-        :meth:`update_rois`, or drop the edits with :meth:`forget_unsaved_edits`.
+        After a merge or split, save both with ``add_sample(..., overwrite=True)``.
         """
-        rois = recovery.recovered_rois(
-            self.path, self.journal.path, self.sample(sample_id)
-        )
+        made = recovery.recovered(self.path, self.journal.path, self.sample(sample_id))
         self._recovered.add(sample_id)
-        return rois
+        return made
+
+    def recover_rois(self, sample_id: str) -> pd.DataFrame:
+        """Return a sample's ROI table as crashed sessions left it, not yet saved."""
+        return self.recover(sample_id)[1]
+
+    def unsaved_steps(self, sample_id: str) -> list[Step]:
+        """Return, in order, what crashed sessions did to a sample and did not save."""
+        self._recovered.add(sample_id)
+        return recovery.unsaved_steps(self.path, self.journal.path, sample_id)
 
     def forget_unsaved_edits(self) -> None:
         """Move the journals of crashed sessions to ``backups/``."""
         recovery.forget(self.path, self.journal.path)
+
+    def _settle(self, sample_id: str) -> None:
+        """Note that all edits of a sample are in its ROI table."""
+        self.journal.mark_saved(sample_id)
+        if sample_id in self._recovered:
+            recovery.settle(self.path, self.journal.path, sample_id)
+            self._recovered.discard(sample_id)
 
     def _read_config(self) -> Config:
         return self.config

@@ -5,9 +5,11 @@ from pathlib import Path
 
 import pandas as pd
 
+from napari_mesmerize.components import Components
 from napari_mesmerize.errors import ProjectError
 from napari_mesmerize.project import backups, commit, journal
 from napari_mesmerize.project.backups import Backup
+from napari_mesmerize.project.exchanges import Exchange, read_exchange
 from napari_mesmerize.project.files import remove_tree, write_file, writing
 from napari_mesmerize.project.locks import locked
 from napari_mesmerize.project.sample import Sample
@@ -65,14 +67,33 @@ def unsaved_edits(project: Path, own: Path) -> list[str]:
     return sorted(found)
 
 
-def recovered_rois(project: Path, own: Path, sample: Sample) -> pd.DataFrame:
-    """Return a sample's ROI table with the edits of crashed sessions made to it."""
-    rois = sample.rois
+def unsaved_steps(project: Path, own: Path, sample_id: str) -> list[journal.Step]:
+    """Return what crashed sessions did to a sample and did not save, oldest first."""
+    steps: list[journal.Step] = []
     for path in journal.abandoned(project, own):
-        rois = journal.apply_edits(
-            rois, journal.read_unsaved(path).get(sample.sample_id, [])
-        )
-    return rois
+        steps += journal.read_unsaved(path).get(sample_id, [])
+    return steps
+
+
+def recovered(
+    project: Path, own: Path, sample: Sample
+) -> tuple[Components | None, pd.DataFrame]:
+    """Return a sample's components and ROI table with those steps taken again.
+
+    Raises
+    ------
+    ProjectError
+        If ROIs that came in an exchange can not be read.
+    """
+    components, rois = sample.components, sample.rois
+    for step in unsaved_steps(project, own, sample.sample_id):
+        if isinstance(step, Exchange):
+            made = read_exchange(project, step)
+            rois = made.rois_of(rois)
+            components = components and made.components_of(components)
+        else:
+            rois = journal.apply_edits(rois, [step])
+    return components, rois
 
 
 def settle(project: Path, own: Path, sample_id: str) -> None:

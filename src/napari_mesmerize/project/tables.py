@@ -74,6 +74,8 @@ def write_table(
     form: str,
     *,
     history: Sequence[Mapping[str, Any]] = (),
+    facts: Mapping[str, Any] | None = None,
+    extra: Mapping[str, Any] | None = None,
 ) -> None:
     """Write a table to Parquet, whole or not at all.
 
@@ -87,6 +89,10 @@ def write_table(
         Name of the format, kept in the file's metadata.
     history : sequence, optional
         Steps that changed the table since it was first written.
+    facts : mapping, optional
+        More that the file's metadata say; see :func:`read_table_facts`.
+    extra : mapping, optional
+        Arrow arrays to write as columns beside those of the table.
 
     Raises
     ------
@@ -97,8 +103,11 @@ def write_table(
         "format": form,
         "format_version": FORMAT_VERSION,
         "history": json_safe(list(history)),
+        **json_safe(dict(facts or {})),
     }
     arrow = _to_arrow(table, path)
+    for name, column in (extra or {}).items():
+        arrow = arrow.append_column(name, column)
     metadata = {**(arrow.schema.metadata or {}), _KEY: json.dumps(header).encode()}
     arrow = arrow.replace_schema_metadata(metadata)
     write_file(
@@ -179,9 +188,14 @@ def read_table(
 
 def read_table_history(path: Path, remedy: Remedy) -> list[dict[str, Any]]:
     """Return the steps that changed a table since it was first written."""
+    return list(read_table_facts(path, remedy).get("history", []))
+
+
+def read_table_facts(path: Path, remedy: Remedy) -> dict[str, Any]:
+    """Return what the file's metadata say: format, version, history, and more."""
     try:
         with pq.ParquetFile(path) as file:
-            return list(_header(file, path, remedy).get("history", []))
+            return _header(file, path, remedy)
     except (pa.ArrowException, OSError) as error:
         if isinstance(error, ProjectError):
             raise

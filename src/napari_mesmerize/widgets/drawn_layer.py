@@ -13,6 +13,7 @@ from scipy import sparse
 from napari_mesmerize.components import Components
 from napari_mesmerize.widgets.colours import colours_for
 from napari_mesmerize.widgets.layers import KEY, recording_of
+from napari_mesmerize.widgets.roi_journal import note_exchange, redrawn
 from napari_mesmerize.widgets.roi_set import RoiSet
 from napari_mesmerize.widgets.selection import draw_selection, hide_selection
 
@@ -110,7 +111,9 @@ class DrawnLayer:
                 known.notna(), True if column == "accepted" else ""
             )
         fresh["accepted"] = fresh["accepted"].astype(bool)
+        before = self.roi_set.table
         self.roi_set.replace(components, fresh)
+        note_exchange(self.roi_set, before.index, redrawn(before, fresh))
         if self.roi_set.selected is None and len(components):
             self.roi_set.select(len(components) - 1)
 

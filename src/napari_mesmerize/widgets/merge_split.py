@@ -14,7 +14,6 @@ from qtpy.QtWidgets import (
     QVBoxLayout,
     QWidget,
 )
-from scipy import sparse
 
 from napari_mesmerize.cnmf.curate import (
     Curation,
@@ -27,7 +26,7 @@ from napari_mesmerize.progress import Progress
 from napari_mesmerize.widgets.job import JobBar
 from napari_mesmerize.widgets.lifetime import connect_while_alive
 from napari_mesmerize.widgets.parts import button, heading, note, row_of
-from napari_mesmerize.widgets.picture import drawn_areas
+from napari_mesmerize.widgets.picture import areas_of_exchanged
 from napari_mesmerize.widgets.roi_layer import RoiLayer
 from napari_mesmerize.widgets.session import recording_for
 
@@ -252,11 +251,7 @@ def split(
 def _exchange(
     curation: Curation, old: Any, table: pd.DataFrame, areas: Any
 ) -> Exchange:
-    components, parents = curation
-    place = {name: i for i, name in enumerate(old.roi_ids)}
-    fresh = [i for i, name in enumerate(components.roi_ids) if name in parents]
-    places = {components.roi_ids[i]: len(old) + n for n, i in enumerate(fresh)}
-    order = [(places | place)[name] for name in components.roi_ids]
-    drawn = drawn_areas(components.select(fresh))
-    both = sparse.csc_array(sparse.hstack([areas, drawn], format="csc")[:, order])
-    return Exchange(curation, carry_table(table, curation), both)
+    drawn = areas_of_exchanged(
+        areas, old.roi_ids, curation.components, set(curation.parents)
+    )
+    return Exchange(curation, carry_table(table, curation), drawn)

@@ -1,5 +1,6 @@
 """What of a footprint is drawn: its smooth area, and which ROI lies on top."""
 
+from collections.abc import Sequence
 from itertools import pairwise
 
 import numpy as np
@@ -38,6 +39,18 @@ def drawn_areas(components: Components, edge: float = EDGE) -> sparse.csc_array:
     indices = np.concatenate([np.zeros(0, np.int64), *tidied])
     parts = (np.ones(len(indices), bool), indices, indptr)
     return sparse.csc_array(parts, shape=smooth.shape)
+
+
+def areas_of_exchanged(
+    areas: sparse.csc_array, old_ids: Sequence[str], new: Components, fresh: set[str]
+) -> sparse.csc_array:
+    """Return the areas after an exchange of ROIs: only ``fresh`` ones are drawn."""
+    place = {name: i for i, name in enumerate(old_ids)}
+    came = [i for i, name in enumerate(new.roi_ids) if name in fresh]
+    place |= {new.roi_ids[i]: len(old_ids) + n for n, i in enumerate(came)}
+    order = [place[name] for name in new.roi_ids]
+    both = sparse.hstack([areas, drawn_areas(new.select(came))], format="csc")
+    return sparse.csc_array(both[:, order])
 
 
 def _tidy(

@@ -3,6 +3,7 @@
 from pathlib import Path
 from typing import Any
 
+from napari.utils.notifications import show_info
 from qtpy.QtWidgets import (
     QCheckBox,
     QFileDialog,
@@ -196,12 +197,14 @@ class ProjectDock(Column):
             self._session.viewer.add_image(
                 opened.projections["mean"], name=f"{opened.sample_id} mean"
             )
-        roi_set = sample_work.roi_set_of(opened, self._session.project)
-        if roi_set is not None:
-            self._session.show_rois(roi_set, like=layer)
+        if opened.roi_set is not None:
+            self._session.show_rois(opened.roi_set, like=layer)
         self._fill_ids(opened.sample_id)
-        if opened.problem:
-            self.job.say(opened.problem, error=opened.recording is None)
+        if opened.recovered:
+            show_info(f"{opened.sample_id}: {opened.recovered}")
+        said = " ".join(filter(None, (opened.problem, opened.recovered)))
+        if said:
+            self.job.say(said, error=opened.recording is None)
 
     def _fill_ids(self, sample_id: str) -> None:
         sample = self._session.project.sample(sample_id)

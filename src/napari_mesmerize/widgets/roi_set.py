@@ -5,14 +5,14 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import xarray as xr
-from napari.utils.notifications import show_warning
 from numpy.typing import NDArray
 from psygnal import Signal
 
 from napari_mesmerize.components import Components
-from napari_mesmerize.errors import MesmerizeError, ParameterError
+from napari_mesmerize.errors import ParameterError
 from napari_mesmerize.roi import roi_table_from_components
 from napari_mesmerize.widgets.picture import drawn_areas
+from napari_mesmerize.widgets.roi_journal import note_edit, note_exchange
 
 FIXED_COLUMNS = ("kind", "outline", "accepted")
 
@@ -36,8 +36,8 @@ class RoiSet:
     tag_columns : sequence of str, optional
         Tag columns that the table has in any case.
     project, sample_id : Project and str, optional
-        The project's sample that this was opened from or saved to; every edit goes to
-        the journal of that project at once.
+        The project's sample that this was opened from or saved to; every edit, merge
+        and split goes to the journal of that project at once.
     areas : scipy.sparse.csc_array, optional
         What is drawn of each footprint, where it was computed already
         (:func:`~napari_mesmerize.widgets.picture.drawn_areas`).
@@ -67,6 +67,7 @@ class RoiSet:
         self.project = project
         self.sample_id = sample_id
         self.epochs = epochs
+        self.journalled = True  # false while a journal's steps are taken again
         self.unsaved = False
         self.curated = False  # tagged, judged, merged, ... since it was made or saved
         self.selected: int | None = None
@@ -76,7 +77,7 @@ class RoiSet:
         self.table = _fitting_table(components, table)
         for column in tag_columns:
             self.add_tag_column(column)
-        self.edited.connect(self._write_down)
+        self.edited.connect(self._note_edit)
         self.mark_saved()
 
     def __len__(self) -> int:
@@ -89,10 +90,12 @@ class RoiSet:
             return
         if not table.index.equals(self.table.index):  # merged or split meanwhile
             self.unsaved = self.curated = True
-            return
+            note_exchange(self, table.index)
+        both = self.table.index.intersection(table.index)
         for column in ("accepted", *self.tag_columns):
-            now, then = self.table[column], table.get(column, default="")
-            rows = self.table.index[(now != then).to_numpy(bool)]
+            now = self.table.loc[both, column]
+            then = table.loc[both, column] if column in table else ""
+            rows = both[(now != then).to_numpy(bool)]
             if len(rows):
                 self.unsaved = self.curated = True
                 self.edited.emit(column, now[rows].to_dict(), {})
@@ -102,13 +105,8 @@ class RoiSet:
         """Whether these are the ROIs of a sample that its project still has."""
         return self.project is not None and self.sample_id in self.project
 
-    def _write_down(self, column: str, new: dict, old: dict) -> None:
-        """Put an edit on disk before the sample is saved, in case of a crash."""
-        if self.in_sample:
-            try:
-                self.project.journal.record(self.sample_id, column, new, old)
-            except MesmerizeError as error:
-                show_warning(str(error))
+    def _note_edit(self, column: str, new: dict, old: dict) -> None:
+        note_edit(self, column, new, old)
 
     @property
     def tag_columns(self) -> list[str]:
@@ -165,12 +163,15 @@ class RoiSet:
         steps = self._undo
 
         def restore() -> None:
+            now = self.table.index
             self.replace(before[0], before[1], areas=before[2])
             self._undo = steps
+            note_exchange(self, now)
 
         self.replace(components, table, areas=areas)
         self.curated = True
         self._undo = [*steps, restore]
+        note_exchange(self, before[1].index)
 
     def set_columns(
         self, columns: dict[str, Any], components: Components | None = None
@@ -259,27 +260,28 @@ class RoiSet:
 
     def update_from(self, features: pd.DataFrame) -> None:
         """Take over tags and acceptance that were edited elsewhere, row by row."""
-        changed = False
         for column in ("accepted", *self.tag_columns):
             if column in features and len(features) == len(self):
                 values = features[column].to_numpy()
                 values = values.astype(bool) if column == "accepted" else values
                 now = self.table[column].to_numpy()
-                positions = np.flatnonzero(values != now)
-                if positions.size:
-                    rows = self.table.index[positions]
-                    before = self.table.loc[rows, column].copy()
-                    self._undo.append((column, rows, before))
-                    self.table.loc[rows, column] = values[positions]
-                    new = self.table.loc[rows, column].to_dict()
-                    self.edited.emit(column, new, before.to_dict())
-                    changed = True
-        if changed:
-            self._changed()
+                rows = np.flatnonzero(values != now)
+                if rows.size:
+                    names = self.table.index[rows]
+                    self.edit(column, dict(zip(names, values[rows], strict=True)))
 
-    def restore(self, table: pd.DataFrame) -> None:
-        """Take over a table that was recovered after a crash."""
-        self.table = _fitting_table(self.components, table)
+    def edit(self, column: str, values: dict[str, Any]) -> None:
+        """Set a column of some ROIs by ``roi_id``, in a step that can be undone."""
+        rows = self.table.index[self.table.index.isin(list(values))]
+        if len(rows) == 0:
+            return
+        if column not in self.table:
+            self.add_tag_column(column)
+        before = self.table.loc[rows, column].copy()
+        self._undo.append((column, rows, before))
+        self.table.loc[rows, column] = [values[name] for name in rows]
+        new = self.table.loc[rows, column].to_dict()
+        self.edited.emit(column, new, before.to_dict())
         self._changed()
 
     def curated_components(self) -> Components:
@@ -325,11 +327,7 @@ class RoiSet:
         rows = self.table.index[np.asarray(positions, dtype=np.intp)]
         if len(rows) == 0:
             return
-        before = self.table.loc[rows, column].copy()
-        self._undo.append((column, rows, before))
-        self.table.loc[rows, column] = value
-        self.edited.emit(column, dict.fromkeys(rows, value), before.to_dict())
-        self._changed()
+        self.edit(column, dict.fromkeys(rows, value))
 
     def _changed(self) -> None:
         self.unsaved = self.curated = True

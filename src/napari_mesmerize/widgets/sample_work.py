@@ -13,6 +13,7 @@ from napari_mesmerize.errors import MesmerizeError, ParameterError
 from napari_mesmerize.progress import Progress
 from napari_mesmerize.widgets.layers import contrast_limits
 from napari_mesmerize.widgets.picture import drawn_areas
+from napari_mesmerize.widgets.roi_journal import describe, redrawn, replay
 from napari_mesmerize.widgets.roi_set import RoiSet
 from napari_mesmerize.widgets.work import prepare_labels, project_images
 
@@ -93,6 +94,8 @@ class OpenedSample(NamedTuple):
     projections: dict[str, NDArray[np.float32]]
     problem: str
     areas: Any = None
+    roi_set: RoiSet | None = None
+    recovered: str = ""
 
 
 def open_sample(project: Any, sample_id: str, *, progress: Progress) -> OpenedSample:
@@ -115,7 +118,7 @@ def open_sample(project: Any, sample_id: str, *, progress: Progress) -> OpenedSa
             "with 'Copy the recording into the project' to keep them."
         )
     components = sample.components
-    return OpenedSample(
+    opened = OpenedSample(
         sample_id,
         recording,
         limits,
@@ -126,16 +129,29 @@ def open_sample(project: Any, sample_id: str, *, progress: Progress) -> OpenedSa
         problem,
         None if components is None else drawn_areas(components),
     )
+    return _recovered(opened._replace(roi_set=roi_set_of(opened, project)), project)
+
+
+def _recovered(opened: OpenedSample, project: Any) -> OpenedSample:
+    """Take again what a session that crashed did and did not save."""
+    if opened.roi_set is None:
+        return opened
+    steps = project.unsaved_steps(opened.sample_id)
+    if not steps:
+        return opened
+    taken, problems = replay(opened.roi_set, project, steps)
+    problem = " ".join([opened.problem, *problems]).strip()
+    return opened._replace(problem=problem, recovered=describe(taken))
 
 
 def roi_set_of(opened: OpenedSample, project: Any) -> RoiSet | None:
-    """Return the ROIs of a sample, with curation that a crash left unsaved."""
+    """Return the ROIs of a sample as it holds them."""
     components = opened.components
     if components is None and len(opened.rois):
         components = components_of(opened)
     if components is None or len(components) == 0:
         return None
-    roi_set = RoiSet(
+    return RoiSet(
         components,
         opened.rois,
         recording=opened.recording,
@@ -146,9 +162,6 @@ def roi_set_of(opened: OpenedSample, project: Any) -> RoiSet | None:
         sample_id=opened.sample_id,
         areas=opened.areas,
     )
-    if opened.sample_id in project.unsaved_edits():
-        roi_set.restore(project.recover_rois(opened.sample_id))
-    return roi_set
 
 
 def save_curation(
@@ -164,15 +177,17 @@ def save_curation(
     """Write a curated ROI table; tag columns that the project lacks are added.
 
     Stimulus epochs (``None``: as they were) are written where they are others. After
-    a merge or a split there are other ROIs: then footprints and traces are written with
-    the table. What was there goes to ``backups/``.
+    a merge or a split there are other ROIs, and drawn ones may have moved: then
+    footprints and traces are written with the table. What was there goes to
+    ``backups/``.
     """
     for column in tag_columns:
         if column not in project.roi_tags:
             project.add_roi_tag(column)
     sample = project.sample(sample_id)
     for _ in progress([sample_id], desc=f"Saving {sample_id}", total=1):
-        if set(sample.rois.index) == set(table.index):
+        saved = sample.rois
+        if set(saved.index) == set(table.index) and not redrawn(saved, table):
             project.update_rois(sample_id, table)
         else:
             _replace_rois(project, sample, components, table, progress)
