@@ -1,5 +1,6 @@
 """Estimating the motion of a recording: template, all frames, joint filter."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -17,9 +18,10 @@ from napari_mesmerize.motion.device import Device
 from napari_mesmerize.motion.estimate import (
     Estimates,
     EstimateWork,
+    Gathered,
     RigidEstimator,
 )
-from napari_mesmerize.motion.field import FieldMotion, Grid, limit_deviation
+from napari_mesmerize.motion.field import FieldMotion, Grid
 from napari_mesmerize.motion.fieldestimate import FieldEstimator, RefineWork
 from napari_mesmerize.motion.fieldfit import (
     FieldFit,
@@ -27,24 +29,17 @@ from napari_mesmerize.motion.fieldfit import (
     field_template,
     make_prior,
 )
-from napari_mesmerize.motion.leastsquares import expected_error, rigid_information
+from napari_mesmerize.motion.joint import joint_field, joint_shifts, unknown_frames
+from napari_mesmerize.motion.leastsquares import expected_error
 from napari_mesmerize.motion.params import PiecewiseParams, RigidParams, Settings
 from napari_mesmerize.motion.passes import Passes
-from napari_mesmerize.motion.quality import fill_lost, without_match
-from napari_mesmerize.motion.rigidpart import RigidPart
+from napari_mesmerize.motion.rows import subtract_median
 from napari_mesmerize.motion.shiftprior import ShiftPrior
 from napari_mesmerize.motion.store import MotionStore
 from napari_mesmerize.motion.subset import Subset, make_subset
 from napari_mesmerize.motion.template import Template, make_template
-from napari_mesmerize.motion.temporal import (
-    Modes,
-    filter_apart,
-    filter_in_time,
-    learn_prior,
-)
 
 _LEAST_COMMON = 1.3  # of the noise in the mean of the frames: less is no structure
-_LARGEST_BEND = 9.0  # power of a field's mode, in what is expected of it
 _DIM = 0.06  # px: expected error of a shift above which a recording counts as dim
 _DIM_FRAMES = 2  # times as many frames make the template
 _DIM_SIGMA = 1.3  # times as wide a filter
@@ -64,7 +59,7 @@ class Motion:
         What the pass over the frames found.
     template : Template
         What the frames were aligned to.
-    subset : Subset
+    chosen : numpy.ndarray
         The frames that made it.
     registered : bool
         False where the frames have nothing in common: then nothing is moved.
@@ -74,7 +69,7 @@ class Motion:
     field: FieldMotion | None
     estimates: Estimates
     template: Template
-    subset: Subset
+    chosen: NDArray[np.intp]
     registered: bool = True
 
 
@@ -190,7 +185,8 @@ def estimate_motion(
         else:
             basis = restore_basis(kept, settings, passes)
         estimator = make_estimator(basis, guide, params, passes.device)
-        estimates = estimate_all(estimator, passes, store)
+        gathered = estimate_all(estimator, passes, store)
+        estimates = gathered.estimates
         wider = basis.subset.settings.wider()
         grow = settings.grow and basis.registered and wider is not None
         if not grow or not too_small(estimates.at_edge):
@@ -202,9 +198,10 @@ def estimate_motion(
     if not basis.registered:
         return _still(estimates, estimator, basis, params)
     if isinstance(params, PiecewiseParams) and isinstance(estimator, FieldEstimator):
-        return _with_field(estimates, estimator, basis, guide, passes, params)
-    found = _centred(joint_shifts(estimates, basis.template), guide)
-    return Motion(found, None, estimates, basis.template, basis.subset)
+        return _with_field(gathered, estimator, basis, guide, passes, params)
+    found = joint_shifts(estimates, basis.template)
+    _centre(found, guide)
+    return Motion(found, None, estimates, basis.template, basis.subset.chosen)
 
 
 def _still(
@@ -217,16 +214,21 @@ def _still(
         zero = np.zeros((n_frames, grid.size), np.float32)
         field = FieldMotion(zero, grid, params.upsample_grid)
     still = np.zeros_like(estimates.displacements)
-    estimates = replace(estimates, displacements=still, after=estimates.before)
-    return Motion(still, field, estimates, basis.template, basis.subset, False)
+    estimates = _without_vectors(replace(estimates, after=estimates.before))
+    estimates = replace(estimates, displacements=still)
+    chosen = basis.subset.chosen
+    return Motion(still, field, estimates, basis.template, chosen, False)
 
 
-def _centred(values: NDArray[np.float64], guide: Guide) -> NDArray[np.float64]:
-    """Return motion (n_frames, M) whose median is 0, unless a template fixes that."""
-    if guide.template is not None:
-        return values
-    centred: NDArray[np.float64] = values - np.median(values, axis=0)
-    return centred
+def _centre(values: NDArray[np.floating], guide: Guide) -> None:
+    """Make the median of motion (n_frames, M) 0, unless a template fixes that."""
+    if guide.template is None:
+        subtract_median(values)
+
+
+def _without_vectors(estimates: Estimates) -> Estimates:
+    """Return estimates without the largest of them, which is used up."""
+    return replace(estimates, vectors=np.empty((len(estimates.lost), 0), np.float32))
 
 
 def make_estimator(
@@ -242,21 +244,26 @@ def make_estimator(
 
 def estimate_all(
     estimator: RigidEstimator, passes: Passes, store: MotionStore | None
-) -> Estimates:
+) -> Gathered:
     """Run an estimator over all frames that were not estimated before."""
-    parts = store.load_estimates() if store else []
-    done = sum(len(part.lost) for part in parts)
-    work = EstimateWork(estimator)
-    for batch, units in passes.run(work, "Estimating motion", done):
-        found = Estimates.join(units)
-        if store:
-            store.save_estimates(batch, found)
-        parts.append(found)
-    return Estimates.join(parts)
+
+    def parts() -> Iterator[Estimates]:
+        done = 0
+        for part in store.load_estimates() if store else ():
+            done += len(part.lost)
+            yield part
+        work = EstimateWork(estimator)
+        for batch, units in passes.run(work, "Estimating motion", done):
+            found = Estimates.join(units)
+            if store:
+                store.save_estimates(batch, found)
+            yield found
+
+    return Gathered.of(parts(), passes.source.n_frames)
 
 
 def _with_field(
-    estimates: Estimates,
+    gathered: Gathered,
     estimator: FieldEstimator,
     basis: Basis,
     guide: Guide,
@@ -264,71 +271,25 @@ def _with_field(
     params: PiecewiseParams,
 ) -> Motion:
     """Filter the fields of all frames; where asked, fit to a better template again."""
-    fit, subset = estimator.fit, basis.subset
-    coefficients = joint_field(estimates, fit, params)
-    if params.refine or basis.dim:
-        template = field_template(subset, coefficients[subset.chosen], fit.grid, guide)
-        fit = FieldFit(template, fit.grid, fit.prior)
-        kept = coefficients.astype(np.float32)
-        work = RefineWork(fit, subset.gain, kept, passes.device)
-        vectors = [
-            unit for _, units in passes.run(work, "Refining fields") for unit in units
-        ]
-        estimates = replace(
-            estimates,
-            vectors=np.concatenate(vectors),
-            coefficients=coefficients.astype(np.float32),
-        )
-        coefficients = joint_field(estimates, fit, params)
-    coefficients = _centred(coefficients, guide)
-    field = FieldMotion(coefficients.astype(np.float32), fit.grid, params.upsample_grid)
-    return Motion(field.mean(), field, estimates, fit.template, subset)
-
-
-def _unknown(estimates: Estimates, template: Template) -> NDArray[np.bool_]:
-    """Tell which frames' motion has to be guessed from their neighbours."""
-    n_pixels = int((template.binned_weights > 0).sum())
-    return without_match(estimates.after, estimates.lost, n_pixels)
-
-
-def joint_field(
-    estimates: Estimates, fit: FieldFit, params: PiecewiseParams
-) -> NDArray[np.float64]:
-    """Filter the coefficients of all frames together, (n_frames, M).
-
-    The shift of the frame as a whole and how it bends are told apart and filtered each
-    by itself: so a frame that jumps does not disturb the slow bending around it. Nor do
-    frames whose rows moved apart.
-    """
-    lost = _unknown(estimates, fit.template)
-    constant = np.median(estimates.coefficients[~lost], axis=0).astype(float)
-    vectors = estimates.vectors - constant @ fit.information
-    vectors = fill_lost(vectors, lost)
-    split = RigidPart.of(fit.information, fit.grid)
+    fit, subset, estimates = estimator.fit, basis.subset, gathered.estimates
+    lost = unknown_frames(estimates, fit.template)
     torn = estimates.torn & ~lost
-    whole = filter_apart(
-        split.total(vectors), split.total_information, split.modes, torn
-    )
-    bends = split.rest(vectors)
-    prior = fit.prior
-    if params.adapt_prior:
-        prior = learn_prior(bends[~lost], split.rest_information, prior)
-    modes = Modes.of(split.rest_information, prior)
-    bent = filter_apart(bends, split.rest_information, modes, torn, _LARGEST_BEND)
-    found = constant + split.join(whole, bent)
-    return limit_deviation(found, fit.grid, params.max_deviation)
-
-
-def joint_shifts(estimates: Estimates, template: Template) -> NDArray[np.float64]:
-    """Filter the displacements of all frames together, (n_frames, 3)."""
-    settings = template.settings
-    axes = slice(3 - settings.n_axes, 3)
-    unknown = _unknown(estimates, template)
-    found = fill_lost(estimates.displacements, unknown)[:, axes]
-    constant = np.median(found, axis=0)
-    information = rigid_information(template)[settings.pads[0]][axes, axes]
-    prior = np.diag([settings.prior_rigid_sd**2] * settings.n_axes)
-    modes = Modes.of(information, prior)
-    filtered = constant + filter_in_time((found - constant) @ information, modes)
-    filtered[:, np.array(settings.max_shift[axes]) == 0] = 0
-    return np.pad(filtered, [(0, 0), (3 - settings.n_axes, 0)])
+    usual = gathered.coefficients[~lost[gathered.sampled]]
+    found = estimates.vectors
+    estimates = _without_vectors(estimates)
+    joint_field(found, usual, (lost, torn), fit, params)
+    if params.refine or basis.dim:
+        template = field_template(subset, found[subset.chosen], fit.grid, guide)
+        fit = FieldFit(template, fit.grid, fit.prior)
+        usual = found[gathered.sampled][~lost[gathered.sampled]]
+        work = RefineWork(fit, subset.gain, found, passes.device)
+        again, done = np.empty_like(found), 0
+        for _, units in passes.run(work, "Refining fields"):
+            for unit in units:
+                again[done : done + len(unit)] = unit
+                done += len(unit)
+        found = again
+        joint_field(found, usual, (lost, torn), fit, params)
+    _centre(found, guide)
+    field = FieldMotion(found, fit.grid, params.upsample_grid)
+    return Motion(field.mean(), field, estimates, fit.template, subset.chosen)

@@ -1,5 +1,6 @@
 """The pass over all frames that finds their displacements."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass, fields, replace
 from typing import Any, Self
 
@@ -12,7 +13,11 @@ from napari_mesmerize.motion.correlation import Correlator
 from napari_mesmerize.motion.device import CPU, Device
 from napari_mesmerize.motion.leastsquares import fit_rigid
 from napari_mesmerize.motion.source import Source
+from napari_mesmerize.motion.subset import choose_frames
 from napari_mesmerize.motion.template import Template
+
+_FIRST = "coefficients"
+_SAMPLED = 4096  # frames at most whose first coefficients are kept
 
 
 @dataclass(frozen=True, eq=False)
@@ -54,6 +59,45 @@ class Estimates:
                 for item in fields(cls)
             }
         )
+
+
+@dataclass(frozen=True, eq=False)
+class Gathered:
+    """Estimates of all frames, and the first coefficients of some of them.
+
+    Attributes
+    ----------
+    estimates : Estimates
+        Without coefficients.
+    sampled : numpy.ndarray
+        Shape (k,): frames, evenly spread.
+    coefficients : numpy.ndarray
+        Shape (k, M): those of the sampled frames.
+    """
+
+    estimates: Estimates
+    sampled: NDArray[np.intp]
+    coefficients: NDArray[np.float32]
+
+    @classmethod
+    def of(cls, parts: Iterable[Estimates], n_frames: int) -> Self:
+        """Copy the estimates of consecutive frames into arrays, one part at a time."""
+        names = [item.name for item in fields(Estimates) if item.name != _FIRST]
+        whole: dict[str, NDArray[Any]] = {}
+        sampled = choose_frames(n_frames, _SAMPLED)
+        coefficients, done = [], 0
+        for part in parts:
+            here = slice(done, done + len(part.lost))
+            for name in names:
+                values = getattr(part, name)
+                if name not in whole:
+                    whole[name] = np.empty((n_frames, *values.shape[1:]), values.dtype)
+                whole[name][here] = values
+            inside = sampled[(sampled >= here.start) & (sampled < here.stop)]
+            coefficients.append(part.coefficients[inside - done])
+            done = here.stop
+        whole[_FIRST] = np.empty((n_frames, 0), np.float32)
+        return cls(Estimates(**whole), sampled, np.concatenate(coefficients))
 
 
 @dataclass(frozen=True, eq=False)

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from scipy.interpolate import BSpline
 
 from napari_mesmerize.motion.params import Settings
+from napari_mesmerize.motion.rows import row_parts
 
 _MOST_CELLS = 20  # of the automatic grid along an axis
 _PLANES_A_CELL = 3
@@ -254,10 +255,10 @@ def mean_displacement(coefficients: NDArray[np.floating], grid: Grid) -> Float:
         )
     )
     weights = np.multiply.outer(np.multiply.outer(z, y), x).ravel()
-    n = len(coefficients)
-    out = np.zeros((n, 3))
-    values = coefficients.reshape(n, grid.n_components, -1) @ weights
-    out[:, 3 - grid.n_components :] = values
+    out = np.zeros((len(coefficients), 3))
+    for part in row_parts(*coefficients.shape):
+        some = coefficients[part].reshape(part.stop - part.start, grid.n_components, -1)
+        out[part, 3 - grid.n_components :] = some @ weights
     return out
 
 

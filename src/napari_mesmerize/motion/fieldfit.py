@@ -159,7 +159,7 @@ class FieldFit:
 
 
 def field_template(
-    subset: Subset, coefficients: Float, grid: Grid, guide: Guide
+    subset: Subset, coefficients: NDArray[np.floating], grid: Grid, guide: Guide
 ) -> Template:
     """Return the template of the subset, each frame resampled through its field."""
     settings = subset.settings

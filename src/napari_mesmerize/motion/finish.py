@@ -30,7 +30,7 @@ def assess(motion: Motion, source: Source, schedule: Schedule) -> MotionQuality:
     """Compute the quality of a correction."""
     estimates, settings = motion.estimates, motion.template.settings
     before, after = mean_images(
-        source, motion.subset.chosen, motion.displacements, motion.field, schedule
+        source, motion.chosen, motion.displacements, motion.field, schedule
     )
     lateral = source.volume_shape[1:]
     if motion.field is None:

@@ -1,7 +1,5 @@
 """How well a recording was corrected: mean images, crispness, outliers."""
 
-from typing import Any
-
 import numpy as np
 from numpy.typing import NDArray
 
@@ -81,21 +79,6 @@ def crispness(image: NDArray[np.floating], border: tuple[int, int, int, int]) ->
         if inner.shape[axis] > 1:
             total += float((np.gradient(inner.astype(float), axis=axis) ** 2).sum())
     return float(np.sqrt(total))
-
-
-def fill_lost(values: NDArray[Any], lost: NDArray[np.bool_]) -> NDArray[Any]:
-    """Return rows (n, k) with lost ones interpolated in time from their neighbours."""
-    if not lost.any():
-        return values
-    known = np.flatnonzero(~lost)
-    if not known.size:
-        return np.zeros_like(values)
-    out = values.copy()
-    for column in range(values.shape[1]):
-        out[lost, column] = np.interp(
-            np.flatnonzero(lost), known, values[known, column]
-        )
-    return out
 
 
 def find_outliers(

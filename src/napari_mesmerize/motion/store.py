@@ -107,17 +107,15 @@ class MotionStore:
         with self.writing(f"the estimates of frames {frames.start} to {frames.stop}"):
             self._save(name, arrays)
 
-    def load_estimates(self) -> list[Estimates]:
-        """Return the estimates of the finished batches, from the first frame on."""
-        found = []
+    def load_estimates(self) -> Iterator[Estimates]:
+        """Yield the estimates of the finished batches, from the first frame on."""
         done = 0
         for path in sorted((self.partial / _WORK).glob("estimates-*.npz")):
             start, stop = (int(part) for part in path.stem.split("-")[1:])
             if start != done:
                 break
-            found.append(Estimates(**_load(path)))
+            yield Estimates(**_load(path))
             done = stop
-        return found
 
     def save_range(self, lowest: float, highest: float) -> None:
         """Keep the range of the corrected intensities."""

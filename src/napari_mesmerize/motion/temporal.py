@@ -11,10 +11,15 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_mesmerize.motion.quality import fill_lost
+from napari_mesmerize.motion.rows import (
+    column_parts,
+    fill_lost,
+    mix_columns,
+    second_moments,
+)
 
 _MIRROR = 64  # frames repeated at both ends
-_MODES = 16  # filtered at a time, to bound the memory
+_MODES = 16  # filtered at a time at most
 _STRONG = (
     1.0  # signal power, noise units, above which a mode lends its spectrum's shape
 )
@@ -22,6 +27,7 @@ _KNOWN = 1e-6  # information about a mode below which it stays where it is expec
 _APART = 25.0  # power of frames unlike their neighbours, in what is expected of others
 
 Float = NDArray[np.float64]
+Rows = NDArray[np.floating]
 
 
 @dataclass(frozen=True, eq=False)
@@ -65,23 +71,14 @@ def _smoothed(power: Float, length: int) -> Float:
 
 
 class _Filter:
-    """The Wiener filter of all modes of a recording, computed some modes at a time."""
+    """The Wiener filter of modes over time; values are in units of their noise."""
 
-    def __init__(
-        self, information: NDArray[np.floating], modes: Modes, largest: float
-    ) -> None:
-        self._information = information
+    def __init__(self, n_frames: int, strength: Float, largest: float) -> None:
+        self._strength = strength
         self._largest = largest
-        self._modes = modes
-        self._n_frames = len(information)
-        self._n_mirror = min(self._n_frames - 1, _MIRROR)
-        self._length = self._n_frames + 2 * self._n_mirror
-
-    def unit(self, chosen: slice) -> Float:
-        """Return some modes in units of their noise, (n_frames, m)."""
-        vectors = self._modes.vectors[:, chosen]
-        values: Float = self._information @ vectors
-        return values / np.sqrt(self._modes.strength[chosen])
+        self._n_frames = n_frames
+        self._n_mirror = min(n_frames - 1, _MIRROR)
+        self._length = n_frames + 2 * self._n_mirror
 
     def spectrum(self, values: Float) -> NDArray[np.complex128]:
         """Return the spectrum of values without their mean, mirrored at both ends."""
@@ -95,12 +92,12 @@ class _Filter:
         power = np.abs(spectrum) ** 2 / self._length
         return _smoothed(power, self._length) - 1
 
-    def common_shape(self, parts: list[slice]) -> Float:
+    def common_shape(self, values: Rows, parts: list[slice]) -> Float:
         """Return the mean spectral shape of the strong modes, (n_freq,), mean 1."""
         total = np.zeros(self._length // 2 + 1)
         count = 0
         for chosen in parts:
-            unit = self.unit(chosen)
+            unit = values[:, chosen].astype(np.float64)
             raw = self.excess(self.spectrum(unit - unit.mean(axis=0)))
             power = raw.mean(axis=0)
             strong = power > _STRONG
@@ -111,61 +108,57 @@ class _Filter:
         shape: Float = total / total.mean()
         return shape
 
-    def apply(self, chosen: slice, shape: Float) -> Float:
-        """Return filtered amplitudes z of some modes, (n_frames, m)."""
-        unit = self.unit(chosen)
+    def apply(self, values: Rows, chosen: slice, shape: Float) -> None:
+        """Replace some modes, in place, by their filtered amplitudes z."""
+        unit = values[:, chosen].astype(np.float64)
         mean = unit.mean(axis=0)
         spectrum = self.spectrum(unit - mean)
         raw = self.excess(spectrum)
         power = np.maximum(raw.mean(axis=0), 1e-3)
         own = np.clip((power - 0.3) / 2.0, 0, 1)  # 1: a mode's own spectrum is trusted
         signal = own * np.maximum(raw, 0) + (1 - own) * power * shape[:, None]
-        strength = self._modes.strength[chosen]
+        strength = self._strength[chosen]
         signal *= np.minimum(1, self._largest * strength / signal.mean(axis=0))
         spectrum *= signal / (signal + 1)
         filtered = np.fft.irfft(spectrum, n=self._length, axis=0)
         filtered = filtered[self._n_mirror : self._n_mirror + self._n_frames]
-        known = strength > _KNOWN
-        filtered[:, ~known], mean = 0, np.where(known, mean, 0)
         weight = strength * self._n_frames
-        amplitudes: Float = (filtered + mean * weight / (1 + weight)) / np.sqrt(
-            strength
-        )
-        return amplitudes
+        filtered += mean * weight / (1 + weight)
+        values[:, chosen] = filtered / np.sqrt(strength)
 
 
-def filter_in_time(
-    information: NDArray[np.floating], modes: Modes, largest: float = np.inf
-) -> Float:
-    """Return the joint estimate (n_frames, M) of numbers from all frames.
+def filter_in_time(values: Rows, modes: Modes, largest: float = np.inf) -> None:
+    """Turn what each frame says about numbers into the joint estimate of all frames.
 
     Parameters
     ----------
-    information : numpy.ndarray
-        Shape (n_frames, M): information times estimate, frame by frame.
+    values : numpy.ndarray
+        Shape (n_frames, M): information times estimate, frame by frame; becomes, in
+        place, the joint estimate of the numbers.
     modes : Modes
         Information of a frame and prior of its numbers.
     largest : float, optional
         Most that the power of a mode can be, in what the prior expects of it: what is
         beyond is no motion, but something that the model does not know.
     """
-    wiener = _Filter(information, modes, largest)
-    n_modes = len(modes.strength)
-    parts = [slice(k, k + _MODES) for k in range(0, n_modes, _MODES)]
-    shape = wiener.common_shape(parts)
-    out = np.zeros(information.shape)
+    # what is not known at all has no noise either, and stays 0
+    scale = np.where(modes.strength > _KNOWN, 1 / np.sqrt(modes.strength), 0)
+    mix_columns(values, modes.vectors * scale)
+    wiener = _Filter(len(values), modes.strength, largest)
+    parts = column_parts(values.shape, _MODES)
+    shape = wiener.common_shape(values, parts)
     for chosen in parts:
-        out += wiener.apply(chosen, shape) @ modes.vectors[:, chosen].T
-    return out
+        wiener.apply(values, chosen, shape)
+    mix_columns(values, modes.vectors.T)
 
 
 def filter_apart(
-    information: NDArray[np.floating],
+    values: Rows,
     matrix: Float,
     modes: Modes,
     apart: NDArray[np.bool_],
     largest: float = np.inf,
-) -> Float:
+) -> None:
     """Filter in time, but some frames that have little to do with their neighbours.
 
     Those neither change what the filter learns nor are they filtered; they are expected
@@ -173,35 +166,43 @@ def filter_apart(
 
     Parameters
     ----------
-    information, modes, largest
+    values, modes, largest
         As of :func:`filter_in_time`.
     matrix : numpy.ndarray
         Shape (M, M): information of a frame.
     apart : numpy.ndarray
         Shape (n_frames,): True of these frames.
     """
-    found = filter_in_time(fill_lost(information, apart), modes, largest)
+    theirs = values[apart].astype(np.float64)
+    fill_lost(values, apart)
+    filter_in_time(values, modes, largest)
     if apart.any():
-        unexpected = information[apart] - found[apart] @ matrix
-        found[apart] += unexpected @ modes.posterior(_APART)
-    return found
+        found = values[apart].astype(np.float64)
+        unexpected = theirs - found @ matrix
+        values[apart] = found + unexpected @ modes.posterior(_APART)
 
 
 def learn_prior(
-    information: NDArray[np.floating], matrix: Float, prior: Float, n_steps: int = 4
+    values: Rows,
+    used: NDArray[np.bool_],
+    matrix: Float,
+    prior: Float,
+    n_steps: int = 4,
 ) -> Float:
     """Re-estimate the prior covariance (M, M) from the frames, by expectation steps.
 
     Parameters
     ----------
-    information : numpy.ndarray
+    values : numpy.ndarray
         Shape (n_frames, M): information times estimate, frame by frame.
+    used : numpy.ndarray
+        Shape (n_frames,): frames that are learned from.
     matrix : numpy.ndarray
         Shape (M, M): information of a frame.
     prior : numpy.ndarray
         Covariance to start from.
     """
-    moments = information.T.astype(float) @ information / len(information)
+    moments = second_moments(values, used)
     for _ in range(n_steps):
         posterior = Modes.of(matrix, prior).posterior()
         prior = posterior @ moments @ posterior + posterior
