@@ -140,3 +140,15 @@ def test_closing_a_window_while_a_job_runs_is_safe(make_napari_viewer, qtbot):
     viewer.close()
     qtbot.waitUntil(lambda: not job.is_running(), timeout=5000)
     qtbot.wait(50)
+
+
+def test_the_activity_bar_of_napari_cancels_too(make_napari_viewer, qtbot):
+    viewer = make_napari_viewer()
+    bar = JobBar(viewer)
+    viewer.window.add_dock_widget(bar, name="job")
+    started = threading.Event()
+    bar.start("Counting", count, 1000, pause=0.01, started=started)
+    assert started.wait(5)
+    bar._activity.cancel()
+    qtbot.waitUntil(lambda: not bar.running, timeout=5000)
+    assert "cancelled" in bar.text.text()

@@ -142,6 +142,7 @@ class ImportDock(Column):
             self._path,
             self.format.currentData(),
             self.chooser.recording,
+            lasting=False,
             on_result=self._on_read,
         )
 
@@ -157,6 +158,7 @@ class ImportDock(Column):
                 import_work.components_of_labels,
                 np.asarray(layer.data),
                 layer.name,
+                lasting=False,
                 on_result=self._on_read,
             )
 

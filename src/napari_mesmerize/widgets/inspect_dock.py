@@ -133,7 +133,11 @@ class InspectDock(Column):
         recording = self.chooser.recording
         if recording is not None:
             self.job.start(
-                "Cell diameter", estimate, recording, on_result=self.diameter.setValue
+                "Cell diameter",
+                estimate,
+                recording,
+                lasting=False,
+                on_result=self.diameter.setValue,
             )
 
     def _on_compute(self) -> None:
@@ -148,6 +152,7 @@ class InspectDock(Column):
             round(self.diameter.value(), 2),
             center=self.center.isChecked(),
             max_frames=self.most.value(),
+            lasting=False,
             on_result=lambda found: self._on_found(layer, found),
         )
 

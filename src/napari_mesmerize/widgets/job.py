@@ -8,7 +8,7 @@ import weakref
 from collections.abc import Callable
 from typing import Any
 
-from napari.utils import progress as napari_progress
+from napari.utils import cancelable_progress
 from napari.utils.notifications import (
     ErrorNotification,
     notification_manager,
@@ -27,6 +27,7 @@ from qtpy.QtWidgets import (
 
 from napari_mesmerize.errors import Cancelled, MesmerizeError
 from napari_mesmerize.progress import reporting
+from napari_mesmerize.widgets.lasting import Lasting, let_all_go
 
 _log = logging.getLogger(__name__)
 _REPORT_EVERY_S = 0.05
@@ -133,6 +134,15 @@ def _end_all_jobs() -> None:
     cancel_all_jobs()
     for job in jobs:
         job.wait(_LAST_S)
+    let_all_go()
+
+
+class _Activity(cancelable_progress):
+    """A bar of napari's activity dock whose Cancel button acts at once."""
+
+    def cancel(self) -> None:
+        super().cancel()
+        self.cancel_callback()
 
 
 class JobBar(QWidget):
@@ -151,8 +161,9 @@ class JobBar(QWidget):
         self._viewer = weakref.ref(viewer)
         self.job: Job | None = None
         self._title = ""
-        self._activity: napari_progress | None = None
+        self._activity: _Activity | None = None
         self._task: tuple[Any, Any] | None = None
+        self._lasting: Lasting | None = None
         self._started = 0.0
         self.text = QLabel()
         self.text.setWordWrap(True)
@@ -190,12 +201,14 @@ class JobBar(QWidget):
         function: Callable[..., Any],
         *args: Any,
         on_result: Callable[[Any], None] | None = None,
+        lasting: bool = True,
         **kwargs: Any,
     ) -> Job | None:
         """Run ``function(*args, progress=..., **kwargs)`` off the GUI thread.
 
-        ``on_result`` is called on the GUI thread with what it returned. Returns
-        ``None`` while another job of this bar is running.
+        ``on_result`` is called on the GUI thread with what it returned. If the dock is
+        closed meanwhile, the run goes on unless the user says no; with ``lasting``
+        false it ends. Returns ``None`` while another job of this bar is running.
         """
         if self.running:
             self.say(f"{self._title} is still running; cancel it or wait.", error=True)
@@ -211,6 +224,7 @@ class JobBar(QWidget):
         job.cancelled.connect(self._on_cancelled)
         job.finished.connect(self._on_finished)
         self.destroyed.connect(job.cancel)
+        self._lasting = Lasting(self, title, lasting=lasting)
         self.say(f"{title} …")
         self.bar.setRange(0, 0)
         self._show_running(True)
@@ -283,7 +297,18 @@ class JobBar(QWidget):
         self.job = None
         self._on_result = None
         self._close_activity()
+        ended, self._lasting = self._lasting, None
+        outcome = self.text.text()
         self._show_running(False)
+        if ended is not None:
+            if self._lasting is not None:  # another job has begun
+                self._lasting.closed = ended.closed
+            ended.end(outcome)
+
+    def window_shown(self) -> QWidget | None:
+        """Return the viewer's window if it can be seen."""
+        window = getattr(getattr(self._viewer(), "window", None), "_qt_window", None)
+        return window if window is not None and window.isVisible() else None
 
     def _show_running(self, running: bool) -> None:
         self.bar.setVisible(running)
@@ -296,7 +321,7 @@ class JobBar(QWidget):
         window = getattr(self._viewer(), "window", None)
         if window is None:
             return
-        self._activity = napari_progress(total=100, desc=title)
+        self._activity = _Activity(total=100, desc=title, cancel_callback=self.cancel)
         register = getattr(window, "_register_task_status", None)
         if register is not None:  # napari asks before it closes a busy window
             from napari.utils.task_status import Status

@@ -115,7 +115,12 @@ class OpenDock(Column):
         self.path.setText(paths[0] if len(paths) == 1 else f"{len(paths)} files")
         whole = [paths] if len(paths) > 1 and self.joined.isChecked() else paths
         self.job.start(
-            "Looking", scan, whole, self._options, on_result=self._show_found
+            "Looking",
+            scan,
+            whole,
+            self._options,
+            lasting=False,
+            on_result=self._show_found,
         )
 
     def _look_again(self, *, force: bool = False) -> None:
@@ -150,6 +155,7 @@ class OpenDock(Column):
                 pictures,
                 found,
                 self._options,
+                lasting=False,
                 on_result=self._show_pictures,
             )
 

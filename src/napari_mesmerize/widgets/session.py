@@ -9,6 +9,7 @@ from napari.layers import Image, Labels, Layer
 from napari.utils.notifications import show_warning
 from psygnal import Signal
 
+from napari_mesmerize.widgets.closing import guard
 from napari_mesmerize.widgets.layers import (
     KEY,
     is_recording,
@@ -33,6 +34,7 @@ def get_session(viewer: Any) -> "Session":
         session = Session(viewer)
         _sessions[viewer] = session
         session.offer_console()
+        guard(viewer)
         if is_shown(viewer):
             start_warm_up()
     return session

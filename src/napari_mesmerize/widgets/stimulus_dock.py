@@ -155,6 +155,7 @@ class StimulusDock(Column):
             source.get("selection") if same or path.endswith(".mesc") else None,
             recording.attrs.get("date"),
             quiet=quiet,
+            lasting=False,
             on_result=self._on_read,
         )
 

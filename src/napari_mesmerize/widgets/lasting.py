@@ -1,0 +1,114 @@
+"""A run outlives the panel that it was started from; the user is asked about it."""
+
+from contextlib import suppress
+from typing import Any
+
+from napari.utils.notifications import show_info
+from qtpy.QtCore import QCoreApplication, QEvent, QObject, QTimer
+from qtpy.QtWidgets import QDockWidget, QMessageBox, QWidget
+
+_ASK_AFTER_MS = 250  # what ends before is not worth a question
+_kept: "set[Lasting]" = set()
+
+
+class Lasting(QObject):
+    """Keeps the panel of a run alive, without a window, when it is closed.
+
+    napari takes a panel that is closed out of its dock and lets go of it. The run goes
+    on meanwhile, and its result arrives in the viewer as if the panel were there.
+
+    Parameters
+    ----------
+    bar : JobBar
+        Whose job runs.
+    title : str
+        What runs.
+    lasting : bool
+        False: the result is shown in the panel alone, so that the run is cancelled.
+    """
+
+    def __init__(self, bar: Any, title: str, *, lasting: bool) -> None:
+        super().__init__()
+        self._bar = bar
+        self._title = title
+        self._lasting = lasting
+        self._box: QMessageBox | None = None
+        self.closed = False
+        self._panel = _outermost(bar)
+        self._panel.installEventFilter(self)
+        application = QCoreApplication.instance()
+        if application is not None:
+            application.aboutToQuit.connect(self.let_go)
+        _kept.add(self)
+
+    def eventFilter(self, watched: QObject, event: QEvent) -> bool:
+        """Notice that the panel was taken out of its dock for good."""
+        gone = event.type() == QEvent.Type.ParentChange and watched.parent() is None
+        if gone and self in _kept and not self.closed:
+            self.closed = True
+            QTimer.singleShot(_ASK_AFTER_MS if self._lasting else 0, self._on_closed)
+        return False
+
+    def _on_closed(self) -> None:
+        if self not in _kept:
+            return  # it has ended
+        if not self._lasting:
+            self._bar.cancel()
+            show_info(
+                f"{self._title}: cancelled, since the panel that shows the result was "
+                "closed."
+            )
+            return
+        window = self._bar.window_shown()
+        if window is None:
+            return
+        box = QMessageBox(window)
+        box.setIcon(QMessageBox.Icon.Question)
+        box.setWindowTitle("A run is going on")
+        box.setText(f"A run is going on: {self._title}.")
+        box.setInformativeText(
+            "Its panel was closed. If it is kept running, the result still comes into "
+            "this window; 'activity', at the bottom right, shows how far it is and can "
+            "cancel it."
+        )
+        role = QMessageBox.ButtonRole
+        keep = box.addButton("Keep it running", role.RejectRole)
+        cancel = box.addButton("Cancel it", role.DestructiveRole)
+        box.setDefaultButton(keep)
+        box.setEscapeButton(keep)
+        cancel.clicked.connect(self._bar.cancel)
+        self._box = box
+        box.open()  # does not wait: the run may end first
+
+    def end(self, outcome: str) -> None:
+        """Say how the run ended if its panel is closed, and let go of the panel."""
+        if self.closed and self._lasting:
+            show_info(outcome)
+        self.let_go()
+
+    def let_go(self) -> None:
+        """Keep the panel no longer."""
+        _kept.discard(self)
+        if self._box is not None:
+            self._box.close()
+            self._box.deleteLater()
+            self._box = None
+        if self._panel is not None:
+            with suppress(RuntimeError):  # Qt has deleted it with its window
+                self._panel.removeEventFilter(self)
+        self._panel = self._bar = None
+
+
+def let_all_go() -> None:
+    """Keep no panel longer, at the end of the program."""
+    for lasting in list(_kept):
+        with suppress(RuntimeError):
+            lasting.let_go()
+
+
+def _outermost(widget: QWidget) -> QWidget:
+    """Return the widget that lies in a dock, or in no other."""
+    parent = widget.parentWidget()
+    while parent is not None and not isinstance(parent, QDockWidget):
+        widget, parent = parent, parent.parentWidget()
+    return widget
