@@ -4,10 +4,11 @@ python benchmarks/bench_projections.py [--megabytes 1024] [--workers 2] [--repea
     [--folder DIR] [--json]
 
 Once from the disk (the file's pages are dropped from the system's cache before each
-turn) and once from the cache. Both take turns, and the fastest of each counts.
-``memmap_mb_s`` copies batches of frames out of the map. ``share`` is that of the time
-that passed; where others use the processors too, ``cpu_share`` says more: how fast the
-projection is by the processor time that it took, if each thread has a core of its own.
+turn) and once from the cache. All take turns, each opens the file anew, and the fastest
+of each counts. ``memmap_mb_s`` copies batches of frames out of the map. ``share`` is
+that of the time that passed; where others use the processors too, ``cpu_share`` says
+more: how fast the projection is by the processor time that it took, if each thread has
+a core of its own.
 """
 
 import argparse
@@ -66,14 +67,13 @@ def seconds(
 def measure(
     path: Path, dtype: str, workers: int, repeat: int
 ) -> list[dict[str, object]]:
-    recording = read_recording(path)
     megabytes = path.stat().st_size / 1e6
     results = []
     for place in ("cache", "disk"):
         prepare = (lambda: forget(path)) if place == "disk" else (lambda: None)
         calls: list[Callable[[], object]] = [lambda: copy_batches(path)]
         calls += [
-            lambda kinds=kinds: project(recording, kinds, workers=workers)
+            lambda kinds=kinds: project(read_recording(path), kinds, workers=workers)
             for kinds in CASES.values()
         ]
         (memmap, memmap_cpu), *ours = seconds(calls, prepare, repeat)

@@ -154,6 +154,41 @@ def test_a_dark_start_loses_no_digits():
     np.testing.assert_allclose(found["mean"], frames.mean(0), rtol=1e-6)
 
 
+@pytest.mark.parametrize("missing", [np.nan, np.inf, -np.inf])
+@pytest.mark.parametrize("dtype", ["f4", "f8"])
+def test_a_batch_with_a_gap_in_its_midst_is_counted_once(dtype, missing):
+    rng = np.random.default_rng(5)
+    frames = rng.normal(50, 4, (90, 120, 150)).astype(dtype)
+    frames[45, 70, 80] = missing  # first and last frames of each batch are whole
+    known = np.where(np.isfinite(frames), frames.astype(np.float64), np.nan)
+    found = project(as_recording(frames), batch_size=30, workers=3)
+    for kind, function in (("mean", np.nanmean), ("std", np.nanstd)):
+        np.testing.assert_allclose(found[kind], function(known, 0), rtol=1e-5)
+    np.testing.assert_array_equal(found["max"], np.nanmax(known, 0).astype("f4"))
+    part = known[:, 68:73, 78:83]
+    expected = correlation_by_hand(part[:, None])[0, 1:-1, 1:-1]
+    got = found["correlation"][69:72, 79:82]
+    np.testing.assert_allclose(got, expected, atol=1e-5)
+
+
+def test_numbers_whose_squares_need_double_precision():
+    frames = np.random.default_rng(6).normal(0, 1e25, (40, 6, 7)).astype(np.float32)
+    found = project(as_recording(frames), batch_size=16)
+    np.testing.assert_allclose(found["std"], frames.astype("f8").std(0), rtol=1e-5)
+
+
+@pytest.mark.parametrize("n_frames", [1, 2, 3, 5, 31, 33, 63])
+def test_any_number_of_frames_in_a_batch(n_frames):
+    rng = np.random.default_rng(n_frames)
+    frames = rng.integers(0, 4000, (n_frames, 2, 90, 100), np.uint16)
+    found = project(as_recording(frames))
+    np.testing.assert_allclose(found["mean"], frames.mean(0), rtol=1e-6)
+    np.testing.assert_allclose(found["std"], frames.std(0), rtol=1e-5, atol=1e-4)
+    np.testing.assert_array_equal(found["max"], frames.max(0))
+    double = project(as_recording(frames.astype(np.float64)), ("correlation",))
+    np.testing.assert_allclose(found["correlation"], double["correlation"], atol=1e-5)
+
+
 @pytest.mark.parametrize("workers", [2, 5])
 def test_workers_change_nothing(workers):
     rng = np.random.default_rng(1)

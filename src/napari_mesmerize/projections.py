@@ -4,7 +4,6 @@ import importlib
 import math
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from functools import partial
 from types import ModuleType
 from typing import Any
 
@@ -15,6 +14,7 @@ from numpy.typing import NDArray
 from napari_mesmerize.errors import ParameterError
 from napari_mesmerize.progress import Progress, silent
 from napari_mesmerize.recording import (
+    LayerArray,
     batch_slices,
     check_recording,
     default_max_memory,
@@ -26,7 +26,7 @@ NEIGHBOURS = ((0, 0, 1), (0, 1, 0), (0, 1, 1), (0, 1, -1), (1, 0, 0))
 """Steps (z, y, x) to half of a pixel's neighbours; the others are their opposites."""
 _STEP_BYTES = 2**26
 _LEAST_PIXELS = 2**14
-_EXPONENTS = {4: (np.uint32, 0x7F800000), 8: (np.uint64, 0x7FF0000000000000)}
+_RUN = 32
 _FAST = tuple(np.dtype(name) for name in ("u1", "u2", "i2", "f4", "f8"))
 
 Float = NDArray[np.float64]
@@ -81,12 +81,13 @@ def project(
     shape = image_shape(recording)
     if batch_size is None:
         batch_size = _batch_size(recording, max_memory)
-    sums = _Sums(
-        shape if len(shape) == 3 else (1, *shape), "correlation" in kinds, workers
-    )
+    planes = shape if len(shape) == 3 else (1, *shape)
     slices = batch_slices(recording.sizes["frame"], batch_size)
-    for frames in progress(slices, desc="Projecting", total=len(slices)):
-        sums.add(recording[frames].to_numpy())
+    frames = LayerArray(recording)
+    with ThreadPoolExecutor(workers) as pool:
+        sums = _Sums(planes, "correlation" in kinds, workers, pool)
+        for batch in progress(slices, desc="Projecting", total=len(slices)):
+            sums.add(frames[batch])
     images: dict[str, Callable[[], Float]] = {
         "mean": sums.mean,
         "max": sums.maximum,
@@ -102,9 +103,11 @@ def _batch_size(recording: xr.DataArray, max_memory: int | None) -> int:
         max_memory = default_max_memory()
     n_pixels = int(np.prod(image_shape(recording)))
     size = recording.dtype.itemsize
-    sums = 12 * 8 * n_pixels  # accumulators, which are there whatever the batch
+    n_sums = 20 if recording.dtype.kind == "f" else 12
+    sums = n_sums * 8 * n_pixels  # accumulators, which are there whatever the batch
     fitting = (max_memory - sums) // (n_pixels * (size + 8))
-    return max(1, min(fitting, _STEP_BYTES // (size * n_pixels)))
+    n_frames = max(1, min(fitting, _STEP_BYTES // (size * n_pixels)))
+    return n_frames if n_frames < _RUN else n_frames - n_frames % _RUN
 
 
 class _Sums:
@@ -113,11 +116,20 @@ class _Sums:
     Values are taken relative to an image (the mean of the first batch) so that squares
     lose no digits. Batches without missing values go through compiled loops; in the
     others only the pixels and pairs that are there count, each with its own number.
+    Which batches these are shows in the sums, which are taken back then: looking at all
+    values beforehand would fetch them twice from memory.
     """
 
-    def __init__(self, shape: tuple[int, ...], pairs: bool, workers: int) -> None:
+    def __init__(
+        self,
+        shape: tuple[int, ...],
+        pairs: bool,
+        workers: int,
+        pool: ThreadPoolExecutor,
+    ) -> None:
         self._shape = shape
         self._workers = workers
+        self._pool = pool
         n_pixels = math.prod(shape)
         fits = [
             step
@@ -129,12 +141,13 @@ class _Sums:
         self._near = np.array(
             [y * width + x for z, y, x in self._steps if not z], np.int64
         )
-        self._plane = height * width
+        self._far = height * width if len(self._steps) > len(self._near) else 0
         self._n_whole = 0
         self._sum, self._squares = np.zeros(n_pixels), np.zeros(n_pixels)
         self._products = np.zeros((len(self._steps), n_pixels))
         self._origin: NDArray[Any] = np.empty(0)
         self._greatest: NDArray[Any] = np.empty(0)
+        self._kept: list[NDArray[Any]] = []
         self._rest: list[Float] | None = None
         self._partial: dict[Step, list[Float]] = {}
 
@@ -148,47 +161,44 @@ class _Sums:
             self._origin = _origin_of(flat)
             lowest = -np.inf if flat.dtype.kind == "f" else np.iinfo(flat.dtype).min
             self._greatest = np.full(flat.shape[1], lowest, flat.dtype)
-        if self._is_finite(flat):
-            self._add_whole(flat)
+        if self._add_whole(flat):
             return
         n = max(1, _STEP_BYTES // (64 * flat.shape[1]))
         for part in batch_slices(len(flat), n):
             self._add_partial(flat[part])
 
-    def _is_finite(self, flat: NDArray[Any]) -> bool:
-        if flat.dtype.kind != "f":
-            return True
-        word, exponent = _EXPONENTS[flat.dtype.itemsize]
-        check = partial(_moments().all_finite, flat.view(word), word(exponent))
-        return all(self._everywhere(check))
-
-    def _everywhere(self, function: Callable[[int, int], Any]) -> list[Any]:
-        """Call a function for each part of the pixels, in threads."""
+    def _everywhere(self, function: Callable[[int, int], bool]) -> bool:
+        """Return whether a function of parts of the pixels is true for all of them."""
         n_pixels = self._sum.size
         size = max(_LEAST_PIXELS, -(-n_pixels // self._workers))
-        parts = [(i, min(i + size, n_pixels)) for i in range(0, n_pixels, size)]
-        if len(parts) == 1:
-            return [function(*parts[0])]
-        with ThreadPoolExecutor(len(parts)) as pool:
-            return list(pool.map(lambda part: function(*part), parts))
+        starts = range(0, n_pixels, size)
+        stops = (min(i + size, n_pixels) for i in starts)
+        run = map if len(starts) == 1 else self._pool.map
+        return all(list(run(function, starts, stops)))
 
-    def _add_whole(self, flat: NDArray[Any]) -> None:
-        kernels = _moments()
-        n_near = len(self._near)
+    def _add_whole(self, flat: NDArray[Any]) -> bool:
+        """Add frames if they are finite, and return whether they are."""
+        add_moments = _moments().add_moments
+        sums = self._greatest, self._sum, self._squares, self._products
+        if flat.dtype.kind != "f":
+            kept = []
+        elif np.isfinite(flat[0]).all() and np.isfinite(flat[-1]).all():
+            kept = self._kept = self._kept or [np.empty_like(array) for array in sums]
+        else:
+            return False
 
-        def add(first: int, last: int) -> None:
-            kernels.add_moments(
-                flat, self._origin, first, last, self._near, self._greatest,
-                self._sum, self._squares, self._products[:n_near],
-            )  # fmt: skip
-            if n_near < len(self._steps):
-                kernels.add_products(
-                    flat, self._origin, first, last, self._plane,
-                    self._products[n_near],
-                )  # fmt: skip
+        def add(first: int, last: int) -> bool:
+            for copy, array in zip(kept, sums, strict=False):
+                copy[..., first:last] = array[..., first:last]
+            add_moments(flat, self._origin, first, last, self._near, self._far, *sums)
+            return not kept or bool(np.isfinite(self._squares[first:last]).all())
 
-        self._everywhere(add)
-        self._n_whole += len(flat)
+        if self._everywhere(add):
+            self._n_whole += len(flat)
+            return True
+        for copy, array in zip(kept, sums, strict=True):
+            array[...] = copy
+        return False
 
     def _add_partial(self, flat: NDArray[Any]) -> None:
         """Add frames with missing values."""
@@ -250,7 +260,9 @@ class _Sums:
         n = self._all()[0]
         total, count = np.zeros(n.shape), np.zeros(n.shape)
         for k, step in enumerate(self._steps):
-            r, defined = self._correlate(k, step)
+            r = self._correlate(k, step)
+            defined = ~np.isnan(r)
+            r[~defined] = 0
             for sums, values in ((total, r), (count, defined)):
                 a, b = _pair(sums[None], step)
                 a[0] += values
@@ -258,8 +270,8 @@ class _Sums:
         image = np.where(count > 0, total / np.maximum(count, 1), 0)
         return np.where(n > 0, image, np.nan)
 
-    def _correlate(self, k: int, step: Step) -> tuple[Float, NDArray[np.bool_]]:
-        """Return the correlation of pairs of pixels, and where there is one."""
+    def _correlate(self, k: int, step: Step) -> Float:
+        """Return the correlation of pairs of pixels, NaN where there is none."""
 
         def pairs(values: Float) -> tuple[Float, Float]:
             a, b = _pair(values.reshape(1, *self._shape), step)
@@ -272,14 +284,10 @@ class _Sums:
             n = n + rest[0]
             sum_a, sum_b = sum_a + rest[1], sum_b + rest[2]
             square_a, square_b = square_a + rest[3], square_b + rest[4]
-        n = np.maximum(n, 1)
-        covariance = products - sum_a * sum_b / n
-        spread_a = square_a - sum_a**2 / n
-        spread_b = square_b - sum_b**2 / n
-        tiny = 1e-12
-        defined = (spread_a > tiny * square_a) & (spread_b > tiny * square_b)
-        norm = np.sqrt(np.where(defined, spread_a * spread_b, 1))
-        return np.where(defined, np.clip(covariance / norm, -1, 1), 0), defined
+        with np.errstate(divide="ignore", invalid="ignore"):  # of pairs left out
+            return np.asarray(
+                _moments().correlate(n, products, sum_a, sum_b, square_a, square_b)
+            )
 
 
 def _moments() -> ModuleType:
@@ -289,9 +297,15 @@ def _moments() -> ModuleType:
 
 def _origin_of(flat: NDArray[Any]) -> NDArray[Any]:
     """Return an image near the mean: of some frames, where they are finite."""
-    few = flat[:: max(1, len(flat) // 8)].astype(np.float64)
-    valid = np.isfinite(few)
-    mean = np.where(valid, few, 0).sum(0) / np.maximum(valid.sum(0), 1)
+    few = flat[:: max(1, len(flat) // 8)]
+    total = np.zeros(flat.shape[1])
+    n: Any = len(few)
+    for frame in few:
+        total += frame
+    if not np.isfinite(total).all():
+        valid = np.isfinite(few)
+        total, n = np.sum(few, 0, np.float64, where=valid), valid.sum(0)
+    mean = total / np.maximum(n, 1)
     return np.asarray(mean, np.float64 if flat.dtype == np.float64 else np.float32)
 
 
