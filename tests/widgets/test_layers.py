@@ -86,3 +86,14 @@ def test_an_image_is_no_recording(viewer):
 
 def test_summary_says_what_is_known(recording):
     assert layers.summary(recording) == "40 frames · 20 × 30 px · 10 Hz · 2 µm/px"
+
+
+def test_an_image_of_a_volume_is_no_recording(viewer):
+    from napari_mesmerize.widgets.projection_layers import show_projections
+
+    images = {"mean": np.zeros((3, 8, 9), np.float32), "mine": np.ones((3, 8, 9))}
+    limits = dict.fromkeys(images, (0.0, 1.0))
+    made = show_projections(viewer, "a", images, limits, recording=None, like=None)
+    assert [layer.name for layer in made] == ["a mine", "a mean image"]
+    assert [layer.visible for layer in made] == [False, True]
+    assert not any(map(layers.is_recording, made))

@@ -6,6 +6,7 @@ import pytest
 from napari_mesmerize.cnmf.curate import carry_table, merge_components
 from napari_mesmerize.project import create_project, open_project
 from napari_mesmerize.stimulus import make_epochs
+from napari_mesmerize.widgets import sample_opening
 from napari_mesmerize.widgets.layers import KEY
 from napari_mesmerize.widgets.project_dock import ProjectDock
 
@@ -15,6 +16,18 @@ def dock(viewer, qtbot):
     made = ProjectDock(viewer)
     qtbot.addWidget(made)
     return made
+
+
+@pytest.fixture
+def wait_for_job(qtbot, dock):
+    """Return a function that waits until a job is done and the samples are listed."""
+
+    def wait(bar):
+        qtbot.waitUntil(
+            lambda: not bar.running and not dock.samples.reading, timeout=60_000
+        )
+
+    return wait
 
 
 @pytest.fixture
@@ -37,8 +50,9 @@ def test_it_starts_with_a_project(dock, tmp_path):
     assert not dock.add.isEnabled()
 
 
-def test_what_is_no_project_is_explained(session, dock, tmp_path):
+def test_what_is_no_project_is_explained(session, dock, tmp_path, wait_for_job):
     dock.open_at(tmp_path)
+    wait_for_job(dock.job)
     assert session.project is None
     assert str(tmp_path) in dock.job.text.text()
 
@@ -142,9 +156,8 @@ def test_a_sample_is_opened_again(
     assert opened.sample_id == "m01-_-day1"
     assert opened.table["cell_type"].tolist() == ["soma", "", "", ""]
     assert not opened.unsaved
-    np.testing.assert_array_equal(
-        np.asarray(viewer.layers["m01-_-day1"].data[3]), recording[3].to_numpy()
-    )
+    movie = viewer.layers["m01-_-day1"]
+    np.testing.assert_array_equal(np.asarray(movie.data[3]), recording[3].to_numpy())
     np.testing.assert_allclose(opened.traces("dff"), roi_set.traces("dff"))
     assert filled.trial.text() == "day1"
     opened.set_tag("cell_type", "glia", [1])
@@ -163,7 +176,8 @@ def test_a_lost_recording_is_a_problem_to_show(viewer, session, filled, wait_for
     filled.open_sample.click()
     wait_for_job(filled.job)
     assert session.roi_set is not None
-    assert "mean" in viewer.layers[0].name
+    shown = [layer.name for layer in viewer.layers if layer.visible]
+    assert shown == ["m01-_-day1 mean image", "ROIs of m01-_-day1"]
     assert filled.job.text.text()
 
 
@@ -199,6 +213,7 @@ def test_curation_goes_to_its_own_project_after_another_was_opened(
     roi_set.set_accepted(False, [2])
     assert "not saved" in filled.content.text()
     filled.open_at(first.path)
+    wait_for_job(filled.job)
     assert "in 'other'" in filled.content.text()
     filled.save.click()
     wait_for_job(filled.job)
@@ -272,3 +287,82 @@ def test_a_project_that_is_open_stays_open(session, filled):
     project = session.project
     filled.open_at(project.path)
     assert session.project is project
+
+
+def test_stored_images_come_hidden_between_recording_and_rois(
+    viewer, session, filled, recording, wait_for_job
+):
+    filled.add.click()
+    wait_for_job(filled.job)
+    viewer.layers.clear()
+    filled.samples.selectRow(0)
+    filled.open_sample.click()
+    wait_for_job(filled.job)
+    names = [layer.name for layer in viewer.layers]
+    assert names == [
+        "m01-_-day1",
+        "m01-_-day1 standard deviation",
+        "m01-_-day1 maximum image",
+        "m01-_-day1 mean image",
+        "m01-_-day1 correlation image",
+        "ROIs of m01-_-day1",
+    ]
+    assert [layer.visible for layer in viewer.layers] == [True, *[False] * 4, True]
+    mean, movie = viewer.layers["m01-_-day1 mean image"], viewer.layers["m01-_-day1"]
+    np.testing.assert_allclose(mean.data, recording.mean("frame"), rtol=1e-5)
+    np.testing.assert_array_equal(mean.scale, movie.scale[1:])
+    assert mean.units == movie.units[1:]
+    assert session.recording_layers() == [movie]
+    mean.visible = True
+    filled.open_sample.click()
+    wait_for_job(filled.job)
+    assert not mean.visible, "what was open is hidden"
+
+
+def test_a_project_is_opened_off_the_gui_thread(
+    dock, session, tmp_path, monkeypatch, qtbot, wait_for_job
+):
+    path = create_project(tmp_path / "large").path
+    opened, gate, threads = sample_opening.open_folder, threading.Event(), []
+
+    def slowly(path, *, progress):
+        threads.append(threading.current_thread())
+        for _ in progress(range(4), desc="Reading samples", total=4):
+            gate.wait(10)
+        return opened(path, progress=progress)
+
+    monkeypatch.setattr(sample_opening, "open_folder", slowly)
+    dock.open_at(path)
+    qtbot.waitUntil(lambda: "Reading samples" in dock.job.text.text())
+    assert session.project is None
+    gate.set()
+    wait_for_job(dock.job)
+    assert session.project.name == "large"
+    assert threads[0] is not threading.main_thread()
+
+
+def test_a_damaged_sample_is_a_notification(filled, tmp_path, session, wait_for_job):
+    filled.add.click()
+    wait_for_job(filled.job)
+    (path,) = session.project.path.glob("samples/*/sample.json")
+    path.write_text("{")
+    filled.refresh()
+    wait_for_job(filled.job)
+    assert "sample.json" in filled.job.text.text()
+    session.set_project(None)
+    filled.open_at(path.parents[2])
+    wait_for_job(filled.job)
+    assert "sample.json" in filled.job.text.text()
+    assert session.project is None
+
+
+def test_only_the_samples_of_the_project_that_is_open_are_listed(
+    filled, session, tmp_path, wait_for_job, qtbot
+):
+    filled.add.click()
+    wait_for_job(filled.job)
+    filled.refresh()
+    filled.create_at(tmp_path / "empty")
+    wait_for_job(filled.job)
+    qtbot.wait(50)
+    assert filled.samples.rowCount() == 0

@@ -67,13 +67,16 @@ def test_a_damaged_file_says_so(tmp_path):
         read(str(path))
 
 
-def test_a_project_folder_opens_in_the_project_dock(make_napari_viewer, tmp_path):
+def test_a_project_folder_opens_in_the_project_dock(
+    make_napari_viewer, tmp_path, qtbot
+):
     from napari_mesmerize.project import create_project
     from napari_mesmerize.widgets.session import get_session
 
     create_project(tmp_path / "mine")
     viewer = make_napari_viewer()
     viewer.open(str(tmp_path / "mine"), plugin="napari-mesmerize")
+    qtbot.waitUntil(lambda: get_session(viewer).project is not None)
     assert get_session(viewer).project.name == "mine"
     assert len(viewer.layers) == 0
 

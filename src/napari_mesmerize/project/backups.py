@@ -96,7 +96,7 @@ def drop_slot(project: Path, place: Path) -> None:
         folder = folder.parent
 
 
-def list_backups(project: Path, what: str = "") -> list[Backup]:
+def list_backups(project: Path, what: str | None = None) -> list[Backup]:
     """Return the backups, newest first.
 
     Parameters
@@ -115,7 +115,7 @@ def list_backups(project: Path, what: str = "") -> list[Backup]:
         except OSError:  # no backup of ours, or one that a crash left empty
             continue
         place = str(header.get("what", ""))
-        inside = place == what or place.startswith(f"{what}/") or not what
+        inside = not what or place == what or place.startswith(f"{what}/")
         if inside and place and (slot / place).exists():
             found.append(
                 Backup(slot / place, str(header["time"]), place, str(header["reason"]))

@@ -132,10 +132,14 @@ class Project:
             If there is none of that id; the text names the nearest.
         """
         name = changes.find_sample(self.path, sample_id)
-        return Sample(self.path, name, self._read_config)
+        return Sample(self.path, name, self._configuration.read)
 
     def table(
-        self, *, outlines: bool = False, skip_damaged: bool = False
+        self,
+        *,
+        outlines: bool = False,
+        skip_damaged: bool = False,
+        progress: Progress = silent,
     ) -> pd.DataFrame:
         """Return one row per ROI of all samples, with the sample's columns.
 
@@ -145,6 +149,8 @@ class Project:
             Include the column ``outline``, which is most of the data.
         skip_damaged : bool, optional
             Leave samples out that can not be read, with a warning in the log.
+        progress : Progress, optional
+            Wraps the reading of the samples.
 
         Returns
         -------
@@ -154,7 +160,7 @@ class Project:
             then those of the ROI tables. Only files that changed are read again.
         """
         return self._cache.roi_table(
-            self._all(), self.config, outlines=outlines, skip_damaged=skip_damaged
+            self._all(), self.config, outlines, skip_damaged, progress
         )
 
     def sample_table(self, *, skip_damaged: bool = False) -> pd.DataFrame:
@@ -291,8 +297,7 @@ class Project:
 
     def backups(self, sample_id: str | None = None) -> list[Backup]:
         """Return what was kept when it was replaced or removed, newest first."""
-        what = "" if sample_id is None else f"samples/{sample_id}"
-        return backups.list_backups(self.path, what)
+        return backups.list_backups(self.path, sample_id and f"samples/{sample_id}")
 
     def restore(self, backup: Backup | str | Path) -> None:
         """Put a backup back in its place; what is there now is kept as a backup too.
@@ -302,8 +307,6 @@ class Project:
         backup : Backup, str or pathlib.Path
             One of :meth:`backups`, or its path.
         """
-        if not isinstance(backup, Backup):
-            backup = backups.find_backup(self.path, backup)
         recovery.restore(self.path, backup)
 
     def unsaved_edits(self) -> list[str]:
@@ -315,9 +318,9 @@ class Project:
 
         After a merge or split, save both with ``add_sample(..., overwrite=True)``.
         """
-        made = recovery.recovered(self.path, self.journal.path, self.sample(sample_id))
+        sample = self.sample(sample_id)
         self._recovered.add(sample_id)
-        return made
+        return recovery.recovered(self.path, self.journal.path, sample)
 
     def recover_rois(self, sample_id: str) -> pd.DataFrame:
         """Return a sample's ROI table as crashed sessions left it, not yet saved."""
@@ -339,11 +342,8 @@ class Project:
             recovery.settle(self.path, self.journal.path, sample_id)
             self._recovered.discard(sample_id)
 
-    def _read_config(self) -> Config:
-        return self.config
-
     def _all(self) -> dict[str, Sample]:
         return {
-            sample_id: Sample(self.path, name, self._read_config)
+            sample_id: Sample(self.path, name, self._configuration.read)
             for sample_id, name in changes.sample_folders(self.path).items()
         }

@@ -15,7 +15,7 @@ from napari_mesmerize.project.locks import locked
 from napari_mesmerize.project.sample import Sample
 
 
-def restore(project: Path, backup: Backup) -> None:
+def restore(project: Path, backup: Backup | str | Path) -> None:
     """Put a backup back in its place; what is there is kept as another backup.
 
     Raises
@@ -23,6 +23,8 @@ def restore(project: Path, backup: Backup) -> None:
     ProjectError
         If the backup is of something that is not restored alone.
     """
+    if not isinstance(backup, Backup):
+        backup = backups.find_backup(project, backup)
     parts = backup.what.split("/")
     if parts[0] == "samples" and len(parts) == 2:
         _restore_sample(project, backup, parts[1])

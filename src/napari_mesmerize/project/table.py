@@ -9,6 +9,7 @@ from typing import Any
 import pandas as pd
 
 from napari_mesmerize.errors import ProjectError
+from napari_mesmerize.progress import Progress, silent
 from napari_mesmerize.project.config import Config, fill_roi_tags
 from napari_mesmerize.project.sample import Sample
 
@@ -38,9 +39,9 @@ class TableCache:
         self,
         samples: dict[str, Sample],
         config: Config,
-        *,
-        outlines: bool,
+        outlines: bool = False,
         skip_damaged: bool = False,
+        progress: Progress = silent,
     ) -> pd.DataFrame:
         """Return one row per ROI of all samples; a copy that may be changed."""
         stamps = {sample_id: _stamp(s.path) for sample_id, s in samples.items()}
@@ -48,7 +49,9 @@ class TableCache:
         if self._whole is not None and self._whole[0] == key:
             return self._whole[1].copy()
         parts = []
-        for sample_id, sample in samples.items():
+        for sample_id, sample in progress(
+            list(samples.items()), desc="Reading samples", total=len(samples)
+        ):
             with _damaged(skip=skip_damaged):
                 stamp = stamps[sample_id]
                 parts.append(

@@ -23,10 +23,7 @@ def open_project_in_napari(folder: str, *, sample: int = 0) -> "napari.Viewer":
     _, project = window.add_plugin_dock_widget(PLUGIN, "Project")
     window.add_plugin_dock_widget(PLUGIN, "ROI manager", tabify=True)
     window.add_plugin_dock_widget(PLUGIN, "Traces")
-    project.open_at(folder)
-    if project.samples.rowCount() > sample:
-        project.samples.selectRow(sample)
-        project.open_sample.click()
+    project.open_at(folder, sample=sample)
     return viewer
 
 

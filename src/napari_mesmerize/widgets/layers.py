@@ -62,7 +62,11 @@ def spatial_units(recording: xr.DataArray) -> tuple[str, ...]:
 
 def contrast_limits(recording: xr.DataArray) -> tuple[float, float]:
     """Return display limits from a few frames, spread over the recording."""
-    pixels = sample_pixels(recording)
+    return image_limits(sample_pixels(recording))
+
+
+def image_limits(pixels: NDArray[Any]) -> tuple[float, float]:
+    """Return display limits for some pixels; what is not finite does not count."""
     pixels = pixels[np.isfinite(pixels)]
     if pixels.size == 0:
         return 0.0, 1.0
@@ -95,8 +99,8 @@ def is_recording(layer: Layer) -> bool:
     """Say whether a layer can be computed on: an Image of frames, or of volumes."""
     if not isinstance(layer, Image) or layer.rgb or layer.multiscale:
         return False
-    pending = layer.metadata.get(KEY, {}).get("role") == "pending"
-    return layer.ndim in (3, 4) and not pending
+    other = layer.metadata.get(KEY, {}).get("role") in ("pending", "projection")
+    return layer.ndim in (3, 4) and not other
 
 
 def recording_of(layer: Image) -> xr.DataArray:

@@ -12,13 +12,14 @@ from qtpy.QtWidgets import (
 )
 
 from napari_mesmerize.errors import MesmerizeError
-from napari_mesmerize.widgets import sample_work
+from napari_mesmerize.widgets import sample_opening, sample_work
 from napari_mesmerize.widgets.job import JobBar
 from napari_mesmerize.widgets.layers import KEY, recording_of
 from napari_mesmerize.widgets.lifetime import connect_while_alive, follow
 from napari_mesmerize.widgets.parts import Column, Hint, button, form_of, heading, note
+from napari_mesmerize.widgets.projection_layers import show_projections
 from napari_mesmerize.widgets.recording_chooser import RecordingChooser
-from napari_mesmerize.widgets.sample_list import SampleList, describe_rois
+from napari_mesmerize.widgets.sample_list import SampleList, describe_rois, next_step
 from napari_mesmerize.widgets.session import get_session
 
 
@@ -35,13 +36,15 @@ class ProjectDock(Column):
         super().__init__()
         self._session = get_session(napari_viewer)
         self._roi_set: Any = None
+        self._rows: Any = None  # of the list of samples, where they are read already
+        self._next_sample: int | None = None  # to open when the project is open
         self.hint = Hint()
         self.job = JobBar(self._session.viewer)
         self._make_project()
         self._make_samples()
         self._make_add()
         self._lay_out()
-        self.job.running_changed.connect(lambda _: self._enable())
+        self.job.running_changed.connect(self._on_running)
         for signal, method in (
             (self._session.project_changed, self._on_project),
             (self._session.roi_set_changed, self._on_roi_set),
@@ -61,6 +64,8 @@ class ProjectDock(Column):
 
     def _make_samples(self) -> None:
         self.samples = SampleList()
+        self.samples.listed.connect(self._enable)
+        self.samples.failed.connect(self.job.show_error)
         self.open_sample = button("Open sample", "Show recording, ROIs and traces")
         self.samples.itemDoubleClicked.connect(lambda _: self._on_open_sample())
         self.samples.itemSelectionChanged.connect(self._enable)
@@ -137,40 +142,56 @@ class ProjectDock(Column):
 
         roi_set = self._session.roi_set
         tags = () if roi_set is None else roi_set.tag_columns
-        self._switch(lambda: create_project(path, roi_tags=tags))
-
-    def open_at(self, path: str | Path) -> None:
-        """Open a project and work in it."""
-        from napari_mesmerize.project import open_project
-
-        project = self._session.project
-        if project is not None and Path(path).resolve() == project.path.resolve():
-            self.refresh()  # it is open: its journal goes on
-            return
-        self._switch(lambda: open_project(path))
-
-    def _switch(self, make: Any) -> None:
         try:
-            project = make()
+            project = create_project(path, roi_tags=tags)
         except MesmerizeError as error:
             self.job.show_error(error)
             return
         self.job.say("")
         self._session.set_project(project)
-        unsaved = project.unsaved_edits()
-        if unsaved:
-            self.job.say(
-                f"A session that was not closed left curation of {', '.join(unsaved)} "
-                "unsaved; opening the sample brings it back."
-            )
+
+    def open_at(self, path: str | Path, *, sample: int | None = None) -> None:
+        """Open a project, then perhaps the sample of a row, and work in it."""
+        self._next_sample = sample
+        project = self._session.project
+        if project is not None and Path(path).resolve() == project.path.resolve():
+            self.refresh()  # it is open: its journal goes on
+            return
+        self.job.start(
+            "Opening the project",
+            sample_opening.open_folder,
+            path,
+            on_result=self._on_opened,
+        )
+
+    def _on_opened(self, opened: sample_opening.OpenedProject) -> None:
+        self._rows = opened.rows
+        self._session.set_project(opened.project)
+        unsaved = opened.unsaved
+        self.job.say(
+            f"A session that was not closed left curation of {', '.join(unsaved)} "
+            "unsaved; opening the sample brings it back."
+            if unsaved
+            else ""
+        )
 
     # ------------------------------------------------------------------ samples
     def refresh(self) -> None:
-        """Read the list of samples again."""
-        try:
-            self.samples.show_samples(self._session.project)
-        except MesmerizeError as error:
-            self.job.show_error(error)
+        """Show the list of samples as it is now; read off the GUI thread."""
+        rows, self._rows = self._rows, None
+        if rows is None:
+            self.samples.read(self._session.project)
+        else:
+            self.samples.show_rows(rows)
+
+    def _on_running(self, running: bool) -> None:
+        self._enable()
+        row, self._next_sample = self._next_sample, None
+        if running:
+            self._next_sample = row
+        elif row is not None and row < self.samples.rowCount():
+            self.samples.selectRow(row)
+            self._on_open_sample()
 
     def _on_open_sample(self) -> None:
         sample_id, project = self.samples.selected(), self._session.project
@@ -178,13 +199,13 @@ class ProjectDock(Column):
             return
         self.job.start(
             f"Opening {sample_id}",
-            sample_work.open_sample,
+            sample_opening.open_sample,
             project,
             sample_id,
             on_result=self._show_sample,
         )
 
-    def _show_sample(self, opened: sample_work.OpenedSample) -> None:
+    def _show_sample(self, opened: sample_opening.OpenedSample) -> None:
         layer = None
         self._session.hide_all()
         if opened.recording is not None:
@@ -193,24 +214,24 @@ class ProjectDock(Column):
             )
             layer.metadata[KEY]["epochs"] = opened.epochs
             self.chooser.choose(layer)
-        elif "mean" in opened.projections:
-            self._session.viewer.add_image(
-                opened.projections["mean"], name=f"{opened.sample_id} mean"
-            )
+        show_projections(
+            self._session.viewer,
+            opened.sample_id,
+            opened.projections,
+            opened.limits_of,
+            recording=opened.recording,
+            like=layer,
+        )
         if opened.roi_set is not None:
             self._session.show_rois(opened.roi_set, like=layer)
-        self._fill_ids(opened.sample_id)
+        self.animal.setText(opened.ids[0])
+        self.trial.setText(opened.ids[1])
+        self.comments.setPlainText(opened.comments)
         if opened.recovered:
             show_info(f"{opened.sample_id}: {opened.recovered}")
         said = " ".join(filter(None, (opened.problem, opened.recovered)))
         if said:
             self.job.say(said, error=opened.recording is None)
-
-    def _fill_ids(self, sample_id: str) -> None:
-        sample = self._session.project.sample(sample_id)
-        self.animal.setText(sample.animal_id)
-        self.trial.setText(sample.trial_id)
-        self.comments.setPlainText(sample.comments)
 
     # ------------------------------------------------------------------- saving
     def content_now(self) -> sample_work.SampleContent:
@@ -318,23 +339,6 @@ class ProjectDock(Column):
         saved = roi_set is not None and roi_set.in_sample
         self.save.setEnabled(free and saved and roi_set.unsaved)
         self.content.setText(describe_rois(roi_set, self.chooser.recording, project))
-        self.hint.say(self._next_step(something, named))
-
-    def _next_step(self, something: bool, named: bool) -> str:
-        project = self._session.project
-        if project is None:
-            return (
-                "<b>Start here:</b> make a project or open one; then add what is open "
-                "as a sample."
-            )
-        if not something:
-            return (
-                "Double-click a sample to open it."
-                if self.samples.rowCount()
-                else "Open a recording; then add it here as a sample."
-            )
-        if self.save.isEnabled():
-            return "<b>Save curation</b> writes your decisions into the sample."
-        if not named:
-            return "Name <b>animal</b> and <b>trial</b>, then press <b>Add sample</b>."
-        return "Press <b>Add sample</b>." if self.add.isEnabled() else ""
+        self.hint.say(
+            next_step(self, project is not None, something=something, named=named)
+        )

@@ -7,9 +7,6 @@ import pandas as pd
 from napari.utils.notifications import show_warning
 
 from napari_mesmerize.errors import MesmerizeError
-from napari_mesmerize.project.exchanges import Exchange, read_exchange
-from napari_mesmerize.project.journal import Edit, Step
-from napari_mesmerize.project.tables import points
 from napari_mesmerize.widgets.picture import areas_of_exchanged
 
 
@@ -51,14 +48,16 @@ def note_exchange(
 
 def redrawn(old: pd.DataFrame, new: pd.DataFrame) -> set[str]:
     """Return the ROIs of both tables whose outline differs."""
+    from napari_mesmerize.project.tables import points
+
     both = [name for name in new.index if name in old.index]
     before, after = (points(table.loc[both, "outline"]) for table in (old, new))
     return {both[i] for i in range(len(both)) if before[i] != after[i]}
 
 
 def replay(
-    roi_set: Any, project: Any, steps: Sequence[Step]
-) -> tuple[list[Step], list[str]]:
+    roi_set: Any, project: Any, steps: Sequence[Any]
+) -> tuple[list[Any], list[str]]:
     """Take the steps of a crashed session again; each can be undone.
 
     Returns
@@ -69,7 +68,7 @@ def replay(
         What could not be taken again, and why.
     """
     problems: list[str] = []
-    taken: list[Step] = []
+    taken: list[Any] = []
     roi_set.journalled = False
     try:
         for step in steps:
@@ -88,8 +87,10 @@ def replay(
     return taken, problems
 
 
-def _take(roi_set: Any, project: Any, step: Step) -> None:
-    if isinstance(step, Edit):
+def _take(roi_set: Any, project: Any, step: Any) -> None:
+    from napari_mesmerize.project.exchanges import read_exchange
+
+    if not _exchanges(step):
         roi_set.edit(step.column, step.new)
         return
     came = read_exchange(project.path, step)
@@ -99,23 +100,26 @@ def _take(roi_set: Any, project: Any, step: Step) -> None:
     roi_set.exchange(new, came.rois_of(roi_set.table), areas)
 
 
-def _takes_back(step: Step, last: Step) -> bool:
+def _takes_back(step: Any, last: Any) -> bool:
     """Say whether a step undid the one before it."""
-    if isinstance(step, Edit):
-        return (
-            isinstance(last, Edit)
-            and step.column == last.column
-            and (step.new, step.old) == (last.old, last.new)
-        )
-    return isinstance(last, Exchange) and (set(step.gone), set(step.places)) == (
-        set(last.places),
-        set(last.gone),
-    )
+    if _exchanges(step) != _exchanges(last):
+        return False
+    if _exchanges(step):
+        came, went = set(step.places), set(step.gone)
+        drawn_anew = bool(came & went)
+        swapped = (came, went) == (set(last.gone), set(last.places))
+        return swapped and not drawn_anew
+    return step.column == last.column and (step.new, step.old) == (last.old, last.new)
 
 
-def describe(steps: Sequence[Step]) -> str:
+def _exchanges(step: Any) -> bool:
+    """Say whether a step is a merge, a split or a drawing; otherwise it is an edit."""
+    return not hasattr(step, "column")
+
+
+def describe(steps: Sequence[Any]) -> str:
     """Say in a sentence what was brought back."""
-    n_exchanges = sum(isinstance(step, Exchange) for step in steps)
+    n_exchanges = sum(map(_exchanges, steps))
     parts = [
         one if number == 1 else f"{number} {many}"
         for number, one, many in (

@@ -3,7 +3,7 @@
 from typing import Any
 
 import numpy as np
-from qtpy.QtCore import QSize, Qt
+from qtpy.QtCore import QSize, Qt, Signal
 from qtpy.QtWidgets import (
     QAbstractItemView,
     QHeaderView,
@@ -12,16 +12,23 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
+from napari_mesmerize.widgets.job import Job
 from napari_mesmerize.widgets.parts import n_rois
+from napari_mesmerize.widgets.sample_opening import list_samples
 
 _COLUMNS = ("animal", "trial", "ROIs", "date")
 
 
 class SampleList(QTableWidget):
-    """One row a sample."""
+    """One row a sample; read off the GUI thread."""
+
+    listed = Signal()
+    failed = Signal(object)
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(0, len(_COLUMNS), parent)
+        self._job: Job | None = None
+        self._of: Any = None  # the project that is listed
         self.setHorizontalHeaderLabels(list(_COLUMNS))
         self.verticalHeader().hide()
         self.verticalHeader().setDefaultSectionSize(20)
@@ -37,28 +44,56 @@ class SampleList(QTableWidget):
         """Ask for no more than is useful: it grows where there is room."""
         return QSize(300, self.minimumHeight())
 
-    def show_samples(self, project: Any) -> None:
-        """Show the samples of a project (``None``: no project)."""
+    @property
+    def reading(self) -> bool:
+        """Whether the samples are being read."""
+        return self._job is not None
+
+    def read(self, project: Any) -> None:
+        """Read the samples of a project (``None``: none) and show them when ready."""
+        if project is None:
+            self.show_rows([])
+            return
+        if project is not self._of:
+            self.setRowCount(0)
+        if self._job is not None:
+            self._job.cancel()
+        self._of = project
+        self._job = Job(list_samples, project)
+        self._job.returned.connect(self._on_returned)
+        self._job.failed.connect(self._on_failed)
+        self.destroyed.connect(self._job.cancel)
+        self._job.start()
+
+    def _on_returned(self, rows: list[dict[str, Any]]) -> None:
+        if self.sender() is self._job:  # no newer one was asked for
+            self._job = None
+            self.show_rows(rows)
+
+    def _on_failed(self, error: Exception) -> None:
+        if self.sender() is self._job:
+            self._job = None
+            self.show_rows([])
+            self.failed.emit(error)
+
+    def show_rows(self, rows: list[dict[str, Any]]) -> None:
+        """Show samples, one a row; the selected one stays so."""
+        if self._job is not None:
+            self._job.cancel()
+            self._job = None
         before = self.selected()
         self.setRowCount(0)
-        if project is None:
-            return
-        table = project.sample_table()
-        if len(table) == 0:
-            return
-        counts = project.table().groupby("sample_id").size()
-        if "sample_id" not in table:
-            table = table.reset_index()
-        self.setRowCount(len(table))
-        for row, facts in enumerate(table.to_dict("records")):
+        self.setRowCount(len(rows))
+        for row, facts in enumerate(rows):
             sample_id = str(facts["sample_id"])
-            self._fill(row, sample_id, facts, int(counts.get(sample_id, 0)))
+            self._fill(row, sample_id, facts)
             if sample_id == before:
                 self.selectRow(row)
+        self.listed.emit()
 
-    def _fill(self, row: int, sample_id: str, facts: Any, n_rois: int) -> None:
+    def _fill(self, row: int, sample_id: str, facts: dict[str, Any]) -> None:
         date = str(facts.get("date") or "")[:10]
-        texts = (facts["animal_id"], facts["trial_id"], n_rois, date)
+        texts = (facts["animal_id"], facts["trial_id"], facts["n_rois"], date)
         for column, text in enumerate(texts):
             item = QTableWidgetItem(str(text))
             item.setData(Qt.ItemDataRole.UserRole, sample_id)
@@ -99,3 +134,23 @@ def describe_rois(roi_set: Any, recording: Any = None, project: Any = None) -> s
     elif roi_set.unsaved:
         text += " <b>Not saved yet.</b>"
     return text
+
+
+def next_step(dock: Any, has_project: bool, *, something: bool, named: bool) -> str:
+    """Say what to do next in the project dock; nothing where all is done."""
+    if not has_project:
+        return (
+            "<b>Start here:</b> make a project or open one; then add what is open as a "
+            "sample."
+        )
+    if not something:
+        return (
+            "Double-click a sample to open it."
+            if dock.samples.rowCount()
+            else "Open a recording; then add it here as a sample."
+        )
+    if dock.save.isEnabled():
+        return "<b>Save curation</b> writes your decisions into the sample."
+    if not named:
+        return "Name <b>animal</b> and <b>trial</b>, then press <b>Add sample</b>."
+    return "Press <b>Add sample</b>." if dock.add.isEnabled() else ""

@@ -1,21 +1,16 @@
-"""What the project dock computes off the GUI thread: samples written and read back."""
+"""What the project dock writes off the GUI thread: samples, and their curation."""
 
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
-import numpy as np
 import pandas as pd
 import xarray as xr
-from numpy.typing import NDArray
 
 from napari_mesmerize.components import Components
 from napari_mesmerize.errors import MesmerizeError, ParameterError
 from napari_mesmerize.progress import Progress
-from napari_mesmerize.widgets.layers import contrast_limits
-from napari_mesmerize.widgets.picture import drawn_areas
-from napari_mesmerize.widgets.roi_journal import describe, redrawn, replay
-from napari_mesmerize.widgets.roi_set import RoiSet
-from napari_mesmerize.widgets.work import prepare_labels, project_images
+from napari_mesmerize.widgets.roi_journal import redrawn
+from napari_mesmerize.widgets.work import project_images
 
 
 class SampleContent(NamedTuple):
@@ -82,88 +77,6 @@ def _missing_tags(project: Any, content: SampleContent) -> list[str]:
     ]
 
 
-class OpenedSample(NamedTuple):
-    """A sample read back, ready to be shown."""
-
-    sample_id: str
-    recording: xr.DataArray | None
-    limits: tuple[float, float] | None
-    components: Components | None
-    rois: pd.DataFrame
-    epochs: pd.DataFrame | None
-    projections: dict[str, NDArray[np.float32]]
-    problem: str
-    areas: Any = None
-    roi_set: RoiSet | None = None
-    recovered: str = ""
-
-
-def open_sample(project: Any, sample_id: str, *, progress: Progress) -> OpenedSample:
-    """Read a sample back; a recording that can not be found is a problem to show."""
-    sample = project.sample(sample_id)
-    recording, limits, problem = None, None, ""
-    for _ in progress([sample_id], desc=f"Opening {sample_id}", total=1):
-        try:
-            recording = sample.open_recording()
-            limits = contrast_limits(recording)
-        except MesmerizeError as error:
-            problem = str(error)
-    prepare_labels()
-    epochs = sample.epochs
-    missing = () if recording is None else recording.attrs.get("missing_steps") or ()
-    if missing:
-        problem = (
-            f"This is the raw recording of '{sample_id}': the steps "
-            f"{', '.join(map(str, missing))} were not saved with the sample. Add it "
-            "with 'Copy the recording into the project' to keep them."
-        )
-    components = sample.components
-    opened = OpenedSample(
-        sample_id,
-        recording,
-        limits,
-        components,
-        sample.rois,
-        epochs if epochs is not None and len(epochs) else None,
-        sample.projections,
-        problem,
-        None if components is None else drawn_areas(components),
-    )
-    return _recovered(opened._replace(roi_set=roi_set_of(opened, project)), project)
-
-
-def _recovered(opened: OpenedSample, project: Any) -> OpenedSample:
-    """Take again what a session that crashed did and did not save."""
-    if opened.roi_set is None:
-        return opened
-    steps = project.unsaved_steps(opened.sample_id)
-    if not steps:
-        return opened
-    taken, problems = replay(opened.roi_set, project, steps)
-    problem = " ".join([opened.problem, *problems]).strip()
-    return opened._replace(problem=problem, recovered=describe(taken))
-
-
-def roi_set_of(opened: OpenedSample, project: Any) -> RoiSet | None:
-    """Return the ROIs of a sample as it holds them."""
-    components = opened.components
-    if components is None and len(opened.rois):
-        components = components_of(opened)
-    if components is None or len(components) == 0:
-        return None
-    return RoiSet(
-        components,
-        opened.rois,
-        recording=opened.recording,
-        epochs=opened.epochs,
-        name=f"ROIs of {opened.sample_id}",
-        tag_columns=tuple(project.roi_tags),
-        project=project,
-        sample_id=opened.sample_id,
-        areas=opened.areas,
-    )
-
-
 def save_curation(
     project: Any,
     sample_id: str,
@@ -222,23 +135,6 @@ def _replace_rois(
         copy_recording=sample.has_recording,
         overwrite=True,
         progress=progress,
-    )
-
-
-def components_of(opened: OpenedSample) -> Components | None:
-    """Return ROIs that were saved as outlines only."""
-    from napari_mesmerize.roi import footprints_from_outlines
-
-    if opened.recording is None:
-        return None
-    shape = tuple(opened.recording.shape[1:])
-    return Components.build(
-        footprints_from_outlines(opened.rois["outline"], shape),
-        shape,
-        {},
-        roi_ids=list(opened.rois.index),
-        accepted=opened.rois["accepted"].to_numpy(bool),
-        frame_rate=opened.recording.attrs.get("frame_rate"),
     )
 
 

@@ -113,9 +113,11 @@ class Session:
         return layer
 
     def hide_all(self) -> None:
-        """Hide recordings and ROIs, before others are opened."""
-        for layer in (*self.recording_layers(), *(s.layer for s in self._roi_layers)):
-            layer.visible = False
+        """Hide recordings, their images and ROIs, before others are opened."""
+        for layer in self.viewer.layers:
+            role = layer.metadata.get(KEY, {}).get("role")
+            if is_recording(layer) or role in ("projection", "rois"):
+                layer.visible = False
 
     def epochs_of(self, layer: Image | None) -> pd.DataFrame | None:
         """Return the stimulus epochs that belong to a recording layer."""

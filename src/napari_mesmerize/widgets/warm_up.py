@@ -21,6 +21,7 @@ MODULES = (
     "napari_mesmerize.projections",
     "napari_mesmerize.motion.engine",
     "napari_mesmerize.cnmf.recipes",
+    "napari_mesmerize.project",
 )
 
 
