@@ -1,9 +1,11 @@
 """Every dock: nothing is cut off at its least width; every button does something."""
 
 import pytest
+from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QLabel, QPushButton, QScrollArea, QWidget
 
 from napari_mesmerize.widgets.cnmf_dock import CnmfDock
+from napari_mesmerize.widgets.dock_title import fitting
 from napari_mesmerize.widgets.evaluation_dock import EvaluationDock
 from napari_mesmerize.widgets.facts_dock import FactsDock
 from napari_mesmerize.widgets.import_dock import ImportDock
@@ -112,3 +114,40 @@ def test_no_part_of_a_dock_becomes_a_window(viewer, qtbot, qapp, kind, filled):
     dock = kind(viewer)
     qtbot.addWidget(dock)
     assert not [w for w in qapp.topLevelWidgets() if w.isVisible()]
+
+
+NAMES = (
+    "Inspect correlation & PNR",
+    "Component evaluation",
+    "Stimulus mapping",
+    "CNMF",
+)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_titles_are_not_clipped(make_napari_viewer, qtbot, name):
+    viewer = make_napari_viewer(show=True)
+    window = viewer.window._qt_window
+    area, _ = viewer.window.add_plugin_dock_widget("napari-mesmerize", name)
+    label = area.title.title
+    for width in (DOCK_WIDTH, 600, DOCK_WIDTH):
+        window.resizeDocks([area], [width], Qt.Orientation.Horizontal)
+        qtbot.waitUntil(lambda w=width: abs(area.width() - w) < 30)
+        qtbot.wait(30)
+        assert name in label.text()
+        assert label.fontMetrics().horizontalAdvance(label.text()) <= label.width()
+        whole = f"{name} (napari-mesmerize)"
+        assert whole in (label.text(), label.toolTip())
+    area.setFloating(True)
+    area.resize(DOCK_WIDTH, 400)
+    qtbot.wait(50)
+    assert name in area.title.title.text()
+    area.setFloating(False)
+
+
+def test_a_title_that_does_not_fit_at_all_is_elided(qtbot):
+    label = QLabel()
+    qtbot.addWidget(label)
+    text = fitting(label, "A long name (plugin)", 50)
+    assert text.endswith("…")
+    assert fitting(label, "A long name (plugin)", 500) == "A long name (plugin)"

@@ -1,4 +1,5 @@
 import numpy as np
+import pyqtgraph as pg
 import pytest
 
 from napari_mesmerize.motion import RigidParams
@@ -53,6 +54,7 @@ def test_a_run_adds_the_corrected_recording_and_keeps_the_raw_one(
     np.testing.assert_array_equal(raw.translate, layer.translate)
     dock.view.what.setCurrentIndex(1)
     assert "outlier" in dock.view.legend.text()
+    check_crispness(dock.view)
     viewer.layers.remove(layer)
     dock.view.blink.setChecked(True)
     assert not dock.view.blink.isChecked()
@@ -211,3 +213,19 @@ def test_a_place_for_the_corrected_frames_can_be_chosen(
     monkeypatch.setattr(QFileDialog, "getSaveFileName", lambda *_: ("", ""))
     dock.choose_out.click()
     assert dock.out.text() == str(tmp_path / "mine.zarr")
+
+
+def check_crispness(view):
+    """A bar for each mean image, with its number; other plots are as before then."""
+    quality = view._result.quality
+    view.what.setCurrentText("Crispness")
+    (bars,) = [i for i in view.plot.items() if isinstance(i, pg.BarGraphItem)]
+    heights = [quality.crispness_after, quality.crispness_before]
+    assert list(bars.opts["width"]) == heights
+    texts = [i.toPlainText() for i in view.plot.items() if isinstance(i, pg.TextItem)]
+    assert any("%" in text for text in texts)
+    assert view.plot.viewRange()[0][1] > max(heights)
+    view.what.setCurrentText("Correlation")
+    assert not [i for i in view.plot.items() if isinstance(i, pg.BarGraphItem)]
+    view.plot.getViewBox().updateAutoRange()
+    assert view.plot.viewRange()[1][1] <= 1.1

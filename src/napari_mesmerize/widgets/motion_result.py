@@ -18,6 +18,7 @@ from napari_mesmerize.widgets.field_arrows import (
 from napari_mesmerize.widgets.parts import note, row_of
 
 SHIFTS, CORRELATION, BENDING = "Shifts", "Correlation", "Bending"
+CRISPNESS = "Crispness"
 _AXIS_COLOURS = {"z": "#009E73", "y": "#56B4E9", "x": "#E69F00"}
 _BEFORE, _AFTER = "#9a9a9a", "#56B4E9"
 _GAP = 0.05  # of the width, between two movies side by side
@@ -43,7 +44,8 @@ class MotionResultView(QWidget):
         self.what = QComboBox()
         self.what.setToolTip(
             "Shifts: what was added to each frame. Correlation: of each frame with the "
-            "template. Bending: how much patches move against the whole frame"
+            "template. Bending: how much patches move against the whole frame. "
+            "Crispness: gradient of the mean image, which a good correction raises"
         )
         self.legend = QLabel()
         self.plot = pg.PlotWidget()
@@ -90,7 +92,8 @@ class MotionResultView(QWidget):
         self.field.setVisible(bent)
         self.what.blockSignals(True)
         self.what.clear()
-        self.what.addItems([SHIFTS, CORRELATION, *([BENDING] if bent else [])])
+        plots = [SHIFTS, CORRELATION, *([BENDING] if bent else []), CRISPNESS]
+        self.what.addItems(plots)
         self.what.blockSignals(False)
         self._draw()
         self.show()
@@ -107,8 +110,14 @@ class MotionResultView(QWidget):
             axis.setTextPen(theme.text.as_hex())
             axis.setPen(theme.text.as_hex())
             axis.enableAutoSIPrefix(False)
+            axis.setTicks(None)
         self.plot.setLabel("bottom", "frame")
-        draw = {CORRELATION: self._draw_correlation, BENDING: self._draw_bending}
+        self.plot.enableAutoRange()
+        draw = {
+            CORRELATION: self._draw_correlation,
+            BENDING: self._draw_bending,
+            CRISPNESS: self._draw_crispness,
+        }
         draw.get(self.what.currentText(), self._draw_shifts)()
 
     def _draw_shifts(self) -> None:
@@ -140,6 +149,27 @@ class MotionResultView(QWidget):
         for values, colour in ((largest, _BEFORE), (typical, _AFTER)):
             self.plot.plot(values, pen=pg.mkPen(colour), connect="finite")
         self._say({"largest": _BEFORE, "typical": _AFTER})
+
+    def _draw_crispness(self) -> None:
+        """Draw a bar for the mean image of each recording, with its number."""
+        quality = self._result.quality
+        before, after = quality.crispness_before, quality.crispness_after
+        bars = pg.BarGraphItem(
+            x0=0, width=[after, before], y=[0, 1], height=0.6, brushes=[_AFTER, _BEFORE]
+        )
+        self.plot.addItem(bars)
+        colour = get_theme(self._session.viewer.theme).text.as_hex()
+        gain = f", {100 * (after / before - 1):+.0f} %" if before > 0 else ""
+        for y, value, more in ((0, after, gain), (1, before, "")):
+            text = pg.TextItem(f"{value:.3g}{more}", color=colour, anchor=(0, 0.5))
+            text.setPos(value, y)
+            self.plot.addItem(text)
+        self.plot.setXRange(0, 1.4 * max(before, after, 1e-12), padding=0)
+        self.plot.setYRange(-0.5, 1.5, padding=0)
+        self.plot.setLabel("bottom", "crispness of the mean image")
+        self.plot.setLabel("left", "")
+        self.plot.getAxis("left").setTicks([[(0, "corrected"), (1, "raw")]])
+        self._say({"raw": _BEFORE, "corrected": _AFTER})
 
     def _say(self, colours: dict[str, str]) -> None:
         parts = [f'<b style="color:{c}">{name}</b>' for name, c in colours.items()]

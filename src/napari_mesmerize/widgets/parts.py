@@ -15,6 +15,8 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
+from napari_mesmerize.widgets.dock_title import DockTitle
+
 DOCK_WIDTH = 340
 
 
@@ -33,6 +35,7 @@ class Column(QScrollArea):
         self.setWidget(inner)
         self.setMinimumWidth(DOCK_WIDTH)
         self.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Expanding)
+        self.dock_title = DockTitle(self)
 
     def sizeHint(self) -> QSize:
         """Ask for as much height as the content has."""

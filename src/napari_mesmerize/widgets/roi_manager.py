@@ -17,6 +17,7 @@ from qtpy.QtWidgets import (
 )
 
 from napari_mesmerize.widgets.colours import colour_choices
+from napari_mesmerize.widgets.dock_title import DockTitle
 from napari_mesmerize.widgets.drawing import Drawing
 from napari_mesmerize.widgets.job import JobBar
 from napari_mesmerize.widgets.lifetime import connect_while_alive, follow
@@ -43,6 +44,7 @@ class RoiManagerDock(QWidget):
 
     def __init__(self, napari_viewer: "napari.viewer.Viewer") -> None:  # noqa: F821
         super().__init__()
+        self._title = DockTitle(self)
         self._session = get_session(napari_viewer)
         self._roi_set: Any = None
         self._following = False

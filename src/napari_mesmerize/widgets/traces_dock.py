@@ -16,6 +16,7 @@ from qtpy.QtWidgets import (
 
 from napari_mesmerize.recording import frame_times
 from napari_mesmerize.widgets.colours import hex_colour
+from napari_mesmerize.widgets.dock_title import DockTitle
 from napari_mesmerize.widgets.layers import recording_of
 from napari_mesmerize.widgets.lifetime import connect_while_alive, follow
 from napari_mesmerize.widgets.parts import Hint
@@ -49,6 +50,7 @@ class TracesDock(QWidget):
 
     def __init__(self, napari_viewer: "napari.viewer.Viewer") -> None:  # noqa: F821
         super().__init__()
+        self._title = DockTitle(self)
         self._session = get_session(napari_viewer)
         self._placed = False
         self._roi_set: Any = None
