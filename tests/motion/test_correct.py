@@ -90,7 +90,8 @@ def test_scale_and_offset_of_the_intensities_do_not_matter(
     frames = rigid_2p.recording[:120].to_numpy().astype(np.float64)
     base = correct_motion(as_recording(frames), params).shifts
     other = correct_motion(as_recording(frames * scale + offset), params).shifts
-    np.testing.assert_allclose(other, base, atol=1e-4 if offset == 0 else 0.02)
+    # a rounding may make another table entry the nearest one
+    np.testing.assert_allclose(other, base, atol=2e-3 if offset == 0 else 0.02)
 
 
 @pytest.mark.parametrize("params", [RigidParams(), PiecewiseParams()])

@@ -1,4 +1,8 @@
-"""Memory does not grow with the recording."""
+"""Memory does not grow with the recording, but for the result itself.
+
+A frame adds about 100 bytes (shift, correlations), with fields 4 more for each of their
+coefficients: 130 here.
+"""
 
 import json
 import subprocess
@@ -41,4 +45,4 @@ def peak_mb(n_frames, engine, folder):
 @pytest.mark.parametrize("engine", ["rigid", "piecewise"])
 def test_peak_memory_is_the_same_for_20_times_as_many_frames(engine, tmp_path):
     short, long = (peak_mb(n, engine, tmp_path) for n in (1000, 20_000))
-    assert long < 1.15 * short + 20
+    assert long < 1.04 * short + 5

@@ -20,17 +20,20 @@ from napari_mesmerize.motion.params import Settings
 from napari_mesmerize.motion.shiftprior import ANY_SHIFT, ShiftPrior
 from napari_mesmerize.motion.subset import Subset
 from napari_mesmerize.motion.template import (
+    STILL,
     Template,
     bin_canvas,
     make_template,
     mean_and_weights,
+    usual_places,
 )
 
 _EDGE_SHARE = 0.005  # of frames at the edge of the search range: it was too small
 _EDGE_COUNT = 2
 _STEPS_A_ROUND = 2
 _MORE_ROUNDS = 6  # at most, while displacements still change
-_SETTLED = 0.01  # px
+_SETTLED = 0.01  # px still to come, or
+_SETTLED_SHARE = 0.25  # of the error that noise allows
 
 Float = NDArray[np.float64]
 Image = NDArray[np.float32]
@@ -114,16 +117,25 @@ def rigid_template(subset: Subset, displacements: Float, guide: Guide) -> Templa
     image, weights = mean_and_weights(
         rigid_sums(subset, displacements), subset.settings
     )
-    return finish_template(image, weights, subset, guide)
+    return finish_template(image, weights, subset, displacements, guide)
 
 
 def finish_template(
-    image: Image, weights: Image, subset: Subset, guide: Guide
+    image: Image, weights: Image, subset: Subset, displacements: Float, guide: Guide
 ) -> Template:
-    """Return a template that is compared within the caller's region."""
+    """Return a template that is compared within the caller's region.
+
+    ``displacements`` (n, 3) are those of the frames that made it.
+    """
     settings = subset.settings
     weights = guide.weighted(weights, settings)
-    return make_template(image, weights, settings, partial=guide.region is not None)
+    return make_template(
+        image,
+        weights,
+        settings,
+        usual_places(displacements),
+        partial=guide.region is not None,
+    )
 
 
 def _given_template(subset: Subset, guide: Guide) -> Template:
@@ -138,7 +150,8 @@ def _given_template(subset: Subset, guide: Guide) -> Template:
     weights = np.pad(known, extra).astype(np.float32)
     image = np.pad(contrast[0], extra)
     weights = guide.weighted(weights, settings)
-    return make_template(image, weights, settings, partial=guide.region is not None)
+    partial = guide.region is not None
+    return make_template(image, weights, settings, STILL, partial=partial)
 
 
 def align_subset(subset: Subset, guide: Guide) -> tuple[Subset, Float, Template]:
@@ -208,6 +221,7 @@ def _refine(
 ) -> tuple[Float, Template]:
     """Rounds of template and rigid fit; returns the last of both."""
     template = rigid_template(subset, displacements, guide)
+    last = np.inf
     for k in range(subset.settings.rounds + _MORE_ROUNDS):
         before = displacements
         displacements = _fit_subset(subset, template, displacements)
@@ -215,10 +229,21 @@ def _refine(
             displacements = displacements - np.median(displacements, axis=0)
         template = rigid_template(subset, displacements, guide)
         change = float(np.sqrt(((displacements - before) ** 2).sum(axis=1).mean()))
-        settled = change < max(_SETTLED, 3 * expected_error(template))
-        if k + 1 >= subset.settings.rounds and settled:
+        enough = max(_SETTLED, _SETTLED_SHARE * expected_error(template))
+        if k + 1 >= subset.settings.rounds and _to_come(change, last) < enough:
             break
+        last = change
     return displacements, template
+
+
+def _to_come(change: float, last: float) -> float:
+    """Return how much displacements will still change, from the last two changes.
+
+    These fall by about the same factor from round to round; slowly where frames that
+    are displaced by far see a part of the tissue that hardly any others see.
+    """
+    factor = min(change / last, 0.9) if last > 0 else 0.0
+    return change * factor / (1 - factor)
 
 
 def _fit_subset(

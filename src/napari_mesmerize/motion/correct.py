@@ -41,7 +41,7 @@ _NOTHING_COMMON = (
     "structure to register. Of dF/F or where a background was subtracted, register the "
     "recording as it was before, and move this one by apply_motion; or give a template."
 )
-WORK_VERSION = 3  # of the computation: unfinished work of another one is not resumed
+WORK_VERSION = 4  # of the computation: unfinished work of another one is not resumed
 
 
 @one_blas_thread()

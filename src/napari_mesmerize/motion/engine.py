@@ -21,7 +21,7 @@ from napari_mesmerize.motion.estimate import (
     Gathered,
     RigidEstimator,
 )
-from napari_mesmerize.motion.field import FieldMotion, Grid
+from napari_mesmerize.motion.field import FieldMotion, Grid, mean_displacement
 from napari_mesmerize.motion.fieldestimate import FieldEstimator, RefineWork
 from napari_mesmerize.motion.fieldfit import (
     FieldFit,
@@ -100,6 +100,7 @@ class Basis:
         return {
             "image": self.template.image,
             "weights": self.template.weights,
+            "places": self.template.places,
             "chosen": self.subset.chosen,
             "gain": np.array([gain.black, gain.least]),
             "max_shift": np.array(self.subset.settings.max_shift),
@@ -130,6 +131,7 @@ def restore_basis(
         arrays["image"],
         arrays["weights"],
         settings,
+        arrays["places"],
         partial=bool(arrays["partial"]),
     )
     return Basis(subset, template, bool(arrays["dim"]), bool(arrays["registered"]))
@@ -279,7 +281,9 @@ def _with_field(
     estimates = _without_vectors(estimates)
     joint_field(found, usual, (lost, torn), fit, params)
     if params.refine or basis.dim:
-        template = field_template(subset, found[subset.chosen], fit.grid, guide)
+        theirs = found[subset.chosen]
+        means = mean_displacement(theirs, fit.grid)
+        template = field_template(subset, theirs, means, fit.grid, guide)
         fit = FieldFit(template, fit.grid, fit.prior)
         usual = found[gathered.sampled][~lost[gathered.sampled]]
         work = RefineWork(fit, subset.gain, found, passes.device)

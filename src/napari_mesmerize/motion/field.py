@@ -148,18 +148,26 @@ def project_gradients(
     return values.reshape(len(values), -1)
 
 
+def _pairs(basis: Float) -> Float:
+    """Return the products (places, K * K) of all pairs of a basis (places, K)."""
+    return (basis[:, :, None] * basis[:, None]).reshape(len(basis), -1)
+
+
 def project_information(
     information: Float, grid: Grid, bases: tuple[Float, Float, Float]
 ) -> Float:
     """Return block information (bz, by, bx, 3, 3) as that of coefficients (M, M)."""
-    basis = np.kron(np.kron(bases[0], bases[1]), bases[2])
-    n_blocks, n_knots = basis.shape
+    z, y, x = (_pairs(basis) for basis in bases)
+    shape = [n for n in grid.knot_shape for _ in range(2)]
+    n_knots = int(np.prod(grid.knot_shape))
     first = 3 - grid.n_components
     out = np.empty((grid.n_components, n_knots, grid.n_components, n_knots))
     for a in range(grid.n_components):
         for b in range(a, grid.n_components):
-            blocks = information[..., first + a, first + b].reshape(n_blocks, 1)
-            out[a, :, b] = basis.T @ (blocks * basis)
+            planes = y.T @ (information[..., first + a, first + b] @ x)
+            pairs = np.tensordot(z, planes, (0, 0)).reshape(shape)
+            # axis by axis, (knot, other knot), becomes (knots, other knots)
+            out[a, :, b] = pairs.transpose(0, 2, 4, 1, 3, 5).reshape(n_knots, n_knots)
             out[b, :, a] = out[a, :, b].T
     return out.reshape(grid.size, grid.size)
 

@@ -13,15 +13,22 @@ from napari_mesmerize.motion.field import (
     Grid,
     evaluate,
     limit_deviation,
+    mean_displacement,
     prior_covariance,
     project_gradients,
     project_information,
 )
 from napari_mesmerize.motion.leastsquares import block_gradients
+from napari_mesmerize.motion.params import Settings
 from napari_mesmerize.motion.subset import Subset
-from napari_mesmerize.motion.template import Template, mean_and_weights
+from napari_mesmerize.motion.template import (
+    PLACE_STEP,
+    Template,
+    block_information,
+    mean_and_weights,
+)
 from napari_mesmerize.motion.temporal import Modes
-from napari_mesmerize.motion.warp import inverse_moves
+from napari_mesmerize.motion.warp import inverse_moves, seen_places
 
 _LARGEST_STEP = 1.5  # px
 _STEPS_A_ROUND = 2
@@ -92,8 +99,47 @@ class FieldFit:
         """Covariance of a frame's coefficients, (M, M)."""
         return self.modes.posterior()
 
+    @cached_property
+    def expected(self) -> Float:
+        """Inverse of the prior covariance, (M, M)."""
+        return np.linalg.inv(self.prior).astype(np.float64)
+
+    @cached_property
+    def _posteriors(self) -> dict[tuple[int, int], Float]:
+        return {}
+
+    def posterior_at(self, place: tuple[int, int]) -> Float:
+        """Return the covariance (M, M) of coefficients of frames at a place.
+
+        ``place`` is (y, x), in steps of ``PLACE_STEP`` px: under a frame that is
+        displaced by far lie other parts of the template.
+        """
+        found = self._posteriors.get(place)
+        if found is None:
+            template = self.template
+            (blocks,) = block_information(
+                template.tables,
+                template.weights,
+                template.settings,
+                place,
+                [template.settings.pads[0]],
+            )
+            blocks *= self.used[..., None, None]
+            information = project_information(blocks, self.grid, self.bases)
+            found = np.linalg.inv(information + self.expected).astype(np.float64)
+            self._posteriors[place] = found
+        return found
+
     def vectors(self, frames: Frames, coefficients: Float, *, mute: bool) -> Float:
         """Return information times estimate, (n, M): all that frames say of the field.
+
+        ``mute`` as in :meth:`pulls`.
+        """
+        pulls = self.pulls(frames, coefficients, mute=mute)
+        return coefficients @ self.information + pulls
+
+    def pulls(self, frames: Frames, coefficients: Float, *, mute: bool) -> Float:
+        """Return minus the gradient of half the squared residuals, (n, M).
 
         ``mute`` weighs down blocks that do not fit; before the frames are aligned that
         would silence the blocks that still have to move.
@@ -105,8 +151,7 @@ class FieldFit:
         if mute:
             gradients += self._towards_the_rest(moves, kept)
         gradients *= self.used[..., None]
-        projected = project_gradients(gradients, self.grid, self.bases)
-        return coefficients @ self.information + projected
+        return project_gradients(gradients, self.grid, self.bases)
 
     def _towards_the_rest(self, moves: Float, kept: Frames) -> Float:
         """Return gradients that let muted blocks move as the rest of their frame."""
@@ -148,8 +193,9 @@ class FieldFit:
         """Step towards the most probable coefficients (n, M), frame by frame."""
         for k in range(n_steps):
             last = mute and k == n_steps - 1
-            vectors = self.vectors(frames, coefficients, mute=last)
-            step = vectors @ self.posterior - coefficients
+            pulls = self.pulls(frames, coefficients, mute=last)
+            pulls -= coefficients @ self.expected
+            step = self._divided(pulls, coefficients)
             largest = np.abs(step).max(axis=1, keepdims=True)
             step *= np.minimum(1, _LARGEST_STEP / np.maximum(largest, 1e-9))
             coefficients = limit_deviation(
@@ -157,20 +203,66 @@ class FieldFit:
             )
         return coefficients
 
+    def _divided(self, pulls: Float, coefficients: Float) -> Float:
+        """Return pulls (n, M) divided by the information where each frame lies."""
+        means = mean_displacement(coefficients, self.grid)[:, 1:]
+        places = np.rint(means / PLACE_STEP).astype(int)
+        out = np.empty_like(pulls)
+        for place in np.unique(places, axis=0):
+            here = (places == place).all(axis=1)
+            out[here] = pulls[here] @ self.posterior_at((int(place[0]), int(place[1])))
+        return out
+
 
 def field_template(
-    subset: Subset, coefficients: NDArray[np.floating], grid: Grid, guide: Guide
+    subset: Subset,
+    coefficients: NDArray[np.floating],
+    displacements: Float,
+    grid: Grid,
+    guide: Guide,
 ) -> Template:
-    """Return the template of the subset, each frame resampled through its field."""
+    """Return the template of the subset, each frame resampled through its field.
+
+    ``displacements`` (n, 3) are those of the frames as a whole.
+    """
     settings = subset.settings
+    moves = _canvas_moves(subset, coefficients, grid)
+    if guide.template is None:
+        _straighten(moves, displacements, grid, settings)
 
     def add(frames: Frames, place: slice, sums: CanvasSums) -> None:
-        motion = FieldMotion(coefficients[place].astype(np.float32), grid)
-        moves = inverse_moves(motion, settings.pads)
-        sum_warped(frames, moves, sums, settings.pads, settings.border)
+        sum_warped(frames, moves[place], sums, settings.pads, settings.border)
 
     image, weights = mean_and_weights(subset.accumulate(add), settings)
-    return finish_template(image, weights, subset, guide)
+    return finish_template(image, weights, subset, displacements, guide)
+
+
+def _canvas_moves(
+    subset: Subset, coefficients: NDArray[np.floating], grid: Grid
+) -> Frames:
+    """Return the inverse fields (n, z, ny, nx, 3) of the subset on the canvas."""
+
+    def invert(place: slice) -> Frames:
+        some = coefficients[place].astype(np.float32)
+        return inverse_moves(FieldMotion(some, grid), subset.settings.pads)
+
+    return np.concatenate(subset.schedule.map_units(invert, len(subset)))
+
+
+def _straighten(
+    moves: Frames, displacements: Float, grid: Grid, settings: Settings
+) -> None:
+    """Subtract, in place, how frames bend on average at each place of the canvas.
+
+    A bend that all frames have belongs to the template. Where only frames that are
+    displaced by far see the tissue, nothing else would tell the two apart, and the
+    template would be bent a little more from round to round.
+    """
+    whole = displacements.astype(np.float32)[:, None, None, None]
+    seen = seen_places(moves, grid.frame_shape, settings.pads)[..., None]
+    total = ((moves - whole) * seen).sum(axis=0)
+    enough = settings.least_coverage * len(moves)
+    moves -= total / np.maximum(seen.sum(axis=0), enough).astype(np.float32)
 
 
 def align_subset_fields(
@@ -186,9 +278,7 @@ def align_subset_fields(
     for _ in range(max(1, subset.settings.rounds - 1)):
         fit = FieldFit(template, grid, prior)
         coefficients = _fit_subset(subset, fit, coefficients)
-        if guide.template is None:
-            coefficients = coefficients - np.median(coefficients, axis=0)
-        template = field_template(subset, coefficients, grid, guide)
+        template = field_template(subset, coefficients, displacements, grid, guide)
     return template
 
 

@@ -1,7 +1,9 @@
 """The template: its image, weights, phase tables and information, ready for fitting."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import combinations_with_replacement
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,6 +17,9 @@ from napari_mesmerize.motion.denoise import keep_signal, signal_share
 from napari_mesmerize.motion.interpolate import noise_kept
 from napari_mesmerize.motion.params import Settings
 
+PLACE_STEP = 8  # px between displacements at which information is computed
+STILL = np.array([[0, 0, 1]])  # the place of frames that do not move
+_OFTEN = 0.01  # of the frames: places with fewer do not count
 _LEAST_HALF = 4  # frames of a half that tell signal from noise
 _LEAST_NOISE = 0.0025  # variance of a frame's pixel, in that of the image
 
@@ -36,9 +41,13 @@ class Template:
         shifted by sub-pixel phases.
     information : numpy.ndarray
         Shape (2 pad_z + 1, blocks_z, blocks_y, blocks_x, 3, 3): for each whole shift
-        along z, the sum over a block of weight times slope times slope.
+        along z, the sum over a block of weight times slope times slope; mean over the
+        places.
     settings : Settings
         Settings it was made with.
+    places : numpy.ndarray
+        Shape (k, 3): where frames lie, (y, x) in steps of ``PLACE_STEP`` px, and how
+        many.
     partial : bool
         Only a region of it is compared.
     """
@@ -48,6 +57,7 @@ class Template:
     tables: Image
     information: NDArray[np.float64]
     settings: Settings
+    places: NDArray[np.intp]
     partial: bool = False
 
     @cached_property
@@ -146,17 +156,36 @@ def _share_of(
     return signal_share(means[0], means[1])
 
 
+def usual_places(displacements: NDArray[np.floating]) -> NDArray[np.intp]:
+    """Return the places (k, 3) of frames displaced by (n, 3) px; rare ones left out."""
+    steps = np.rint(displacements[:, 1:] / PLACE_STEP).astype(np.intp)
+    places, counts = np.unique(steps, axis=0, return_counts=True)
+    often = counts >= min(_OFTEN * len(steps), counts.max())
+    found: NDArray[np.intp] = np.column_stack([places, counts])[often]
+    return found
+
+
 def make_template(
-    image: Image, weights: Image, settings: Settings, *, partial: bool = False
+    image: Image,
+    weights: Image,
+    settings: Settings,
+    places: NDArray[np.intp],
+    *,
+    partial: bool = False,
 ) -> Template:
     """Prepare an image and its weights on the canvas (z, y, x) for fitting."""
     tables = phase_tables(image, settings)
+    information = sum(
+        count * block_information(tables, weights, settings, (int(y), int(x)))
+        for y, x, count in places
+    )
     return Template(
         image=image,
         weights=weights,
         tables=tables,
-        information=block_information(tables, weights, settings),
+        information=np.asarray(information) / places[:, 2].sum(),
         settings=settings,
+        places=places,
         partial=partial,
     )
 
@@ -228,9 +257,25 @@ def _mix_planes(matrix: Image, volumes: Image, out: Image) -> None:
 
 
 def block_information(
-    tables: Image, weights: Image, settings: Settings
+    tables: Image,
+    weights: Image,
+    settings: Settings,
+    place: tuple[int, int],
+    offsets: Sequence[int] | None = None,
 ) -> NDArray[np.float64]:
-    """Return the information (2 pad_z + 1, bz, by, bx, 3, 3) of blocks, 1 / px^2."""
+    """Return the information (n_offsets, bz, by, bx, 3, 3) of blocks, 1 / px^2.
+
+    Parameters
+    ----------
+    tables, weights
+        Of a :class:`Template`.
+    settings : Settings
+        Size of blocks.
+    place : tuple of int
+        (y, x), in steps of ``PLACE_STEP`` px, by which frames are displaced.
+    offsets : sequence of int, optional
+        First canvas plane under a frame; default 0 to twice the pad along z.
+    """
     depth, height, width = settings.frame_shape
     pad_z, pad_y, pad_x = settings.pads
     border = settings.border
@@ -240,19 +285,24 @@ def block_information(
     )
     used = np.zeros((height, width))
     used[border : height - border, border : width - border] = 1
-    lateral = np.s_[pad_y : pad_y + height, pad_x : pad_x + width]
-    out = np.zeros((2 * pad_z + 1, depth, rows.size, columns.size, 3, 3))
+    top, left = (
+        int(np.clip(pad - PLACE_STEP * step, 0, 2 * pad))
+        for pad, step in zip((pad_y, pad_x), place, strict=True)
+    )
+    lateral = np.s_[:, top : top + height, left : left + width]
+    offsets = range(2 * pad_z + 1) if offsets is None else offsets
+    out = np.zeros((len(offsets), depth, rows.size, columns.size, 3, 3))
     slopes = {1: 1, 2: 2} | ({0: 3} if settings.n_axes == 3 else {})
-    for offset in range(2 * pad_z + 1):
-        planes = slice(offset, offset + depth)  # canvas planes at shift pad_z - offset
-        weight = used * weights[planes][(slice(None), *lateral)]
+    for k, offset in enumerate(offsets):  # shift pad_z - offset along z
+        planes = slice(offset, offset + depth)
+        weight = used * weights[planes][lateral]
         parts = {
-            axis: tables[0, 0, 0, channel, planes][(slice(None), *lateral)]
+            axis: tables[0, 0, 0, channel, planes][lateral]
             for axis, channel in slopes.items()
         }
-        for a, slope_a in parts.items():
-            for b, slope_b in parts.items():
-                product = weight * slope_a * slope_b
-                blocks = np.add.reduceat(product, rows, axis=1)
-                out[offset, ..., a, b] = np.add.reduceat(blocks, columns, axis=2)
+        for a, b in combinations_with_replacement(sorted(parts), 2):
+            product = weight * parts[a] * parts[b]
+            blocks = np.add.reduceat(product, rows, axis=1)
+            out[k, ..., a, b] = np.add.reduceat(blocks, columns, axis=2)
+            out[k, ..., b, a] = out[k, ..., a, b]
     return out

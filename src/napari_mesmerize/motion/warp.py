@@ -110,6 +110,25 @@ def inverse_moves(
     return out
 
 
+def seen_places(
+    moves: NDArray[np.float32],
+    frame_shape: tuple[int, int, int],
+    pads: tuple[int, int, int],
+) -> NDArray[np.bool_]:
+    """Tell which places (n, z, ny, nx) of :func:`inverse_moves` lie in the frame."""
+    seen = np.ones(moves.shape[:-1], bool)
+    spacings = (1, FIELD_SPACING, FIELD_SPACING)
+    for axis, (size, pad, spacing) in enumerate(
+        zip(frame_shape, pads, spacings, strict=True)
+    ):
+        places = np.arange(moves.shape[axis + 1]) * spacing - pad
+        shape = [1] * 4
+        shape[axis + 1] = -1
+        at = places.reshape(shape) + moves[..., axis]
+        seen &= (at >= -0.5) & (at <= size - 0.5)
+    return seen
+
+
 @njit(**FAST)
 def _warp_cubic(frames, moves, spacing, out):  # type: ignore[no-untyped-def]
     """out(u) = frame(u + e(u)), nearest border; moves as inverse_moves() gives."""
