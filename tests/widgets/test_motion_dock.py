@@ -3,6 +3,7 @@ import pyqtgraph as pg
 import pytest
 
 from napari_mesmerize.motion import RigidParams
+from napari_mesmerize.widgets import work
 from napari_mesmerize.widgets.layers import KEY, recording_of
 from napari_mesmerize.widgets.motion_dock import MotionDock
 
@@ -68,7 +69,14 @@ def test_a_preview_takes_frames_around_the_shown_one(
     dock.preview_frames.setValue(60)
     dock.preview.click()
     wait_for_job(dock.job)
-    assert viewer.layers["raw preview"].data.shape[0] == 60
+    made = viewer.layers["raw preview"]
+    assert made.data.shape[0] == 60
+    first = work.first_of_part(small_2p_rigid.recording, 60, 290)
+    assert made.translate[0] == first > 0, "it lies where its frames come from"
+    assert work.shown_frame(viewer, made) == 290 - first
+    assert viewer.dims.nsteps[0] == small_2p_rigid.recording.sizes["frame"]
+    dock.view.side_by_side.setChecked(True)
+    assert viewer.layers["raw"].translate[0] == 0
 
 
 def test_the_form_of_the_chosen_method_is_shown(dock):

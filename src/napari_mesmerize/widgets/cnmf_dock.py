@@ -112,8 +112,7 @@ class CnmfDock(Column):
         layer = self.chooser.layer
         if layer is None:
             return
-        viewer = self._session.viewer
-        frame = round(float(viewer.dims.point[viewer.dims.ndim - layer.ndim]))
+        frame = work.shown_frame(self._session.viewer, layer)
         part = work.part_of(
             self.chooser.recording, self.preview_frames.value(), around=frame
         )

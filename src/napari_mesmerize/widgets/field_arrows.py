@@ -8,6 +8,7 @@ from napari.layers import Image, Vectors
 from numpy.typing import NDArray
 
 from napari_mesmerize.widgets.layers import KEY, layer_in_role
+from napari_mesmerize.widgets.work import shown_frame
 
 NAME = "bending"
 TIMES = 5  # that arrows are drawn longer than the shifts are
@@ -56,8 +57,7 @@ class FieldArrows:
         if image not in viewer.layers:
             self.hide()
             return
-        frame = round(float(viewer.dims.point[viewer.dims.ndim - image.ndim]))
-        arrows = arrows_of(field, places, frame)
+        arrows = arrows_of(field, places, shown_frame(viewer, image))
         layer = self._layer()
         if layer is None:
             layer = self._make(image, arrows)

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import numpy as np
 from napari.layers import Image
 from qtpy.QtWidgets import (
     QCheckBox,
@@ -140,15 +141,16 @@ class MotionDock(Column):
         layer = self.chooser.layer
         if layer is None:
             return
-        viewer = self._session.viewer
-        axis = viewer.dims.ndim - layer.ndim
-        frame = round(float(viewer.dims.point[axis]))
-        part = work.part_of(
-            self.chooser.recording, self.preview_frames.value(), around=frame
-        )
-        self._start(part, "Preview of the motion correction", preview=True)
+        frame = work.shown_frame(self._session.viewer, layer)
+        whole, n_frames = self.chooser.recording, self.preview_frames.value()
+        part = work.part_of(whole, n_frames, around=frame)
+        first = work.first_of_part(whole, n_frames, around=frame)
+        title = "Preview of the motion correction"
+        self._start(part, title, preview=True, first=first)
 
-    def _start(self, recording: Any, title: str, *, preview: bool) -> None:
+    def _start(
+        self, recording: Any, title: str, *, preview: bool, first: int = 0
+    ) -> None:
         layer = self.chooser.layer
         if layer is None:
             return
@@ -165,13 +167,16 @@ class MotionDock(Column):
             params,
             region=region,
             out="" if preview else self.out.text().strip(),
-            on_result=lambda made: self._show(layer, made, preview),
+            on_result=lambda made: self._show(layer, made, preview, first),
         )
 
-    def _show(self, raw: Image, made: work.Corrected, preview: bool) -> None:
+    def _show(
+        self, raw: Image, made: work.Corrected, preview: bool, first: int
+    ) -> None:
         name = f"{raw.name} {'preview' if preview else 'corrected'}"
         layer = self._add(raw, made.recording, made.limits, name)
         layer.metadata[KEY]["shifts"] = made.result.shifts
+        layer.translate = raw.translate + np.eye(1, raw.ndim)[0] * first
         if not preview:
             self.chooser.choose(layer)
             self.out.clear()

@@ -161,10 +161,11 @@ class MotionResultView(QWidget):
         colour = get_theme(self._session.viewer.theme).text.as_hex()
         gain = f", {100 * (after / before - 1):+.0f} %" if before > 0 else ""
         for y, value, more in ((0, after, gain), (1, before, "")):
-            text = pg.TextItem(f"{value:.3g}{more}", color=colour, anchor=(0, 0.5))
+            number = f"{value:.0f}" if value >= 100 else f"{value:.3g}"
+            text = pg.TextItem(f"{number}{more}", color=colour, anchor=(0, 0.5))
             text.setPos(value, y)
             self.plot.addItem(text)
-        self.plot.setXRange(0, 1.4 * max(before, after, 1e-12), padding=0)
+        self.plot.setXRange(0, 1.6 * max(before, after, 1e-12), padding=0)
         self.plot.setYRange(-0.5, 1.5, padding=0)
         self.plot.setLabel("bottom", "crispness of the mean image")
         self.plot.setLabel("left", "")
@@ -221,8 +222,8 @@ class MotionResultView(QWidget):
             self.blink.setChecked(False)
             self._moved = np.array(raw.translate)
             width = (raw.data.shape[-1] * (1 + _GAP)) * raw.scale[-1]
-            place = np.array(corrected.translate)
-            place[-1] -= width
+            place = np.array(raw.translate)
+            place[-1] = corrected.translate[-1] - width
             raw.translate = place
             raw.contrast_limits = corrected.contrast_limits
             raw.visible = corrected.visible = True

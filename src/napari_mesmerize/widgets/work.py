@@ -38,10 +38,21 @@ class Extracted(NamedTuple):
 
 def part_of(recording: xr.DataArray, n_frames: int, around: int) -> xr.DataArray:
     """Return about ``n_frames`` frames around one, for a preview."""
+    first = first_of_part(recording, n_frames, around)
+    return recording[first : first + n_frames]
+
+
+def first_of_part(recording: xr.DataArray, n_frames: int, around: int) -> int:
+    """Return the first frame that :func:`part_of` takes."""
     total = recording.sizes["frame"]
     n_frames = min(n_frames, total)
-    first = min(max(0, around - n_frames // 2), total - n_frames)
-    return recording[first : first + n_frames]
+    return min(max(0, around - n_frames // 2), total - n_frames)
+
+
+def shown_frame(viewer: Any, layer: Any) -> int:
+    """Return the frame of a movie's layer that is shown; that of a preview is later."""
+    axis = viewer.dims.ndim - layer.ndim
+    return round(float(viewer.dims.point[axis]) - float(layer.translate[0]))
 
 
 def correct(
