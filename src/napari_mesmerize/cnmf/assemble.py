@@ -7,7 +7,7 @@ from scipy import sparse
 
 from napari_mesmerize.cnmf.acceptance import advice, reasons_against, thresholds_of
 from napari_mesmerize.cnmf.cells import Cell, footprint_matrix
-from napari_mesmerize.cnmf.evaluation import judge
+from napari_mesmerize.cnmf.evaluation import calibrated_radius, judge
 from napari_mesmerize.cnmf.fluorescence import delta_f
 from napari_mesmerize.cnmf.merging import find_duplicates
 from napari_mesmerize.cnmf.neighbours import note_neighbours
@@ -38,7 +38,9 @@ def assemble(
     if settings.any_shape:
         judge_processes(cells, shape[-1], settings)
     else:
-        note_neighbours(cells, planes, shape[-1], judge(cells, shape[-1], settings))
+        radius = calibrated_radius(cells, shape[-1], settings)
+        note_neighbours(cells, planes, shape[-1], radius)
+        judge(cells, shape[-1], settings, radius)
     mean, noise = _images(patches, results, shape)
     spatial, temporal = _background(patches, results, shape)
     if isinstance(params, Cnmf3dParams):

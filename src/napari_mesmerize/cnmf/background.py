@@ -10,6 +10,9 @@ from napari_mesmerize.cnmf.loops import sum_blocks
 from napari_mesmerize.cnmf.settings import FloatArray
 
 _PIXELS_AT_ONCE = 2048
+_NEGLIGIBLE = 3e-5  # of the noise's variance
+_SPARE = 8  # modes that are looked for beyond those that there are
+_COLD_ITERATIONS, _WARM_ITERATIONS = 4, 2
 
 
 @dataclass(frozen=True)
@@ -72,13 +75,30 @@ def _clip_to_surroundings(blocks: FloatArray) -> FloatArray:
 
 
 def leading_modes(
-    blocks: FloatArray, most: int, edge_factor: float, seed: int
+    blocks: FloatArray,
+    most: int,
+    edge_factor: float,
+    seed: int,
+    known: FloatArray | None = None,
 ) -> FloatArray:
     """Return the temporal modes of ``blocks`` that stand above noise.
 
     A singular value counts where its square exceeds ``edge_factor`` times the largest
     that white noise of the same shape reaches, (sqrt(n_frames) + sqrt(n_blocks))^2.
-    Found by subspace iteration with ``most`` modes and a few more.
+    Found by subspace iteration with more modes than there are.
+
+    Parameters
+    ----------
+    blocks : numpy.ndarray
+        Shape (n_blocks, n_frames).
+    most : int
+        Largest number of modes.
+    edge_factor : float
+        How far above the noise edge a mode must stand.
+    seed : int
+        For the start of the iteration.
+    known : numpy.ndarray, optional
+        Shape (n, n_frames), orthonormal: modes found earlier; to start from.
 
     Returns
     -------
@@ -87,16 +107,30 @@ def leading_modes(
     """
     n_blocks, n_frames = blocks.shape
     edge = edge_factor * (np.sqrt(n_frames) + np.sqrt(n_blocks)) ** 2
-    rank = min(most + 8, n_blocks, n_frames)
-    random = np.random.default_rng(seed)
-    basis = random.standard_normal((n_frames, rank)).astype(np.float32)
-    for _ in range(4):
+    largest = min(most + _SPARE, n_blocks, n_frames)
+    start = np.random.default_rng(seed).standard_normal((n_frames, largest))
+    basis = start.astype(np.float32)
+    if known is not None and 0 < len(known) <= most:
+        n_known = len(known)
+        basis[:, :n_known] = known.T
+        near = basis[:, : n_known + _SPARE]
+        modes = _iterate(blocks, near, _WARM_ITERATIONS, edge)
+        if len(modes) <= n_known:  # nothing new that would need more iterations
+            return modes
+    return _iterate(blocks, basis, _COLD_ITERATIONS, edge)[:most]
+
+
+def _iterate(
+    blocks: FloatArray, basis: FloatArray, iterations: int, edge: float
+) -> FloatArray:
+    """Return the modes above ``edge``, from a basis (n_frames, rank) to start from."""
+    for _ in range(iterations):
         left, _ = np.linalg.qr(blocks @ basis)
         basis, _ = np.linalg.qr(blocks.T @ left)
     small = blocks @ basis
     values, vectors = np.linalg.eigh(small.T @ small)
     values, vectors = values[::-1], vectors[:, ::-1]
-    n_modes = min(int((values > edge).sum()), most)
+    n_modes = int((values > edge).sum())
     return np.ascontiguousarray((basis @ vectors[:, :n_modes]).T, np.float32)
 
 
@@ -128,6 +162,25 @@ def smooth_loadings(
     smooth *= np.clip(gain, 0.2, 3.0)[:, None]
     smooth[~valid] = 0
     return smooth
+
+
+def _outside(background: LowRank, modes: FloatArray) -> LowRank:
+    """Return what of a background lies outside the span of ``modes``, in few modes.
+
+    Left out is what together has no more than ``_NEGLIGIBLE`` of the noise's variance:
+    estimated anew, a background differs from the old one in few directions.
+    """
+    if not background.modes.size:
+        return background
+    beyond = background.modes - (background.modes @ modes.T) @ modes
+    gram = (background.loadings.T @ background.loadings).astype(np.float64)
+    values, vectors = np.linalg.eigh(gram)
+    root = (vectors * np.sqrt(np.maximum(values, 0))).T.astype(np.float32)
+    _, strengths, directions = np.linalg.svd(root @ beyond, full_matrices=False)
+    left_out = np.cumsum(strengths[::-1].astype(np.float64) ** 2)[::-1]
+    limit = _NEGLIGIBLE * len(background.loadings) * modes.shape[1]
+    kept = np.ascontiguousarray(directions[left_out > limit])
+    return LowRank(background.loadings @ (beyond @ kept.T), kept)
 
 
 def renew_background(
@@ -174,15 +227,15 @@ def renew_background(
     """
     alone = valid if shown is None else shown & valid
     blocks = block_means(residual, shape, block_size, alone, background, clip=clip)
-    modes = leading_modes(blocks, most, edge_factor, seed)
-    overlap = background.modes @ modes.T
-    loadings = residual @ modes.T
-    loadings += background.loadings @ overlap
+    modes = leading_modes(blocks, most, edge_factor, seed, background.modes)
+    shared = background.loadings @ (background.modes @ modes.T)
+    loadings = residual @ modes.T + shared
     loadings[~valid] = 0
     if smoothing and len(modes):
         loadings = smooth_loadings(loadings, shape, smoothing, valid)
-    both = np.concatenate([modes, background.modes])
-    change = np.concatenate([loadings, -background.loadings], axis=1)
+    rest = _outside(background, modes)
+    both = np.concatenate([modes, rest.modes])
+    change = np.concatenate([loadings - shared, -rest.loadings], axis=1)
     for start in range(0, len(residual), _PIXELS_AT_ONCE):
         part = slice(start, start + _PIXELS_AT_ONCE)
         residual[part] -= change[part] @ both

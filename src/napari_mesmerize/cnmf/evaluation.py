@@ -7,6 +7,7 @@ from napari_mesmerize.cnmf.cells import Cell, View, soft_disk, window_bounds
 from napari_mesmerize.cnmf.deconvolution import difference_noise
 from napari_mesmerize.cnmf.detection import correlate_forward
 from napari_mesmerize.cnmf.loops import correlate_pixels
+from napari_mesmerize.cnmf.neighbours import OWN
 from napari_mesmerize.cnmf.settings import (
     RMS_RADIUS,
     FloatArray,
@@ -21,7 +22,9 @@ _SIZES = (0.8, 0.9, 1.0, 1.12, 1.25)
 _BIN = 0.2  # radii, of the profile
 _FEWEST_MODELS = 5  # cells that a profile is learned from
 _USUAL_LIKENESS = {False: 0.945, True: 0.97}  # of one_photon: clear round cells
-_LEAST_LIKENESS, _MOST_LIKENESS = 0.84, 1.0  # that a recording's cells can have
+_LEAST_LIKENESS = 0.6  # that a recording's cells can have
+_LEAST_AMONG_ECHOES = 0.84  # ... where most clear components repeat others
+_LEAST_AREA = 0.6  # of a disk, that a recording's cells can cover
 _CLEAR = 30.0  # energy from which a component's likeness is known well
 _CLEAR_SHARE = 0.6  # quantile of the energy above which components count as clear
 
@@ -131,41 +134,93 @@ def _likeness(view: View, profile: FloatArray, radius: float) -> tuple[float, fl
     return plain, min(1.0, plain * float(np.sqrt(variance / max(signal, 1e-12))))
 
 
-def typical_likeness(corrected: FloatArray, energy: FloatArray, usual: float) -> float:
-    """Return how much the clear components of a recording look like their profile.
+def _relative_areas(cells: list[Cell], views: list[View], radius: float) -> FloatArray:
+    """Return the area of components against that of a disk, as far as it is seen."""
+    areas = [
+        cell.area() / _visible_share(view, radius)
+        for cell, view in zip(cells, views, strict=True)
+    ]
+    return np.array(areas, np.float32) / np.float32(1.4 * np.pi * radius**2)
 
-    The median over the strongest, ``usual`` where these are few. Cells that are long,
-    lobed or bear dendrites look less like a round profile than others do; each is to be
-    compared with its like.
+
+def typical_cell(
+    corrected: FloatArray,
+    areas: FloatArray,
+    energy: FloatArray,
+    own: NDArray[np.bool_],
+    usual: float,
+) -> tuple[float, float]:
+    """Return how much this recording's cells look like their profile, and their area.
+
+    Cells that are long, lobed or bear dendrites look less like a round profile than
+    others do, and cover less than a disk; each is to be compared with its like.
+
+    Parameters
+    ----------
+    corrected, areas, energy : numpy.ndarray
+        Shape (n,): likeness, relative area and energy of each component.
+    own : numpy.ndarray
+        Shape (n,), bool: whose activity is not that of a stronger neighbour.
+    usual : float
+        Likeness of clear round cells.
+
+    Returns
+    -------
+    likeness, area : float
+        The medians over the strongest with activity of their own; ``usual`` and 1 where
+        these are few. Where most of the strongest repeat others, as when tissue moves,
+        both stay near what is usual.
     """
     if not len(energy):
-        return usual
+        return usual, 1.0
     clear = energy > max(_CLEAR**2, float(np.quantile(energy, _CLEAR_SHARE)))
-    if clear.sum() < _FEWEST_MODELS:
-        return usual
-    typical = float(np.median(corrected[clear]))
-    return min(max(typical, _LEAST_LIKENESS), _MOST_LIKENESS)
+    models = clear & own
+    if models.sum() < _FEWEST_MODELS:
+        return usual, 1.0
+    likeness, area = (
+        float(np.median(corrected[models])),
+        float(np.median(areas[models])),
+    )
+    if 2 * models.sum() <= clear.sum():
+        return min(max(likeness, _LEAST_AMONG_ECHOES), 1.0), 1.0
+    return min(max(likeness, _LEAST_LIKENESS), 1.0), min(max(area, _LEAST_AREA), 1.0)
 
 
-def judge(cells: list[Cell], width: int, settings: Settings) -> float:
-    """Fill ``scores`` of all components; return the radius of the cells, pixels."""
-    radius = calibrated_radius(cells, width, settings)
+def judge(cells: list[Cell], width: int, settings: Settings, radius: float) -> None:
+    """Add what each component looks like to its ``scores``.
+
+    Parameters
+    ----------
+    cells : list of Cell
+        ``take_view`` must have seen them; their neighbours may be noted.
+    width : int
+        Of the image, pixels.
+    settings : Settings
+        Cell size and kinetics.
+    radius : float
+        Of a typical cell of this recording, pixels.
+    """
     views = [cell.view for cell in cells if cell.view is not None]
     energy = np.array([cell.energy for cell in cells], np.float32)
     if len(views) != len(cells):
         raise AssertionError("take_view must have seen every component")
     profile = typical_profile(views, energy, radius)
-    likeness = np.array([_likeness(view, profile, radius) for view in views])
-    plain, corrected = likeness.reshape(-1, 2).T
+    alike = np.array([_likeness(view, profile, radius) for view in views], np.float32)
+    plain, corrected = alike.reshape(-1, 2).T
     usual = _USUAL_LIKENESS[settings.one_photon]
-    corrected = corrected * (usual / typical_likeness(corrected, energy, usual))
+    own = np.array([cell.scores.get("neighbour_r", 0.0) < OWN for cell in cells], bool)
+    areas = _relative_areas(cells, views, radius)
+    likeness, area = typical_cell(corrected, areas, energy, own, usual)
+    corrected, areas = corrected * (usual / likeness), areas / area
     kernel = matched_kernel(settings)
-    for cell, view, shape, likely in zip(cells, views, plain, corrected, strict=True):
+    for cell, view, shape, likely, size in zip(
+        cells, views, plain, corrected, areas, strict=True
+    ):
         matched = np.empty((1, len(cell.raw)), np.float32)
         correlate_forward(cell.raw[None], kernel, 1, matched)
         strength = float(np.sqrt(cell.weights @ cell.weights))
         noise = difference_noise(cell.raw.astype(np.float64))
-        cell.scores = {
+        cell.scores |= {
             "snr": float(cell.trace.max(initial=0) / noise),
             "pnr": float((cell.raw.max() - np.median(cell.raw)) / noise),
             "peak_snr": float(matched.max()) * strength,
@@ -173,13 +228,11 @@ def judge(cells: list[Cell], width: int, settings: Settings) -> float:
             "shape_corrected": min(1.0, float(likely)),
             "r_value": _correlation(view.image, view.footprint),
             "area_px": float(cell.area()),
-            "relative_area": cell.area()
-            / (1.4 * np.pi * radius**2 * _visible_share(view, radius)),
+            "relative_area": float(size),
             "roundness": _roundness(cell, width),
             "energy": float(np.sqrt(cell.energy)),
             "detection_score": cell.peak,
         }
-    return radius
 
 
 def _visible_share(view: View, radius: float) -> float:

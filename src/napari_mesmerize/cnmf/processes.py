@@ -11,7 +11,7 @@ from scipy.ndimage import binary_dilation
 
 from napari_mesmerize.cnmf.cells import Cell, View
 from napari_mesmerize.cnmf.deconvolution import denoise
-from napari_mesmerize.cnmf.evaluation import judge
+from napari_mesmerize.cnmf.evaluation import calibrated_radius, judge
 from napari_mesmerize.cnmf.loops import correlate_pixels, project
 from napari_mesmerize.cnmf.settings import FloatArray, Settings
 from napari_mesmerize.cnmf.temporal import SMALLEST_JUMP
@@ -73,7 +73,7 @@ def judge_processes(cells: list[Cell], width: int, settings: Settings) -> None:
     ``shape`` is the correlation of the average image with the footprint,
     ``shape_corrected`` what it would be without the image's noise; sizes are free.
     """
-    judge(cells, width, settings)
+    judge(cells, width, settings, calibrated_radius(cells, width, settings))
     for cell in cells:
         view = cell.view
         if view is None:
