@@ -1,6 +1,7 @@
 """Converted blocks: exact, of any layout, and never in memory that is still in use."""
 
 import gc
+import sys
 
 import numpy as np
 import pytest
@@ -11,7 +12,7 @@ from napari_mesmerize.io.buffers import (
     SMALLEST,
     Buffers,
     inverted,
-    shifted,
+    scaled,
 )
 
 
@@ -21,9 +22,21 @@ def stored():
     return random.integers(0, 2**16, (3, 20, 30), dtype=np.uint16)
 
 
-@pytest.mark.parametrize(("sign", "offset"), [(1, -786.0), (-1, 65535.0), (1, 0.0)])
-def test_values_are_exact_in_any_layout(stored, sign, offset):
-    expected = (sign * stored.astype(np.float64) + offset).astype(np.float32)
+CONVERSIONS = [
+    (1, -786.0), (-1, 65535.0), (1, 0.0), (-1, 12.0), (0.37, -12.3), (1, -786.25),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("is_compiled", [False, True])
+@pytest.mark.parametrize(("scale", "offset"), CONVERSIONS)
+def test_values_are_exact_in_any_layout(
+    stored, scale, offset, is_compiled, monkeypatch
+):
+    if is_compiled:
+        pytest.importorskip("numba")
+    else:
+        monkeypatch.delitem(sys.modules, "numba", raising=False)
+    expected = (scale * stored.astype(np.float64) + offset).astype(np.float32)
     layouts = (
         (stored, expected),
         (stored[:, ::-1], expected[:, ::-1]),
@@ -32,8 +45,19 @@ def test_values_are_exact_in_any_layout(stored, sign, offset):
         (stored[np.newaxis], expected[np.newaxis]),
     )
     for block, values in layouts:
-        np.testing.assert_array_equal(shifted(block, sign, offset), values)
+        np.testing.assert_array_equal(scaled(block, scale, offset), values)
     np.testing.assert_array_equal(inverted(stored), 65535 - stored)
+
+
+@pytest.mark.parametrize("n_images", [1, 2, 9])
+@pytest.mark.parametrize("shape", [(900, 1000), (2, 450, 1000)])
+def test_large_blocks_are_shared_by_threads(n_images, shape):
+    block = np.arange(n_images * 900_000, dtype=np.uint32).astype(np.uint16)
+    block = block.reshape(n_images, *shape)
+    np.testing.assert_array_equal(scaled(block, 1.0, -1454.0), block - 1454.0)
+    np.testing.assert_array_equal(scaled(block, -1.0, 0.5), 0.5 - block)
+    np.testing.assert_array_equal(inverted(block), 65535 - block)
+    np.testing.assert_array_equal(inverted(block[..., ::-1]), 65535 - block[..., ::-1])
 
 
 def test_memory_is_used_again_only_when_nobody_holds_it():

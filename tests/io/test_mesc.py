@@ -14,7 +14,11 @@ from napari_mesmerize.io import list_recordings, read_recording
 from napari_mesmerize.io.common import ReadWarning
 from napari_mesmerize.io.mesc_attributes import number_of, text_of
 from napari_mesmerize.io.mesc_curves import Curve, read_curves
-from napari_mesmerize.io.mesc_frames import DatasetFrames, bare_images
+from napari_mesmerize.io.mesc_frames import (
+    ConvertedFrames,
+    DatasetFrames,
+    bare_images,
+)
 
 DATA = Path(__file__).parents[1] / "data" / "mesc"
 EXPECTED = json.loads((DATA / "expected.json").read_text("utf-8"))
@@ -232,12 +236,24 @@ def test_every_storage_layout_is_read_alike(write_unit, options):
         assert (bare_images(path, file[f"{FIRST}/Channel_0"]) is not None) == bare
 
 
-def test_the_cache_holds_all_chunks_of_an_image(write_unit):
-    stored = np.zeros((60, 256, 256), np.uint16)
-    path = write_unit(stored, chunks=(30, 64, 64), compression="gzip")
+def test_chunks_of_many_images_are_unpacked_once(write_unit):
+    stored = np.random.default_rng(0).integers(0, 4000, (60, 64, 64), np.uint16)
+    path = write_unit(stored, chunks=(30, 16, 16), compression="gzip")
     frames = DatasetFrames(path, f"{FIRST}/Channel_0", stored.shape)
-    cache = frames._data.id.get_access_plist().get_chunk_cache()
-    assert cache[1] >= 30 * 256 * 256 * 2
+    first = frames[3:4]
+    np.testing.assert_array_equal(first, stored[3:4])
+    assert np.shares_memory(first.base, frames[29:30].base)
+    np.testing.assert_array_equal(frames[28:32], stored[28:32])
+
+
+def test_images_beyond_the_last_whole_volume_are_left_out(write_unit):
+    stored = np.arange(7 * 4 * 5, dtype=np.uint16).reshape(7, 4, 5)
+    path = write_unit(stored)
+    frames = DatasetFrames(path, f"{FIRST}/Channel_0", (2, 3, 4, 5))
+    whole = stored[:6].reshape(2, 3, 4, 5)
+    np.testing.assert_array_equal(frames.mapped, whole)
+    np.testing.assert_array_equal(frames[1:2], whole[1:])
+    np.testing.assert_array_equal(ConvertedFrames(frames, 1, -5)[:], whole - 5.0)
 
 
 def test_curves_have_the_file_own_units():

@@ -39,10 +39,13 @@ class ArrayFrames:
         fixed = tuple(channel if a == "C" else slice(None) for a in axes)
         before = axes.index("T") if "T" in axes else len(axes)
         self._before, self._after = fixed[:before], fixed[before + 1 :]
+        while self._after[-1:] == (slice(None),):
+            self._after = self._after[:-1]  # takes time, changes nothing
         dims = "TZYX" if "Z" in axes else "TYX"
         sizes = dict(zip(axes, array.shape, strict=True))
         self.shape = tuple(int(sizes.get(letter, 1)) for letter in dims)
         self.dtype = np.dtype(array.dtype).newbyteorder("=")
+        self._is_native = np.dtype(array.dtype).isnative
         left = axes.replace("C", "")
         self._timeless = "T" not in left
         left = "T" + left if self._timeless else left
@@ -62,10 +65,13 @@ class ArrayFrames:
 
     def _arranged(self, array: Any, frames: slice) -> NDArray[Any]:
         if self._timeless:
-            block = native(np.asarray(array[self._before]))[np.newaxis][frames]
+            block = np.asarray(array[self._before])[np.newaxis][frames]
+        elif self._before or self._after:
+            block = np.asarray(array[(*self._before, frames, *self._after)])
         else:
-            key = (*self._before, frames, *self._after)
-            block = native(np.asarray(array[key]))
+            block = np.asarray(array[frames])
+        if not self._is_native:
+            block = native(block)
         return block if self._order is None else block.transpose(self._order)
 
 
@@ -168,7 +174,8 @@ def array_items(
 class CachedBlocks:
     """An array stored in blocks along its first axis; the last blocks are kept.
 
-    Stepping through frames then decodes a block once instead of once a frame.
+    Stepping through frames then decodes a block once instead of once a frame. What is
+    kept is handed out as it is, read-only.
 
     Parameters
     ----------
@@ -178,47 +185,56 @@ class CachedBlocks:
         Whose ``__getitem__`` reads.
     length : int
         Length of a block along the first axis.
+    kept_bytes : int
+        As many blocks are kept as fit into this, but at least two.
     max_bytes : int
         Larger blocks are not kept.
     """
 
     def __init__(
-        self, array: Any, read: Any, length: int, *, max_bytes: int = 2**27
+        self,
+        array: Any,
+        read: Any,
+        length: int,
+        *,
+        kept_bytes: int = 2**26,
+        max_bytes: int = 2**27,
     ) -> None:
         self.shape = tuple(array.shape)
         self.dtype = np.dtype(array.dtype)
         self._read = read
         self._length = max(1, int(length))
         n_bytes = self._length * math.prod(self.shape[1:]) * self.dtype.itemsize
-        self._keep = self._length > 1 and n_bytes <= max_bytes
+        self._n_kept = max(2, kept_bytes // max(1, n_bytes))
+        self.keeps = self._length > 1 and n_bytes <= max_bytes
         self._lock = threading.Lock()
         self._kept: dict[tuple[int, str], NDArray[Any]] = {}
 
     def __getitem__(self, key: Any) -> NDArray[Any]:
-        first = key[0]
-        if not isinstance(first, slice) or not self._keep:
+        first, rest = (key[0], key[1:]) if isinstance(key, tuple) else (key, ())
+        if not isinstance(first, slice) or not self.keeps:
             return np.asarray(self._read[key])
         start, stop, step = first.indices(self.shape[0])
         number = start // self._length
-        if stop <= start or stop - start >= self._length or step < 1:
-            return np.asarray(self._read[key])
-        if (stop - 1) // self._length != number:
-            return np.asarray(self._read[key])
         begin = number * self._length
-        block = self._block(number, key[1:])
+        if stop <= start or step < 1 or stop > begin + self._length:
+            return np.asarray(self._read[key])
+        name = number, repr(rest) if rest else ""
+        block = self._kept.get(name)
+        if block is None:
+            if stop - start >= self._length:
+                return np.asarray(self._read[key])
+            block = self._block(name, rest)
         return block[start - begin : stop - begin : step]
 
-    def _block(self, number: int, rest: tuple[Any, ...]) -> NDArray[Any]:
-        name = (number, repr(rest))
-        with self._lock:
-            if name in self._kept:
-                return self._kept[name]
-        begin = number * self._length
+    def _block(self, name: tuple[int, str], rest: tuple[Any, ...]) -> NDArray[Any]:
+        """Read a block, and keep it in place of the oldest one."""
+        begin = name[0] * self._length
         end = min(begin + self._length, self.shape[0])
         block = np.asarray(self._read[(slice(begin, end), *rest)])
         block.flags.writeable = False
         with self._lock:
-            while len(self._kept) >= 2:
+            while len(self._kept) >= self._n_kept:
                 self._kept.pop(next(iter(self._kept)))
             self._kept[name] = block
         return block

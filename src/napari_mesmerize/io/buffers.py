@@ -4,9 +4,12 @@ The system clears fresh memory page by page, which takes several times as long a
 conversion that fills it.
 """
 
+import importlib
 import math
+import sys
 import threading
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import numpy as np
@@ -15,6 +18,9 @@ from numpy.typing import DTypeLike, NDArray
 SMALLEST = 2**21
 LARGEST = 2**27
 MOST_FREE = 2
+WORKERS = 2
+_SHARED_BYTES = 2**23
+_COMPILED_BYTES = 2**24
 
 
 class Buffers:
@@ -64,37 +70,73 @@ BUFFERS = Buffers()
 
 def inverted(block: NDArray[Any]) -> NDArray[Any]:
     """Return all bits of a block inverted."""
+    if block.nbytes < SMALLEST:
+        return np.asarray(np.invert(block))
 
-    def invert(image: NDArray[Any], out: NDArray[Any]) -> None:
-        np.invert(image, out=out)
+    def invert(images: NDArray[Any], out: NDArray[Any]) -> None:
+        np.invert(images, out=out)
 
-    return _convert(block, block.dtype, invert)
-
-
-def shifted(block: NDArray[Any], sign: float, offset: float) -> NDArray[np.float32]:
-    """Return ``sign * block + offset`` as float32, ``sign`` 1 or -1."""
-    first = np.float32(offset)
-
-    def shift(image: NDArray[Any], out: NDArray[Any]) -> None:
-        out[...] = image
-        if sign == 1:
-            np.add(out, first, out=out)
-        else:
-            np.subtract(first, out, out=out)
-
-    return _convert(block, np.dtype(np.float32), shift)
+    return _fill(invert, block, BUFFERS.empty(block.shape, block.dtype))
 
 
-def _convert(
+def scaled(block: NDArray[Any], scale: float, offset: float) -> NDArray[np.float32]:
+    """Return ``scale * block + offset`` as float32, rounded once.
+
+    Parameters
+    ----------
+    block : numpy.ndarray
+        Frames of type uint16.
+    scale, offset : float
+        The conversion.
+    """
+    result = BUFFERS.empty(block.shape, np.float32)
+    kind = np.float32 if is_exact(scale, offset) else np.float64
+    first, zero = kind(scale), kind(offset)
+    if block.nbytes < _COMPILED_BYTES and "numba" not in sys.modules:
+        for image, out in zip(block, result, strict=True):  # stays in the cache
+            _scale_image(image, first, zero, out)
+        return result
+    scale_into = importlib.import_module("napari_mesmerize.io._scaling").scale_into
+
+    def scale_all(images: NDArray[Any], out: NDArray[Any]) -> None:
+        scale_into(images.reshape(-1), first, zero, out.reshape(-1))
+
+    bare = np.require(block, np.uint16, ["C", "A"]).view()
+    bare.flags.writeable = False  # one compiled version for all
+    return _fill(scale_all, bare, result)
+
+
+def _scale_image(
+    image: NDArray[Any], scale: np.floating[Any], offset: Any, out: NDArray[np.float32]
+) -> None:
+    """Do what the compiled loop does, whose import a few images are not worth."""
+    values = out if scale.dtype == out.dtype else np.empty(out.shape, scale.dtype)
+    values[...] = image
+    if scale != 1:
+        values *= scale
+    values += offset
+    if values is not out:
+        out[...] = values
+
+
+def is_exact(scale: float, offset: float) -> bool:
+    """Return whether single precision holds what becomes of all 16-bit numbers."""
+    return scale in (1, -1) and float(offset).is_integer() and abs(offset) < 2**23
+
+
+def _fill(
+    function: Callable[[NDArray[Any], NDArray[Any]], None],
     block: NDArray[Any],
-    dtype: np.dtype[Any],
-    step: Callable[[NDArray[Any], NDArray[Any]], None],
+    out: NDArray[Any],
 ) -> NDArray[Any]:
-    """Convert image by image, which stays in the processor's cache."""
-    result = BUFFERS.empty(block.shape, dtype)
-    rows = block.shape[-2:]
-    images, targets = block.reshape(-1, *rows), result.reshape(-1, *rows)
-
-    for image, out in zip(images, targets, strict=True):
-        step(image, out)
-    return result
+    """Call a function that fills ``out`` from a block, in threads if it is large."""
+    size = -(-len(block) // WORKERS)
+    if out.nbytes < _SHARED_BYTES or size == len(block):
+        function(block, out)
+        return out
+    starts = range(0, len(block), size)
+    with ThreadPoolExecutor(WORKERS) as pool:
+        list(
+            pool.map(lambda i: function(block[i : i + size], out[i : i + size]), starts)
+        )
+    return out

@@ -1,7 +1,6 @@
 """Plain HDF5 files: any data set of frames in them."""
 
 import struct
-import threading
 from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
@@ -12,11 +11,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_mesmerize.errors import ReadError
-from napari_mesmerize.io.arrays import array_items, parse_axes
+from napari_mesmerize.io.arrays import CachedBlocks, array_items, parse_axes
 from napari_mesmerize.io.common import Item, check_file, iso_date, positive
 
 MAX_DATASETS = 2000
 CACHE_BYTES = 2**26
+MAX_CACHE = 2**28
 LARGE_BYTES = 2**28
 _HEAP = b"GCOL\x01\0\0\0"
 _HEAD_BYTES = 2**22
@@ -192,6 +192,21 @@ def open_file(path: Path, **options: Any) -> Any:
         ) from error
 
 
+def with_cache(data: Any) -> Any:
+    """Return a data set with a cache for all chunks that one image lies in.
+
+    Without it, chunks of many images are unpacked anew for each image.
+    """
+    if data.chunks is None:
+        return data
+    row = int(np.prod((data.chunks[0], *data.shape[1:]), dtype=object))
+    n_bytes = min(MAX_CACHE, 2 * row * data.dtype.itemsize)
+    access = h5py.h5p.create(h5py.h5p.DATASET_ACCESS)
+    access.set_chunk_cache(10_007, max(n_bytes, CACHE_BYTES), 1.0)
+    opened = h5py.h5d.open(data.file.id, data.name.encode(), access)
+    return h5py.Dataset(opened, readonly=True)  # which asks for its shape only once
+
+
 class StoredArray:
     """A data set of an HDF5 file; mapped where it lies bare in the file.
 
@@ -211,15 +226,15 @@ class StoredArray:
         name: str,
         convert: Callable[[NDArray[Any]], NDArray[Any]] | None = None,
     ) -> None:
-        self._file = open_file(path, rdcc_nbytes=CACHE_BYTES, rdcc_nslots=10_007)
-        self._lock = threading.Lock()
-        self._data = self._file[name]
+        self._file = open_file(path)
+        data = self._file[name]
         self._convert = convert
-        self.shape = tuple(self._data.shape)
-        self.dtype = self._data.dtype
+        self.shape = tuple(data.shape)
+        self.dtype = data.dtype
         if convert is not None:
             self.dtype = convert(np.zeros(1, self.dtype)).dtype
-        self._mapped = _map(path, self._data)
+        self._mapped = _map(path, data)
+        self._stored = self._mapped if self._mapped is not None else unpacked(data)
 
     @property
     def mapped(self) -> NDArray[Any] | None:
@@ -227,12 +242,18 @@ class StoredArray:
         return self._mapped if self._convert is None else None
 
     def __getitem__(self, key: Any) -> NDArray[Any]:
-        if self._mapped is not None:
-            block = self._mapped[key]
-        else:
-            with self._lock:
-                block = np.asarray(self._data[key])
+        block: NDArray[Any] = self._stored[key]
         return block if self._convert is None else self._convert(block)
+
+
+def unpacked(data: Any) -> Any:
+    """Return what reads a data set that HDF5 has to decode; safe in threads as h5py is.
+
+    Blocks of several frames are kept decoded, from which a frame is a view.
+    """
+    length = data.chunks[0] if data.chunks else 1
+    blocks = CachedBlocks(data, data, length, kept_bytes=CACHE_BYTES)
+    return blocks if blocks.keeps else with_cache(data)
 
 
 def _map(path: Path, data: Any) -> NDArray[Any] | None:

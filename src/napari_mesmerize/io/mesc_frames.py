@@ -1,7 +1,7 @@
 """Frames of a Femtonics ``.mesc`` channel, mapped where they lie bare in the file."""
 
+import math
 import mmap
-import threading
 from pathlib import Path
 from typing import Any
 
@@ -11,11 +11,11 @@ from numpy.typing import NDArray
 
 from napari_mesmerize._lazy import mapped_frames
 from napari_mesmerize.errors import ReadError
-from napari_mesmerize.io.buffers import inverted, shifted
+from napari_mesmerize.io.buffers import inverted, scaled
 from napari_mesmerize.io.common import native
+from napari_mesmerize.io.hdf5 import unpacked
 from napari_mesmerize.recording import Frames
 
-MAX_CACHE = 2**28
 HDF5_ERRORS = (
     OSError,
     KeyError,
@@ -66,12 +66,12 @@ class DatasetFrames:
 
     def __init__(self, path: Path, name: str, shape: tuple[int, ...]) -> None:
         self._file = open_hdf5(path)
-        self._reading = threading.Lock()
-        self._data = with_cache(self._file[name])
+        data = self._file[name]
         self.shape = shape
-        self.dtype = self._data.dtype.newbyteorder("=")
-        self._flat = self._data.ndim == 2
-        self._mapped = None if self._flat else bare_images(path, self._data)
+        self.dtype = data.dtype.newbyteorder("=")
+        self._flat = data.ndim == 2
+        self._mapped = None if self._flat else bare_images(path, data)
+        self._data = data if self._flat else unpacked(data)
 
     @property
     def mapped(self) -> NDArray[Any] | None:
@@ -79,7 +79,8 @@ class DatasetFrames:
         whole = None if self._mapped is None else self._mapped.whole
         if whole is None or not whole.dtype.isnative:
             return None
-        return whole.reshape(self.shape)
+        n_images = math.prod(self.shape[:-2])  # after the last whole volume may be more
+        return whole[:n_images].reshape(self.shape)
 
     def __getitem__(self, frames: slice) -> NDArray[Any]:
         if len(self.shape) == 3:
@@ -99,23 +100,9 @@ class DatasetFrames:
     def _images(self, images: slice) -> NDArray[Any]:
         if self._mapped is not None:
             return self._mapped[images]
-        with self._reading:
-            block = np.asarray(self._data[()] if self._flat else self._data[images])
-        return native(block[np.newaxis][images] if self._flat else block)
-
-
-def with_cache(data: Any) -> Any:
-    """Return a data set with a cache for all chunks that one image lies in.
-
-    Without it, chunks of many images are unpacked anew for each image.
-    """
-    if data.chunks is None:
-        return data
-    row = int(np.prod((data.chunks[0], *data.shape[1:]), dtype=object))
-    n_bytes = min(MAX_CACHE, 2 * row * data.dtype.itemsize)
-    access = h5py.h5p.create(h5py.h5p.DATASET_ACCESS)
-    access.set_chunk_cache(10_007, max(n_bytes, 2**20), 1.0)
-    return h5py.Dataset(h5py.h5d.open(data.file.id, data.name.encode(), access))
+        if self._flat:
+            return native(np.asarray(self._data[()]))[np.newaxis][images]
+        return native(np.asarray(self._data[images]))
 
 
 class MappedImages:
@@ -231,22 +218,16 @@ class ConvertedFrames:
         self._offset = offset
         self.shape = frames.shape
         self.dtype = converted_dtype(frames.dtype, scale, offset)
-        exact = scale in (1, -1) and float(offset).is_integer() and abs(offset) < 2**23
-        self._table: NDArray[np.float32] | None = None
-        if self.dtype == np.float32 and frames.dtype == np.uint16 and not exact:
-            values = np.arange(2**16) * scale + offset
-            self._table = values.astype(np.float32)
+        self._inverts = self.dtype == np.uint16
+        self._mapped = mapped_frames(frames)
 
     def __getitem__(self, frames: slice) -> NDArray[Any]:
-        return np.asarray(self._convert(self._frames[frames]))
-
-    def _convert(self, block: NDArray[Any]) -> Any:
-        if self.dtype == block.dtype and self.dtype != np.float32:
+        source = self._frames if self._mapped is None else self._mapped
+        block = source[frames]
+        if self._inverts:
             return inverted(block)
-        if self._table is not None:
-            return self._table[block]
-        if self._scale in (1, -1):
-            return shifted(block, self._scale, self._offset)
+        if block.dtype == np.uint16:
+            return scaled(block, self._scale, self._offset)
         return (block * self._scale + self._offset).astype(np.float32)
 
 
