@@ -15,6 +15,8 @@ WIDTH, HEIGHT, BITS, COMPRESSION, STRIP_OFFSETS = 256, 257, 258, 259, 273
 SAMPLES, PREDICTOR, TILE_OFFSETS, SAMPLE_FORMAT = 277, 317, 324, 339
 SIGNATURE = (WIDTH, HEIGHT, BITS, COMPRESSION, SAMPLES, SAMPLE_FORMAT)
 MAX_TAGS = 4096
+FEW_PAGES = 4
+"""So many are read one by one faster than all at once."""
 _SIZES = {1: 1, 2: 1, 3: 2, 4: 4, 6: 1, 7: 1, 8: 2, 9: 4, 11: 4, 12: 8, 13: 4, 16: 8}
 _SIZES |= {5: 8, 10: 8, 17: 8, 18: 8}
 _INTEGERS = {1: "u1", 3: "u2", 4: "u4", 13: "u4", 16: "u8", 18: "u8"}
@@ -195,6 +197,19 @@ class Chain:
         """
         offsets = self.offsets if pages is None else self.offsets[pages]
         out = np.full((len(offsets), len(codes)), -1, np.int64)
+        many = len(offsets) > FEW_PAGES
+        others = self._fill_alike(codes, offsets, out) if many else range(len(offsets))
+        for i in others:
+            tags = self._tags_at(int(offsets[i]))
+            for column, code in enumerate(codes):
+                value = self.value(tags[code]) if code in tags else None
+                out[i, column] = -1 if value is None else value
+        return out
+
+    def _fill_alike(
+        self, codes: tuple[int, ...], offsets: NDArray[np.int64], out: NDArray[np.int64]
+    ) -> NDArray[np.intp]:
+        """Fill in the pages with headers as the second one; return which are others."""
         n_tags, entries = self._model
         same = self._gather(offsets, self._head.size) == n_tags
         for column, code in enumerate(codes):
@@ -208,12 +223,7 @@ class Chain:
                 place = self._gather(place, self._next.size)
             if kind in _INTEGERS:
                 out[:, column] = self._gather(place, _SIZES[kind])
-        for i in np.flatnonzero(~same):
-            tags = self._tags_at(int(offsets[i]))
-            for column, code in enumerate(codes):
-                value = self.value(tags[code]) if code in tags else None
-                out[i, column] = -1 if value is None else value
-        return out
+        return np.flatnonzero(~same)
 
     @functools.cached_property
     def _model(self) -> tuple[int, dict[int, tuple[int, int, int]]]:
