@@ -271,14 +271,20 @@ def run(
         "n_accepted": 0 if rois is None else int(rois["accepted"].sum()),
         "usages": [vars(usage) for usage in processed.usages],
     }
+    _tell_of_sample(report, processed.components, as_json=as_json)
+
+
+def _tell_of_sample(
+    report: dict[str, Any], components: Components | None, *, as_json: bool
+) -> None:
     if as_json:
         print_json(report)
         return
     print_line(
-        f"Sample {sample.sample_id} of {project}: {report['n_rois']} ROIs, "
-        f"{report['n_accepted']} accepted."
+        f"Sample {report['sample_id']} of {report['project']}: {report['n_rois']} "
+        f"ROIs, {report['n_accepted']} accepted."
     )
-    _print_advice(processed.components)
+    _print_advice(components)
 
 
 def _project_for(folder: Path, animal: str, trial: str, *, overwrite: bool) -> Project:

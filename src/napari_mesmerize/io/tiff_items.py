@@ -1,9 +1,8 @@
 """Layouts of TIFF pages as items: one a channel, mapped or decoded when read."""
 
-import itertools
 import math
 from collections.abc import Iterator
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -48,6 +47,21 @@ class Itemizer:
             yield self._unreadable(layout, prefix, shape, problem or "no pixel type")
             return
         dtype = np.dtype(stored).newbyteorder(self.tif.byteorder)
+        pixels = self._pixels(layout, page, dtype)
+        if pixels.n_channels > MAX_CHANNELS:
+            problem = (
+                f"it claims {pixels.n_channels} channels, expected {MAX_CHANNELS} at "
+                "most"
+            )
+            yield self._unreadable(pixels.layout, prefix, pixels.shape, problem)
+            return
+        for channel in range(pixels.n_channels):
+            yield self._item(pixels, channel, prefix, transpose)
+
+    def _pixels(
+        self, layout: Layout, page: tifffile.TiffPage, dtype: np.dtype[Any]
+    ) -> "_Pixels":
+        """Return where the pixels of a layout lie, whose pages are like ``page``."""
         layout = self._bounded(layout, page, dtype)
         pages = layout.order
         if pages is None:
@@ -55,55 +69,50 @@ class Itemizer:
         pages = pages.reshape(layout.sizes).astype(np.intp)
         grid = _to_tzc(pages, layout.axes)
         offsets = self._offsets(page, pages, dtype, layout.planar)
-        if layout.planar > 1:
-            shape = shape[1:]
+        shape = tuple(int(size) for size in page.shape[layout.planar > 1 :])
         if self.allow_truncated:
             grid = self._whole_frames(grid, offsets, dtype, shape)
-        last = int(pages.max())
-        checked = is_far(self.chain) and not self._virtual(last, layout.planar)
-        checked &= layout.planar == 1
+        checked = is_far(self.chain) and layout.planar == 1
+        checked &= not self._virtual(int(pages.max()), layout.planar)
         samples = _samples(page) if layout.planar == 1 else [("", ())]
-        n_channels = grid.shape[2] * len(samples)
-        if n_channels > MAX_CHANNELS:
-            problem = (
-                f"it claims {n_channels} channels, expected {MAX_CHANNELS} at most"
-            )
-            yield self._unreadable(layout, prefix, shape, problem)
-            return
-        for c, (name, sample) in itertools.product(range(grid.shape[2]), samples):
-            at = c * len(samples) + [s[0] for s in samples].index(name)
-            mine = grid[:, 0, c] if grid.shape[1] == 1 else grid[:, :, c]
-            label = name or (layout.channels[c] if c < len(layout.channels) else None)
-            parts = [prefix] if prefix else []
-            parts += [f"channel-{at}"] if n_channels > 1 else []
-            plane = plane_of(shape, sample, transpose)
-            info = RecordingInfo(
-                selection="/".join(parts) or "series-0",
-                name=_name(
-                    self.path, layout, label if n_channels > 1 else None, prefix
-                ),
-                shape=(*mine.shape, *plane),
-                dtype=str(dtype.newbyteorder("=")),
-                kind=kind_of((*mine.shape, *plane)),
-                frame_rate=layout.frame_rate,
-                pixel_size_um=layout.pixel_size_um,
-                z_step_um=layout.z_step_um,
-                date=layout.date,
-                origin=layout.origin,
-                channel=label or (f"channel {at}" if n_channels > 1 else None),
-            )
-            yield Item(
-                info,
-                lambda mine=mine, sample=sample: self._frames(  # type: ignore[misc]
-                    mine, offsets, shape, dtype, sample, transpose, checked
-                ),
-                lambda n=mine.shape[0]: (  # type: ignore[misc]
-                    None if layout.times is None else layout.times[:n]
-                ),
-                layout.meta,
-                layout.notes,
-                ask=self._question(layout, prefix, samples, shape),
-            )
+        return _Pixels(layout, grid, offsets, shape, dtype, samples, checked)
+
+    def _item(
+        self, pixels: "_Pixels", channel: int, prefix: str, transpose: bool
+    ) -> Item:
+        """Return the item of one channel: of the pages, or a sample of each pixel."""
+        layout = pixels.layout
+        c, s = divmod(channel, len(pixels.samples))
+        name, sample = pixels.samples[s]
+        pages = (
+            pixels.grid[:, 0, c] if pixels.grid.shape[1] == 1 else pixels.grid[:, :, c]
+        )
+        several = pixels.n_channels > 1
+        label = name or (layout.channels[c] if c < len(layout.channels) else None)
+        parts = [prefix] if prefix else []
+        parts += [f"channel-{channel}"] if several else []
+        shape = (*pages.shape, *plane_of(pixels.shape, sample, transpose))
+        info = RecordingInfo(
+            selection="/".join(parts) or "series-0",
+            name=_name(self.path, layout, label if several else None, prefix),
+            shape=shape,
+            dtype=str(pixels.dtype.newbyteorder("=")),
+            kind=kind_of(shape),
+            frame_rate=layout.frame_rate,
+            pixel_size_um=layout.pixel_size_um,
+            z_step_um=layout.z_step_um,
+            date=layout.date,
+            origin=layout.origin,
+            channel=label or (f"channel {channel}" if several else None),
+        )
+        return Item(
+            info,
+            lambda: self._frames(pixels, pages, sample, transpose),
+            lambda: None if layout.times is None else layout.times[: len(pages)],
+            layout.meta,
+            layout.notes,
+            ask=self._question(pixels, prefix),
+        )
 
     def _bounded(
         self, layout: Layout, page: tifffile.TiffPage, dtype: np.dtype[Any]
@@ -126,14 +135,9 @@ class Itemizer:
             self._cut_short(layout.first + layout.n_pages, n_possible)
         return replace(layout, sizes=(n_frames, *layout.sizes[1:]), order=None)
 
-    def _question(
-        self,
-        layout: Layout,
-        prefix: str,
-        samples: list[tuple[str, tuple[Any, ...]]],
-        shape: tuple[int, ...],
-    ) -> str:
-        if len(samples) > 1:
+    def _question(self, pixels: "_Pixels", prefix: str) -> str:
+        layout, shape = pixels.layout, pixels.shape
+        if len(pixels.samples) > 1:
             return (
                 f"{self.path.name} is a colour image: its pages have shape {shape}. A "
                 "recording has one value a pixel: choose selection='channel-0' (red), "
@@ -239,28 +243,59 @@ class Itemizer:
 
     def _frames(
         self,
+        pixels: "_Pixels",
         pages: NDArray[np.intp],
-        offsets: NDArray[np.int64] | None,
-        shape: tuple[int, ...],
-        dtype: np.dtype[Any],
         sample: tuple[Any, ...],
         transpose: bool,
-        checked: bool,
     ) -> Frames:
-        if offsets is None:
+        if pixels.offsets is None:
             return DecodedPages(
-                self.path, self.chain, pages, shape, dtype,
+                self.path, self.chain, pages, pixels.shape, pixels.dtype,
                 sample=sample, transpose=transpose,
             )  # fmt: skip
         return MappedPages(
             self.chain,
-            offsets[pages],
-            pages if checked else None,
-            shape,
-            dtype,
+            pixels.offsets[pages],
+            pages if pixels.checked else None,
+            pixels.shape,
+            pixels.dtype,
             sample=sample,
             transpose=transpose,
         )
+
+
+@dataclass(frozen=True)
+class _Pixels:
+    """Where the pixels of a layout lie.
+
+    Attributes
+    ----------
+    layout : Layout
+        What the pages are.
+    grid : numpy.ndarray
+        Shape (n_frames, n_planes, n_channels), numbers of the pages.
+    offsets : numpy.ndarray or None
+        Where each page begins; None where they have to be decoded.
+    shape, dtype
+        Of a page, as stored.
+    samples : list of (str, tuple)
+        Name and index of each sample of a pixel.
+    checked : bool
+        Whether headers have to be checked when pages are read.
+    """
+
+    layout: Layout
+    grid: NDArray[np.intp]
+    offsets: NDArray[np.int64] | None
+    shape: tuple[int, ...]
+    dtype: np.dtype[Any]
+    samples: list[tuple[str, tuple[Any, ...]]]
+    checked: bool
+
+    @property
+    def n_channels(self) -> int:
+        """Number of channels: of pages by samples."""
+        return int(self.grid.shape[2]) * len(self.samples)
 
 
 def _to_tzc(pages: NDArray[np.intp], axes: str) -> NDArray[np.intp]:
