@@ -59,11 +59,15 @@ def fastest(*functions):
 
 
 def take(array, keys):
-    """Read parts of an array one after the other, all of their bytes."""
+    """Read parts of an array one after the other, all of their bytes.
+
+    None is kept while the next is read, so that its memory serves again.
+    """
     for key in keys:
         block = array[key]
         if not block.flags.writeable:  # still in the mapped file
-            block.copy()
+            block = block.copy()
+        del block
 
 
 class Converted:

@@ -41,8 +41,8 @@ class Buffers:
 
     def _take(self, n_bytes: int) -> NDArray[np.uint8]:
         with self._lock:
-            for i, memory in enumerate(self._free):
-                if n_bytes <= memory.size <= 2 * n_bytes:
+            for i in reversed(range(len(self._free))):  # the last may be in the cache
+                if n_bytes <= self._free[i].size <= 2 * n_bytes:
                     return self._free.pop(i)
         return np.empty(n_bytes, np.uint8)
 
