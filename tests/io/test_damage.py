@@ -205,6 +205,18 @@ def test_absurd_numbers_allocate_nothing(
         tracemalloc.stop()
 
 
+def test_a_compressed_page_that_claims_gigabytes_allocates_nothing(whole, tmp_path):
+    content = bytearray((whole / "zlib.tif").read_bytes())
+    content[123:131] = (2**31 - 1).to_bytes(8, "big")  # length of the first page
+    path = copy_of(whole, tmp_path, "zlib.tif", content)
+    tracemalloc.start()
+    try:
+        open_all(path)
+        assert tracemalloc.get_traced_memory()[1] < 3e8
+    finally:
+        tracemalloc.stop()
+
+
 @pytest.mark.parametrize("name", [name for name in FORMATS if name != "rec.mat"])
 def test_another_format_inside(whole, tmp_path, name):
     for other in FORMATS:

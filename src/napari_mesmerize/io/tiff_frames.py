@@ -237,4 +237,10 @@ class DecodedPages:
                 f"pages have shape {like.shape}, expected {self._page_shape}; the file "
                 "has changed since it was opened."
             )
+        header.databytecounts = tuple(  # what is claimed beyond the end is not there
+            min(count, max(1, self._chain.size - offset))
+            for offset, count in zip(
+                header.dataoffsets, header.databytecounts, strict=False
+            )
+        )
         return header.asarray(maxworkers=1)
