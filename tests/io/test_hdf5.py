@@ -4,6 +4,7 @@ import pytest
 
 from napari_mesmerize.errors import ReadError
 from napari_mesmerize.io import ReadWarning, list_recordings, read_recording
+from napari_mesmerize.io.hdf5 import CACHE_BYTES, StoredArray
 
 
 def read_all(path):
@@ -104,3 +105,21 @@ def test_a_number_that_came_as_text_chooses_unless_it_is_a_name(tmp_path):
     np.testing.assert_array_equal(named, frames[2])
     with pytest.raises(ReadError, match="selection='3'"):
         read_recording(tmp_path / "a.h5", selection="3")
+
+
+def test_blocks_of_frames_are_decoded_once(tmp_path, movie):
+    frames = movie()
+    path = tmp_path / "a.h5"
+    with h5py.File(path, "w") as file:
+        file.create_dataset("mov", data=frames, chunks=(5, 5, 7), compression=1)
+        file.create_dataset("one", data=frames, chunks=(1, 5, 7), compression=1)
+    blocks = StoredArray(path, "mov")
+    first, other = blocks[0:1], blocks[(slice(4, 5), slice(None), slice(2))]
+    np.testing.assert_array_equal(first, frames[:1])
+    np.testing.assert_array_equal(other, frames[4:5, :, :2])
+    assert np.shares_memory(first.base, blocks[4:5].base)
+    np.testing.assert_array_equal(blocks[3:9:2], frames[3:9:2])
+    singly = StoredArray(path, "one")
+    np.testing.assert_array_equal(singly[2:7], frames[2:7])
+    cache = singly._stored.id.get_access_plist().get_chunk_cache()
+    assert cache[1] >= CACHE_BYTES
