@@ -246,6 +246,16 @@ def test_chunks_of_many_images_are_unpacked_once(write_unit):
     np.testing.assert_array_equal(frames[28:32], stored[28:32])
 
 
+def test_the_cache_holds_all_chunks_of_an_image(write_unit, monkeypatch):
+    monkeypatch.setattr("napari_mesmerize.io.hdf5.CACHE_BYTES", 2**20)
+    stored = np.zeros((3, 2048, 2048), np.uint16)
+    path = write_unit(stored, chunks=(1, 64, 2048), compression="gzip")
+    frames = DatasetFrames(path, f"{FIRST}/Channel_0", stored.shape)
+    cache = frames._data.id.get_access_plist().get_chunk_cache()
+    assert cache[1] >= 2048 * 2048 * 2
+    np.testing.assert_array_equal(frames[1:2], stored[1:2])
+
+
 def test_images_beyond_the_last_whole_volume_are_left_out(write_unit):
     stored = np.arange(7 * 4 * 5, dtype=np.uint16).reshape(7, 4, 5)
     path = write_unit(stored)

@@ -193,9 +193,10 @@ def open_file(path: Path, **options: Any) -> Any:
 
 
 def with_cache(data: Any) -> Any:
-    """Return a data set with a cache for all chunks that one image lies in.
+    """Close a data set; return it opened with a cache for all chunks of an image.
 
-    Without it, chunks of many images are unpacked anew for each image.
+    Without it, chunks of many images are unpacked anew for each image. As long as it is
+    open, HDF5 gives all who open it the same cache.
     """
     if data.chunks is None:
         return data
@@ -203,7 +204,9 @@ def with_cache(data: Any) -> Any:
     n_bytes = min(MAX_CACHE, 2 * row * data.dtype.itemsize)
     access = h5py.h5p.create(h5py.h5p.DATASET_ACCESS)
     access.set_chunk_cache(10_007, max(n_bytes, CACHE_BYTES), 1.0)
-    opened = h5py.h5d.open(data.file.id, data.name.encode(), access)
+    file, name = data.file.id, data.name.encode()
+    h5py.h5i.dec_ref(data.id)
+    opened = h5py.h5d.open(file, name, access)
     return h5py.Dataset(opened, readonly=True)  # which asks for its shape only once
 
 
