@@ -24,7 +24,9 @@ class View:
         Shape (n,): the image in noise units, the footprint's weights there, and the
         distance from the centroid, pixels.
     noise : float
-        Variance of the image's noise.
+        Variance of the image's noise, were it white.
+    seen_noise : float
+        What pixels show of it; less than ``noise`` where neighbours share theirs.
     edge : float
         Distance of the centroid from the image's edge, pixels.
     """
@@ -33,6 +35,7 @@ class View:
     footprint: FloatArray
     distance: FloatArray
     noise: float
+    seen_noise: float
     edge: float
 
 

@@ -35,10 +35,12 @@ def take_view(
     shape: tuple[int, int],
     valid: NDArray[np.bool_],
     settings: Settings,
+    shared: float = 1.0,
 ) -> None:
     """Keep the component's trace-weighted average image, without background.
 
-    The image is in noise units of the residual; its own share is included.
+    The image is in noise units of the residual; its own share is included. ``shared``
+    is such a unit over the noise of a pixel by itself.
     """
     height, width = shape
     reach = REACH * _LARGEST_CALIBRATION * settings.radius
@@ -58,7 +60,12 @@ def take_view(
     )
     edge = min(y, x, height - 1 - y, width - 1 - x)
     cell.view = View(
-        image, footprint, distance[near].astype(np.float32), 1 / energy, float(edge)
+        image,
+        footprint,
+        distance[near].astype(np.float32),
+        1 / energy,
+        1 / (energy * shared**2),
+        float(edge),
     )
 
 
@@ -114,8 +121,9 @@ def typical_profile(views: list[View], energy: FloatArray, radius: float) -> Flo
 def _likeness(view: View, profile: FloatArray, radius: float) -> tuple[float, float]:
     """Return the correlation of the average image with a cell, plain and corrected.
 
-    The best of five sizes counts. The second value is what the correlation would be
-    without noise, at most 1: the noise of the image is known from the trace's energy.
+    The best of five sizes counts. The first value is as in white noise; the second is
+    what the correlation would be without noise, at most 1: the noise of the image is
+    known from the trace's energy.
     """
     near = view.distance < REACH * radius
     image = view.image[near]
@@ -129,9 +137,11 @@ def _likeness(view: View, profile: FloatArray, radius: float) -> tuple[float, fl
         )
         for size in _SIZES
     )
-    variance = float(image.var())
+    seen = max(float(image.var()), 1e-12)
+    variance = seen + view.noise - view.seen_noise
     signal = max(variance - view.noise, 0.3 * view.noise, 0.1 * variance)
-    return plain, min(1.0, plain * float(np.sqrt(variance / max(signal, 1e-12))))
+    plain *= float(np.sqrt(seen / variance))
+    return plain, min(1.0, plain * float(np.sqrt(variance / signal)))
 
 
 def _relative_areas(cells: list[Cell], views: list[View], radius: float) -> FloatArray:

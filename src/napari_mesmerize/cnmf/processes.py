@@ -25,8 +25,12 @@ def take_process_view(
     shape: tuple[int, int],
     valid: NDArray[np.bool_],
     settings: Settings,
+    shared: float = 1.0,
 ) -> None:
-    """Keep the average image of a component's events, free of its own noise."""
+    """Keep the average image of a component's events, free of its own noise.
+
+    ``shared`` is a noise unit of the residual over the noise of a pixel by itself.
+    """
     y, x = np.divmod(cell.pixels, shape[1])
     y0, y1 = max(0, int(y.min()) - _AROUND), int(y.max()) + _AROUND + 1
     x0, x1 = max(0, int(x.min()) - _AROUND), int(x.max()) + _AROUND + 1
@@ -49,7 +53,14 @@ def take_process_view(
         own = correlate_pixels(residual, pixels[half], trace) / np.float32(energy)
         image[half] = footprint[half] * share + own
         noise += 0.5 / energy
-    cell.view = View(image, footprint, np.zeros(len(pixels), np.float32), noise, 0.0)
+    cell.view = View(
+        image,
+        footprint,
+        np.zeros(len(pixels), np.float32),
+        noise,
+        noise / shared**2,
+        0.0,
+    )
 
 
 def _trace_of(
@@ -84,7 +95,7 @@ def judge_processes(cells: list[Cell], width: int, settings: Settings) -> None:
         if norm > 0:
             plain = float(a @ b) / norm
             variance = float(view.image.var())
-            signal = max(variance - view.noise, 0.1 * variance)
+            signal = max(variance - view.seen_noise, 0.1 * variance)
             corrected = min(1.0, plain * float(np.sqrt(variance / signal)))
         cell.scores["shape"], cell.scores["shape_corrected"] = plain, corrected
         cell.scores["relative_area"] = float("nan")

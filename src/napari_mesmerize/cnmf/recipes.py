@@ -179,7 +179,7 @@ def extract_patch(
         Called with the name of each step before it; may raise to stop.
     """
     check("noise")
-    statistics = standardise(rows, usable, params.noise)
+    statistics = standardise(rows, shape, usable, params.noise)
     state = _State(
         residual=rows,
         shape=shape,
@@ -195,7 +195,14 @@ def extract_patch(
     for cell in state.cells:
         cell.raw = state.raw_trace(cell)
         look = take_process_view if settings.any_shape else take_view
-        look(cell, state.residual, shape, statistics.valid, settings)
+        look(
+            cell,
+            state.residual,
+            shape,
+            statistics.valid,
+            settings,
+            statistics.shared,
+        )
     check("deconvolution")
     deconvolve_cells(state.cells, settings, params)
     return PatchResult(state.cells, statistics, state.background)
