@@ -48,3 +48,21 @@ def test_missing_library_is_named(path, monkeypatch):
     monkeypatch.setitem(sys.modules, "liffile", None)
     with pytest.raises(MissingExtraError, match="pip install liffile"):
         read_recording(path)
+
+
+def test_a_description_longer_than_the_file(path):
+    content = bytearray(path.read_bytes())
+    content[9:13] = (10**9).to_bytes(4, "little")
+    path.write_bytes(content)
+    with pytest.raises(ReadError, match=r"rec\.lif.*2000000000 bytes"):
+        list_recordings(path)
+
+
+def test_axes_that_contradict_each_other_are_a_problem_of_the_image(path):
+    content = path.read_bytes()
+    step = 'BitInc="0" BytesInc="2"'.encode("utf-16-le")
+    assert step in content
+    wrong = 'BitInc="0" BytesInc="6"'.encode("utf-16-le")
+    path.write_bytes(content.replace(step, wrong))
+    problems = [info.problem for info in list_recordings(path)]
+    assert any(problems)

@@ -42,7 +42,7 @@ def scan(path: Path) -> list[Item]:
     ReadError
         If it is no such file, damaged, or holds no image.
     """
-    check_file(path)
+    _check_head(path)
     liffile = _liffile()
     try:
         with liffile.LifFile(path) as file:
@@ -59,6 +59,19 @@ def scan(path: Path) -> list[Item]:
     if not items:
         raise ReadError(f"{path.name} holds no image.")
     return items
+
+
+def _check_head(path: Path) -> None:
+    """Refuse a file whose description claims to be longer than the file."""
+    size = check_file(path)
+    with path.open("rb") as stream:
+        head = stream.read(13)
+    n_bytes = 2 * int.from_bytes(head[9:], "little")
+    if head[:1] == b"\x70" and n_bytes > size:
+        raise ReadError(
+            f"{path.name} is damaged: its description claims {n_bytes} bytes of a file "
+            f"of {size}. Copy it again from where it was recorded."
+        )
 
 
 class _Facts:
@@ -87,13 +100,13 @@ def _items(path: Path, file: Any, image: Any, number: int) -> list[Item]:
     problem = ""
     try:
         facts = _Facts(image)
-    except ValueError as error:
+    except (AssertionError, ValueError) as error:  # liffile asserts what should fit
         return array_items(
             np.empty((0, 0, 0), np.uint8),
             name=str(image.name),
             axes="TYX",
             selection=f"image-{number}",
-            problem=str(error),
+            problem=str(error) or "what it says of its axes does not fit together",
         )
     others = [name for name in facts.axes if name not in _AXES]
     if others or not {"Y", "X"} <= set(facts.axes):

@@ -16,6 +16,7 @@ from napari_mesmerize.io.files import suffix_of
 # what libraries raise when a file is damaged
 DAMAGE = (
     ArithmeticError,
+    AssertionError,
     AttributeError,
     EOFError,
     ExceptionGroup,
