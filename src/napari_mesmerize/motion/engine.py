@@ -43,6 +43,8 @@ _LEAST_COMMON = 1.3  # of the noise in the mean of the frames: less is no struct
 _DIM = 0.06  # px: expected error of a shift above which a recording counts as dim
 _DIM_FRAMES = 2  # times as many frames make the template
 _DIM_SIGMA = 1.3  # times as wide a filter
+_CLEAR = 1.5  # power of the template, in that of the noise, of a clear recording
+_CLEAR_BORDER = 2  # px ignored at each side of its frames
 
 
 @dataclass(frozen=True)
@@ -105,6 +107,7 @@ class Basis:
             "gain": np.array([gain.black, gain.least]),
             "max_shift": np.array(self.subset.settings.max_shift),
             "filter_sigma": np.array(self.subset.settings.filter_sigma),
+            "border": np.array(self.subset.settings.border),
             "expected": self.subset.settings.expected.arrays(),
             "dim": np.array(self.dim),
             "registered": np.array(self.registered),
@@ -121,6 +124,7 @@ def restore_basis(
         settings,
         max_shift=(z, y, x),
         filter_sigma=float(arrays["filter_sigma"]),
+        border=int(arrays["border"]),
         expected=ShiftPrior.of_array(arrays["expected"]),
     )
     black, least = (float(value) for value in arrays["gain"])
@@ -157,6 +161,11 @@ def make_basis(
         subset = make_subset(passes.source, settings, passes.schedule)
         subset, displacements, template = align_subset(subset, guide)
     if isinstance(params, PiecewiseParams):
+        if template.clarity > _CLEAR:
+            # the low-pass can not know what lies beyond the border: that disturbs
+            # clear frames more than noise does
+            settings = replace(subset.settings, border=_CLEAR_BORDER)
+            subset = replace(subset, settings=settings)
         grid = make_grid(subset.settings, params)
         prior = make_prior(grid, subset)
         template = align_subset_fields(

@@ -13,7 +13,6 @@ from napari_mesmerize.motion.field import (
     Grid,
     evaluate,
     limit_deviation,
-    mean_displacement,
     prior_covariance,
     project_gradients,
     project_information,
@@ -21,12 +20,7 @@ from napari_mesmerize.motion.field import (
 from napari_mesmerize.motion.leastsquares import block_gradients
 from napari_mesmerize.motion.params import Settings
 from napari_mesmerize.motion.subset import Subset
-from napari_mesmerize.motion.template import (
-    PLACE_STEP,
-    Template,
-    block_information,
-    mean_and_weights,
-)
+from napari_mesmerize.motion.template import Template, mean_and_weights
 from napari_mesmerize.motion.temporal import Modes
 from napari_mesmerize.motion.warp import inverse_moves, seen_places
 
@@ -99,47 +93,8 @@ class FieldFit:
         """Covariance of a frame's coefficients, (M, M)."""
         return self.modes.posterior()
 
-    @cached_property
-    def expected(self) -> Float:
-        """Inverse of the prior covariance, (M, M)."""
-        return np.linalg.inv(self.prior).astype(np.float64)
-
-    @cached_property
-    def _posteriors(self) -> dict[tuple[int, int], Float]:
-        return {}
-
-    def posterior_at(self, place: tuple[int, int]) -> Float:
-        """Return the covariance (M, M) of coefficients of frames at a place.
-
-        ``place`` is (y, x), in steps of ``PLACE_STEP`` px: under a frame that is
-        displaced by far lie other parts of the template.
-        """
-        found = self._posteriors.get(place)
-        if found is None:
-            template = self.template
-            (blocks,) = block_information(
-                template.tables,
-                template.weights,
-                template.settings,
-                place,
-                [template.settings.pads[0]],
-            )
-            blocks *= self.used[..., None, None]
-            information = project_information(blocks, self.grid, self.bases)
-            found = np.linalg.inv(information + self.expected).astype(np.float64)
-            self._posteriors[place] = found
-        return found
-
     def vectors(self, frames: Frames, coefficients: Float, *, mute: bool) -> Float:
         """Return information times estimate, (n, M): all that frames say of the field.
-
-        ``mute`` as in :meth:`pulls`.
-        """
-        pulls = self.pulls(frames, coefficients, mute=mute)
-        return coefficients @ self.information + pulls
-
-    def pulls(self, frames: Frames, coefficients: Float, *, mute: bool) -> Float:
-        """Return minus the gradient of half the squared residuals, (n, M).
 
         ``mute`` weighs down blocks that do not fit; before the frames are aligned that
         would silence the blocks that still have to move.
@@ -151,7 +106,8 @@ class FieldFit:
         if mute:
             gradients += self._towards_the_rest(moves, kept)
         gradients *= self.used[..., None]
-        return project_gradients(gradients, self.grid, self.bases)
+        projected = project_gradients(gradients, self.grid, self.bases)
+        return coefficients @ self.information + projected
 
     def _towards_the_rest(self, moves: Float, kept: Frames) -> Float:
         """Return gradients that let muted blocks move as the rest of their frame."""
@@ -193,25 +149,14 @@ class FieldFit:
         """Step towards the most probable coefficients (n, M), frame by frame."""
         for k in range(n_steps):
             last = mute and k == n_steps - 1
-            pulls = self.pulls(frames, coefficients, mute=last)
-            pulls -= coefficients @ self.expected
-            step = self._divided(pulls, coefficients)
+            vectors = self.vectors(frames, coefficients, mute=last)
+            step = vectors @ self.posterior - coefficients
             largest = np.abs(step).max(axis=1, keepdims=True)
             step *= np.minimum(1, _LARGEST_STEP / np.maximum(largest, 1e-9))
             coefficients = limit_deviation(
                 coefficients + step, self.grid, self.template.settings.max_deviation
             )
         return coefficients
-
-    def _divided(self, pulls: Float, coefficients: Float) -> Float:
-        """Return pulls (n, M) divided by the information where each frame lies."""
-        means = mean_displacement(coefficients, self.grid)[:, 1:]
-        places = np.rint(means / PLACE_STEP).astype(int)
-        out = np.empty_like(pulls)
-        for place in np.unique(places, axis=0):
-            here = (places == place).all(axis=1)
-            out[here] = pulls[here] @ self.posterior_at((int(place[0]), int(place[1])))
-        return out
 
 
 def field_template(
@@ -260,9 +205,11 @@ def _straighten(
     """
     whole = displacements.astype(np.float32)[:, None, None, None]
     seen = seen_places(moves, grid.frame_shape, settings.pads)[..., None]
-    total = ((moves - whole) * seen).sum(axis=0)
-    enough = settings.least_coverage * len(moves)
-    moves -= total / np.maximum(seen.sum(axis=0), enough).astype(np.float32)
+    count = seen.sum(axis=0)
+    bent = ((moves - whole) * seen).sum(axis=0)
+    bent /= np.maximum(count, settings.least_coverage * len(moves)).astype(np.float32)
+    bent -= np.average(bent, axis=(0, 1, 2), weights=np.broadcast_to(count, bent.shape))
+    moves -= bent
 
 
 def align_subset_fields(

@@ -1,6 +1,5 @@
 """The template: its image, weights, phase tables and information, ready for fitting."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import combinations_with_replacement
@@ -75,6 +74,14 @@ class Template:
             )
         )
         return z, y, x
+
+    @property
+    def clarity(self) -> float:
+        """Power of the image in that of the noise of a frame's pixel."""
+        known = self.weights > 0
+        if not known.any():
+            return 0.0
+        return float((self.image[known] ** 2 * self.weights[known]).mean())
 
     @cached_property
     def binned(self) -> Image:
@@ -261,9 +268,8 @@ def block_information(
     weights: Image,
     settings: Settings,
     place: tuple[int, int],
-    offsets: Sequence[int] | None = None,
 ) -> NDArray[np.float64]:
-    """Return the information (n_offsets, bz, by, bx, 3, 3) of blocks, 1 / px^2.
+    """Return the information (2 pad_z + 1, bz, by, bx, 3, 3) of blocks, 1 / px^2.
 
     Parameters
     ----------
@@ -273,8 +279,6 @@ def block_information(
         Size of blocks.
     place : tuple of int
         (y, x), in steps of ``PLACE_STEP`` px, by which frames are displaced.
-    offsets : sequence of int, optional
-        First canvas plane under a frame; default 0 to twice the pad along z.
     """
     depth, height, width = settings.frame_shape
     pad_z, pad_y, pad_x = settings.pads
@@ -290,11 +294,10 @@ def block_information(
         for pad, step in zip((pad_y, pad_x), place, strict=True)
     )
     lateral = np.s_[:, top : top + height, left : left + width]
-    offsets = range(2 * pad_z + 1) if offsets is None else offsets
-    out = np.zeros((len(offsets), depth, rows.size, columns.size, 3, 3))
+    out = np.zeros((2 * pad_z + 1, depth, rows.size, columns.size, 3, 3))
     slopes = {1: 1, 2: 2} | ({0: 3} if settings.n_axes == 3 else {})
-    for k, offset in enumerate(offsets):  # shift pad_z - offset along z
-        planes = slice(offset, offset + depth)
+    for offset in range(2 * pad_z + 1):
+        planes = slice(offset, offset + depth)  # canvas planes at shift pad_z - offset
         weight = used * weights[planes][lateral]
         parts = {
             axis: tables[0, 0, 0, channel, planes][lateral]
@@ -303,6 +306,6 @@ def block_information(
         for a, b in combinations_with_replacement(sorted(parts), 2):
             product = weight * parts[a] * parts[b]
             blocks = np.add.reduceat(product, rows, axis=1)
-            out[k, ..., a, b] = np.add.reduceat(blocks, columns, axis=2)
-            out[k, ..., b, a] = out[k, ..., a, b]
+            out[offset, ..., a, b] = np.add.reduceat(blocks, columns, axis=2)
+            out[offset, ..., b, a] = out[offset, ..., a, b]
     return out
