@@ -51,7 +51,8 @@ def test_values_are_exact_in_any_layout(
 
 @pytest.mark.parametrize("n_images", [1, 2, 9])
 @pytest.mark.parametrize("shape", [(900, 1000), (2, 450, 1000)])
-def test_large_blocks_are_shared_by_threads(n_images, shape):
+def test_large_blocks_are_shared_by_threads(n_images, shape, monkeypatch):
+    monkeypatch.setattr("napari_mesmerize.io.buffers._SHARED_BYTES", 2**20)
     block = np.arange(n_images * 900_000, dtype=np.uint32).astype(np.uint16)
     block = block.reshape(n_images, *shape)
     np.testing.assert_array_equal(scaled(block, 1.0, -1454.0), block - 1454.0)
