@@ -141,6 +141,9 @@ def _add_warped(frames, moves, spacing, pads, border, total, count, squares):  #
     """Add frames to canvas sums, in place: canvas pixel u takes frame pixel u + e(u).
 
     moves (n, z, ny, nx, 3) is e at canvas pixels every ``spacing``; linear between.
+
+    It is one function because lines of 16 px are too short to be handed to another one:
+    that makes it a quarter slower.
     """
     n_frames, depth, height, width = frames.shape
     n_z, n_y, n_x = total.shape
