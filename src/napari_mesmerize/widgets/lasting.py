@@ -103,7 +103,11 @@ def let_all_go() -> None:
     """Keep no panel longer, at the end of the program."""
     for lasting in list(_kept):
         with suppress(RuntimeError):
+            panel = lasting._panel if lasting.closed else None
             lasting.let_go()
+            if panel is not None:  # Qt would come too late for it
+                panel.deleteLater()
+                QCoreApplication.sendPostedEvents(panel, QEvent.Type.DeferredDelete)
 
 
 def _outermost(widget: QWidget) -> QWidget:
