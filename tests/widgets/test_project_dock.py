@@ -353,7 +353,8 @@ def test_a_damaged_sample_is_a_notification(filled, tmp_path, session, wait_for_
     filled.open_at(path.parents[2])
     wait_for_job(filled.job)
     assert "sample.json" in filled.job.text.text()
-    assert session.project is None
+    assert session.project.path == path.parents[2]
+    assert filled.samples.item(0, 1).text() == "damaged"
 
 
 def test_only_the_samples_of_the_project_that_is_open_are_listed(
@@ -366,3 +367,36 @@ def test_only_the_samples_of_the_project_that_is_open_are_listed(
     wait_for_job(filled.job)
     qtbot.wait(50)
     assert filled.samples.rowCount() == 0
+
+
+def test_damaged_samples_do_not_hide_the_others(
+    session, dock, components, tmp_path, wait_for_job
+):
+    project = create_project(tmp_path / "project")
+    paths = [
+        project.add_sample("m01", day, components=components).path
+        for day in ("a", "b", "c")
+    ]
+    (paths[1] / "sample.json").write_text("{ torn")
+    (paths[2] / "rois.parquet").write_bytes(b"torn")
+    dock.open_at(project.path)
+    wait_for_job(dock.job)
+    shown = [
+        [dock.samples.item(row, column).text() for column in range(3)]
+        for row in range(dock.samples.rowCount())
+    ]
+    assert shown[0] == ["m01", "a", str(len(components))]
+    assert shown[1] == [paths[1].name, "damaged", ""]
+    assert shown[2] == ["m01", "c", "damaged"]
+    assert "sample.json" in dock.job.text.text()
+    assert "2 samples are damaged" in dock.job.text.text()
+    assert "rois.parquet" in dock.samples.item(2, 0).toolTip()
+    for row, name in ((1, "sample.json"), (2, "rois.parquet")):
+        dock.samples.selectRow(row)
+        dock.open_sample.click()
+        wait_for_job(dock.job)
+        assert name in dock.job.text.text()
+    dock.samples.selectRow(0)
+    dock.open_sample.click()
+    wait_for_job(dock.job)
+    assert [roi_set.sample_id for roi_set in session.roi_sets()] == [paths[0].name]

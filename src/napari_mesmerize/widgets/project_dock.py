@@ -166,14 +166,16 @@ class ProjectDock(Column):
 
     def _on_opened(self, opened: sample_opening.OpenedProject) -> None:
         self._rows = opened.rows
+        self.job.say("")
         self._session.set_project(opened.project)
-        unsaved = opened.unsaved
-        self.job.say(
-            f"A session that was not closed left curation of {', '.join(unsaved)} "
-            "unsaved; opening the sample brings it back."
-            if unsaved
-            else ""
-        )
+        if opened.unsaved:
+            damaged = self.job.text.text()  # what the list found, if it did
+            self.job.say(
+                f"{damaged} A session that was not closed left curation of "
+                f"{', '.join(opened.unsaved)} unsaved; opening the sample brings it "
+                "back.".lstrip(),
+                error=bool(damaged),
+            )
 
     # ------------------------------------------------------------------ samples
     def refresh(self) -> None:

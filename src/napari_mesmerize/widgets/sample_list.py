@@ -12,6 +12,7 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
+from napari_mesmerize.errors import ProjectError
 from napari_mesmerize.widgets.job import Job
 from napari_mesmerize.widgets.parts import n_rois
 from napari_mesmerize.widgets.sample_opening import list_samples
@@ -90,6 +91,10 @@ class SampleList(QTableWidget):
             if sample_id == before:
                 self.selectRow(row)
         self.listed.emit()
+        problems = [facts["problem"] for facts in rows if facts.get("problem")]
+        if problems:
+            others = f" {len(problems)} samples are damaged." if problems[1:] else ""
+            self.failed.emit(ProjectError(problems[0] + others))
 
     def _fill(self, row: int, sample_id: str, facts: dict[str, Any]) -> None:
         date = str(facts.get("date") or "")[:10]
@@ -97,7 +102,8 @@ class SampleList(QTableWidget):
         for column, text in enumerate(texts):
             item = QTableWidgetItem(str(text))
             item.setData(Qt.ItemDataRole.UserRole, sample_id)
-            item.setToolTip(f"{sample_id}\n{facts.get('comments') or ''}".strip())
+            more = facts.get("problem") or facts.get("comments") or ""
+            item.setToolTip(f"{sample_id}\n{more}".strip())
             self.setItem(row, column, item)
 
     def selected(self) -> str | None:

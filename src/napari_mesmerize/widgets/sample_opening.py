@@ -9,13 +9,15 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from napari_mesmerize.components import Components
-from napari_mesmerize.errors import MesmerizeError
+from napari_mesmerize.errors import MesmerizeError, ProjectError
 from napari_mesmerize.progress import Progress
 from napari_mesmerize.widgets.layers import contrast_limits, image_limits
 from napari_mesmerize.widgets.picture import drawn_areas
 from napari_mesmerize.widgets.roi_journal import describe, replay
 from napari_mesmerize.widgets.roi_set import RoiSet
 from napari_mesmerize.widgets.work import prepare_labels
+
+UNREADABLE = "damaged"
 
 
 class OpenedProject(NamedTuple):
@@ -36,10 +38,34 @@ def open_folder(path: str | Path, *, progress: Progress) -> OpenedProject:
 
 
 def list_samples(project: Any, *, progress: Progress) -> list[dict[str, Any]]:
-    """Return what the list shows of each sample; only what changed is read again."""
-    counts = project.table(progress=progress).groupby("sample_id").size()
-    rows = project.sample_table().reset_index().to_dict("records")
-    return [row | {"n_rois": int(counts.get(row["sample_id"], 0))} for row in rows]
+    """Return what the list shows of each sample; only what changed is read again.
+
+    A sample that can not be read has a row, too: opening it says what is wrong.
+    """
+    rois = project.table(skip_damaged=True, progress=progress)
+    counts = rois.groupby("sample_id").size()
+    facts = project.sample_table(skip_damaged=True).to_dict("records")
+    known = {row["sample_id"]: row for row in facts}
+    return [
+        known.get(sample_id, {"sample_id": sample_id, "animal_id": sample_id})
+        | _state(project, sample_id, counts.get(sample_id))
+        for sample_id in project.samples
+    ]
+
+
+def _state(project: Any, sample_id: str, count: int | None) -> dict[str, Any]:
+    """Return the number of ROIs of a sample, or why it can not be read."""
+    if count is not None:
+        return {"n_rois": int(count)}
+    sample = project.sample(sample_id)
+    try:
+        sample.row()
+    except ProjectError as error:
+        return {"trial_id": UNREADABLE, "n_rois": "", "problem": str(error)}
+    try:
+        return {"n_rois": len(sample.roi_columns(outlines=False))}
+    except ProjectError as error:
+        return {"n_rois": UNREADABLE, "problem": str(error)}
 
 
 class OpenedSample(NamedTuple):
