@@ -36,6 +36,7 @@ class Lasting(QObject):
         self.closed = False
         self._panel = _outermost(bar)
         self._panel.installEventFilter(self)
+        bar.destroyed.connect(self.let_go)  # with its window: the job ends with it
         application = QCoreApplication.instance()
         if application is not None:
             application.aboutToQuit.connect(self.let_go)
