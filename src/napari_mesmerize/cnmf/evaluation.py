@@ -230,7 +230,7 @@ def judge(cells: list[Cell], width: int, settings: Settings, radius: float) -> N
         correlate_forward(cell.raw[None], kernel, 1, matched)
         strength = float(np.sqrt(cell.weights @ cell.weights))
         noise = difference_noise(cell.raw.astype(np.float64))
-        cell.scores |= {
+        looks = {
             "snr": float(cell.trace.max(initial=0) / noise),
             "pnr": float((cell.raw.max() - np.median(cell.raw)) / noise),
             "peak_snr": float(matched.max()) * strength,
@@ -243,6 +243,7 @@ def judge(cells: list[Cell], width: int, settings: Settings, radius: float) -> N
             "energy": float(np.sqrt(cell.energy)),
             "detection_score": cell.peak,
         }
+        cell.scores = looks | {k: v for k, v in cell.scores.items() if k not in looks}
 
 
 def _visible_share(view: View, radius: float) -> float:
