@@ -1,6 +1,8 @@
 """Projects with samples whose every part says which version it is."""
 
 import importlib.util
+import signal
+import subprocess
 import sys
 from pathlib import Path
 from types import ModuleType
@@ -8,7 +10,7 @@ from types import ModuleType
 import numpy as np
 import pytest
 
-from napari_mesmerize.project import Project, create_project
+from napari_mesmerize.project import Project, create_project, open_project
 
 CRASH_PROCESS = Path(__file__).with_name("crash_process.py")
 
@@ -50,6 +52,18 @@ def project(tmp_path) -> Project:
 def sample(project, make_parts):
     """A sample, version 0, of ``project``."""
     return project.add_sample("m1", "t1", **make_parts(0))
+
+
+@pytest.fixture
+def killed_while():
+    """``killed_while(script, project)``: the project after a script killed itself."""
+
+    def killed_while(script: str, project: Project) -> Project:
+        done = subprocess.run([sys.executable, "-c", script, project.path], check=False)
+        assert done.returncode == -signal.SIGKILL
+        return open_project(project.path)
+
+    return killed_while
 
 
 @pytest.fixture(scope="session")

@@ -1,9 +1,5 @@
 """Merged and split ROIs that a crash cut off come back from the journal."""
 
-import signal
-import subprocess
-import sys
-
 import numpy as np
 import pandas as pd
 import pytest
@@ -11,7 +7,6 @@ import pytest
 from napari_mesmerize.cnmf.curate import carry_table, merge_components
 from napari_mesmerize.components import Components
 from napari_mesmerize.errors import ParameterError, ProjectError
-from napari_mesmerize.project import open_project
 from napari_mesmerize.project.exchanges import COLUMN, FORMAT, read_exchange
 from napari_mesmerize.project.tables import read_table
 
@@ -34,11 +29,9 @@ os.kill(os.getpid(), signal.SIGKILL)
 
 
 @pytest.fixture
-def crashed(project, sample):
+def crashed(project, sample, killed_while):
     """A project whose last session merged ROIs and was killed."""
-    done = subprocess.run([sys.executable, "-c", CURATE, project.path], check=False)
-    assert done.returncode == -signal.SIGKILL
-    return open_project(project.path)
+    return killed_while(CURATE, project)
 
 
 def merged(sample):

@@ -1,9 +1,6 @@
 """Edits that a crash cut off come back from the journal."""
 
 import os
-import signal
-import subprocess
-import sys
 
 import pandas as pd
 import pytest
@@ -31,11 +28,9 @@ os.kill(os.getpid(), signal.SIGKILL)
 
 
 @pytest.fixture
-def crashed(project, sample):
+def crashed(project, sample, killed_while):
     """A project whose last session was killed with unsaved edits."""
-    done = subprocess.run([sys.executable, "-c", CURATE, project.path], check=False)
-    assert done.returncode == -signal.SIGKILL
-    return open_project(project.path)
+    return killed_while(CURATE, project)
 
 
 def test_unsaved_edits_of_a_killed_session_are_recovered(crashed):

@@ -187,10 +187,8 @@ def typical_cell(
     models = clear & own
     if models.sum() < _FEWEST_MODELS:
         return usual, 1.0
-    likeness, area = (
-        float(np.median(corrected[models])),
-        float(np.median(areas[models])),
-    )
+    likeness = float(np.median(corrected[models]))
+    area = float(np.median(areas[models]))
     if 2 * models.sum() <= clear.sum():
         return min(max(likeness, _LEAST_AMONG_ECHOES), 1.0), 1.0
     return min(max(likeness, _LEAST_LIKENESS), 1.0), min(max(area, _LEAST_AREA), 1.0)

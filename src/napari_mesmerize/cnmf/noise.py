@@ -11,8 +11,12 @@ from napari_mesmerize.cnmf.settings import FloatArray
 
 _VALUES = 800_000  # second differences that shared noise is measured in
 _FEWEST_PIXELS, _FEWEST_ROWS = 400, 16  # that it can be told from
-_NEAR = [(y, x) for y in range(4) for x in range(-3, 4) if (y, x) > (0, 0)]
-_NEAR = [(y, x) for y, x in _NEAR if y * y + x * x <= 9]  # half of the neighbours
+_NEAR = [  # half of the neighbours within 3 pixels; the others mirror them
+    (y, x)
+    for y in range(4)
+    for x in range(-3, 4)
+    if (y, x) > (0, 0) and y * y + x * x <= 9
+]
 _FAR = [(0, 4), (4, 0), (3, 3), (3, -3), (0, 6), (6, 0), (4, 4), (4, -4)]
 _LEAST_SHARED, _MOST_SHARED = 0.1, 9.0  # of the variance: beyond a pixel's own; all
 _CHANCE = 100.0  # times one over the root of the values: four standard errors

@@ -47,10 +47,11 @@ class Exchange:
     time: str = ""
 
 
+@dataclass(frozen=True, eq=False)
 class Replacement:
     """An exchange and the ROIs that came with it.
 
-    Parameters
+    Attributes
     ----------
     exchange : Exchange
         Which ROIs went, and where those that came belong.
@@ -60,12 +61,9 @@ class Replacement:
         Their rows of the ROI table.
     """
 
-    def __init__(
-        self, exchange: Exchange, components: Components, rois: pd.DataFrame
-    ) -> None:
-        self.exchange = exchange
-        self.components = components
-        self.rois = rois
+    exchange: Exchange
+    components: Components
+    rois: pd.DataFrame
 
     def components_of(self, old: Components) -> Components:
         """Return components with the exchange made."""
@@ -222,7 +220,7 @@ def _from_arrow(
 ) -> Components:
     shape = tuple(int(size) for size in facts["image_shape"])
     n_frames = int(facts["n_frames"])
-    pixels = _field(struct, "pixels")
+    pixels = struct.field("pixels")
     sizes = np.asarray(pixels.value_lengths())
     indptr = np.concatenate([[0], np.cumsum(sizes)])
     matrix = sparse.csc_array(
@@ -230,7 +228,7 @@ def _from_arrow(
         shape=(int(np.prod(shape)), len(roi_ids)),
     )
     scores = {
-        name: _field(struct, f"score {i}").to_pandas().to_numpy()
+        name: struct.field(f"score {i}").to_pandas().to_numpy()
         for i, name in enumerate(facts["scores"])
     }
     return Components.build(
@@ -241,16 +239,12 @@ def _from_arrow(
             for i, kind in enumerate(facts["traces"])
         },
         scores=pd.DataFrame(scores, index=range(len(roi_ids))),
-        accepted=np.asarray(_field(struct, "accepted")),
+        accepted=np.asarray(struct.field("accepted")),
         roi_ids=roi_ids,
         frame_rate=facts["frame_rate"],
         history=facts["history"],
     )
 
 
-def _field(struct: Any, name: str) -> Any:
-    return struct.field(name)
-
-
 def _flat(struct: Any, name: str) -> NDArray[np.float32]:
-    return np.asarray(_field(struct, name).flatten(), np.float32)
+    return np.asarray(struct.field(name).flatten(), np.float32)
