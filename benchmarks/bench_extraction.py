@@ -22,8 +22,8 @@ from napari_mesmerize.cnmf import (
     CnmfParams,
     extract_components,
 )
-from napari_mesmerize.scores import score_components
-from napari_mesmerize.simulate import simulate
+from napari_mesmerize.simulation.scores import score_components
+from napari_mesmerize.simulation.simulate import simulate
 
 HEAD = (
     f"{'preset':<10} {'seed':>4} {'F1':>6} {'P':>6} {'R':>6} {'F1 all':>6} "
@@ -90,10 +90,10 @@ def warm_up() -> None:
 
 def profile(preset: str, seed: int) -> None:
     """Print where the time goes, in one thread."""
-    from napari_mesmerize.cnmf.derive import settings_for
-    from napari_mesmerize.cnmf.patches import plan_patches, read_rows
-    from napari_mesmerize.cnmf.recipes import extract_patch
-    from napari_mesmerize.resources import one_blas_thread
+    from napari_mesmerize.cnmf.patches.plan import plan_patches, read_rows
+    from napari_mesmerize.cnmf.patches.recipe import extract_patch
+    from napari_mesmerize.cnmf.resolve import settings_for
+    from napari_mesmerize.compute.resources import one_blas_thread
 
     recording, truth = simulate(preset, seed=seed)
     params = params_of(truth)

@@ -22,8 +22,8 @@ import numpy as np
 from scipy import sparse
 
 import bench_extraction as ours
-from napari_mesmerize.scores import score_components
-from napari_mesmerize.simulate import simulate
+from napari_mesmerize.simulation.scores import score_components
+from napari_mesmerize.simulation.simulate import simulate
 
 WORKER = Path(__file__).with_name("extraction_peer_worker.py")
 COLUMNS = ("preset", "seed", "program", "F1", "F1 all", "trace r", "spikes r")

@@ -76,10 +76,10 @@ def floor_seconds(movie) -> float:
 
 def one(folder: Path, workers: int, with_profile: bool) -> None:
     from napari_mesmerize.cnmf import CnmfParams, estimate_memory, extract_components
-    from napari_mesmerize.recording import as_recording
-    from napari_mesmerize.scores import score_components
-    from napari_mesmerize.simulate import simulate
-    from napari_mesmerize.truth import Truth
+    from napari_mesmerize.data.recording import as_recording
+    from napari_mesmerize.simulation.scores import score_components
+    from napari_mesmerize.simulation.simulate import simulate
+    from napari_mesmerize.simulation.truth import Truth
 
     truth = Truth.load(folder / "truth.npz")
     frames = np.load(folder / "movie.npy", mmap_mode="r")
@@ -112,10 +112,10 @@ def profile(movie, params) -> None:
     import cProfile
     import pstats
 
-    from napari_mesmerize.cnmf.derive import settings_for
-    from napari_mesmerize.cnmf.patches import plan_patches, read_rows
-    from napari_mesmerize.cnmf.recipes import extract_patch
-    from napari_mesmerize.resources import one_blas_thread
+    from napari_mesmerize.cnmf.patches.plan import plan_patches, read_rows
+    from napari_mesmerize.cnmf.patches.recipe import extract_patch
+    from napari_mesmerize.cnmf.resolve import settings_for
+    from napari_mesmerize.compute.resources import one_blas_thread
 
     settings = settings_for(movie, params)
     patches = plan_patches(movie.shape[1:], settings, params)
@@ -129,7 +129,7 @@ def profile(movie, params) -> None:
 
 def run(size: str, workers: int, with_profile: bool) -> str:
     """Simulate a size, extract in a process of its own, return what it printed."""
-    from napari_mesmerize.simulate import simulate
+    from napari_mesmerize.simulation.simulate import simulate
 
     width, n_frames = (int(part) for part in size.split("x"))
     n_cells = round(CELLS * (width / 512) ** 2)

@@ -19,20 +19,20 @@ import numpy as np
 from scipy.ndimage import gaussian_filter, gaussian_filter1d
 
 from bench_extraction import cpu_seconds, params_of, warm_up
-from napari_mesmerize import _simulate_cells as cells
-from napari_mesmerize import _simulate_light as light
-from napari_mesmerize._matching import iou_matrix, match
-from napari_mesmerize._simulate_motion import draw_motion
-from napari_mesmerize._simulate_scene import (
+from napari_mesmerize.cnmf import extract_components
+from napari_mesmerize.data.matching import iou_matrix, match
+from napari_mesmerize.data.recording import lazy_recording
+from napari_mesmerize.simulation import light as light
+from napari_mesmerize.simulation import neurons as cells
+from napari_mesmerize.simulation.movement import draw_motion
+from napari_mesmerize.simulation.scene import (
     Scene,
     make_scene,
     make_truth,
     render,
 )
-from napari_mesmerize.cnmf import extract_components
-from napari_mesmerize.recording import lazy_recording
-from napari_mesmerize.scores import score_components
-from napari_mesmerize.simulate import PRESETS, Simulation
+from napari_mesmerize.simulation.scores import score_components
+from napari_mesmerize.simulation.simulate import PRESETS, Simulation
 
 
 def _grid(centre, shape, reach):
@@ -151,7 +151,7 @@ def simulate_variant(
     motion: str = "none",
     **override,
 ) -> Simulation:
-    """Make a recording as :func:`napari_mesmerize.simulate.simulate`, and change it.
+    """Make a recording as :func:`napari_mesmerize.simulate`, and change it.
 
     ``shapes`` and ``background`` name the functions above; ``lines`` adds noise that
     all pixels of a line share, in units of a pixel's own noise.

@@ -27,7 +27,7 @@ OPEN = """
 import json, sys, time, warnings
 import psutil
 from napari_mesmerize.io import read_recording
-from napari_mesmerize.recording import LayerArray
+from napari_mesmerize.data.recording import LayerArray
 
 warnings.simplefilter("ignore")
 read_recording(sys.argv[2])[0].to_numpy()  # imports
@@ -158,8 +158,8 @@ def write_sparse_mes(path, n_bytes):
 
 def measure_mesc(folder, frames):
     """Return figures of each way in which frames are stored."""
+    from napari_mesmerize.data.recording import LayerArray
     from napari_mesmerize.io import read_recording
-    from napari_mesmerize.recording import LayerArray
 
     whole = (1, SIDE, SIDE)
     kinds = {

@@ -61,7 +61,7 @@ OPEN = """
 import json, sys, time
 import psutil
 from napari_mesmerize.io import read_recording
-from napari_mesmerize.recording import LayerArray
+from napari_mesmerize.data.recording import LayerArray
 
 read_recording(sys.argv[2])[0].assign_coords(time_s=0.0).to_numpy()  # imports
 before = psutil.Process().memory_info().rss
@@ -107,9 +107,9 @@ def ask(python, program, *arguments):
 
 def measure(folder, dtype, n_frames, isx):
     """Return figures of writing and reading one type of pixel."""
+    from napari_mesmerize.data.recording import LayerArray, as_recording
     from napari_mesmerize.io import read_recording
-    from napari_mesmerize.io.isxd_write import write_movie
-    from napari_mesmerize.recording import LayerArray, as_recording
+    from napari_mesmerize.io.inscopix.write import write_movie
 
     rng = np.random.default_rng(0)
     frames = rng.integers(0, 4096, (n_frames, *SHAPE)).astype(dtype)

@@ -23,7 +23,7 @@ SIDE = 512
 
 def make_components(n_rois, n_frames, seed=0):
     """Return round cells of about 80 pixels with two kinds of traces and scores."""
-    from napari_mesmerize.components import Components
+    from napari_mesmerize.data.components import Components
 
     random = np.random.default_rng(seed)
     y, x = np.mgrid[-5:6, -5:6]
@@ -59,8 +59,8 @@ class Window:
     def __init__(self):
         import napari
 
-        from napari_mesmerize.recording import as_recording
-        from napari_mesmerize.widgets.session import get_session
+        from napari_mesmerize.data.recording import as_recording
+        from napari_mesmerize.widgets.session.session import get_session
 
         self.viewer = napari.Viewer(show=True)
         self.viewer.window._qt_window.resize(1400, 900)
@@ -102,7 +102,7 @@ def imports(window, components, folder):
     """Return the times from a file to painted ROIs, by format."""
     from qtpy.QtWidgets import QApplication
 
-    from napari_mesmerize.io.writers import write_results
+    from napari_mesmerize.io.results import write_results
 
     dock, session = window.open("Import results"), window.session
     found = {}
@@ -140,8 +140,8 @@ def main():
     given = parser.parse_args()
     os.environ["NAPARI_CONFIG"] = str(Path(tempfile.mkdtemp()) / "settings.yaml")
 
-    from napari_mesmerize.widgets.roi_set import RoiSet
-    from napari_mesmerize.widgets.work import prepare_labels
+    from napari_mesmerize.workspace.compute import prepare_labels
+    from napari_mesmerize.workspace.roi_set import RoiSet
 
     window = Window()
     prepare_labels()

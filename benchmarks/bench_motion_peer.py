@@ -21,7 +21,7 @@ import numpy as np
 
 from motion_cases import CASES, PARAMS, Case, cpu_of, fft_floor, score
 from napari_mesmerize.motion import correct_motion
-from napari_mesmerize.scores import field_error, shift_error
+from napari_mesmerize.simulation.scores import field_error, shift_error
 
 WORKER = Path(__file__).with_name("motion_peer_worker.py")
 

@@ -15,10 +15,10 @@ import tempfile
 import numpy as np
 
 from motion_cases import PARAMS, cpu_of, cpu_seconds, fft_floor
+from napari_mesmerize.compute.resources import measure
+from napari_mesmerize.data.recording import as_recording
 from napari_mesmerize.motion import correct_motion
-from napari_mesmerize.recording import as_recording
-from napari_mesmerize.resources import measure
-from napari_mesmerize.simulate import simulate
+from napari_mesmerize.simulation.simulate import simulate
 
 MAX_MEMORY = 2**29
 FRAMES = [(1000, 128), (5000, 128), (20_000, 128)]

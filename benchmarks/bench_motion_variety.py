@@ -18,10 +18,10 @@ import numpy as np
 from scipy import ndimage
 
 from motion_cases import PARAMS
+from napari_mesmerize.data.recording import as_recording
 from napari_mesmerize.motion import MotionResult, correct_motion
-from napari_mesmerize.recording import as_recording
-from napari_mesmerize.simulate import PRESETS, simulate
-from napari_mesmerize.truth import Truth
+from napari_mesmerize.simulation.simulate import PRESETS, simulate
+from napari_mesmerize.simulation.truth import Truth
 
 PAD = 40  # px around a movie that is rendered here
 PHOTONS = ("bg", "cell_f0", "amp")

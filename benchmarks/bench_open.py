@@ -127,10 +127,10 @@ import numpy as np, psutil
 from pathlib import Path
 import importlib
 import napari_mesmerize.io
-from napari_mesmerize.io.files import suffix_of
+from napari_mesmerize.io.paths import suffix_of
 readers = napari_mesmerize.io.READERS
 importlib.import_module(readers[suffix_of(Path(sys.argv[1]), readers)].module)
-from napari_mesmerize.recording import LayerArray
+from napari_mesmerize.data.recording import LayerArray
 process = psutil.Process()
 before = process.memory_info().rss
 start = time.perf_counter()

@@ -15,9 +15,9 @@ import numpy as np
 import pandas as pd
 import psutil
 
-from napari_mesmerize.components import Components
+from napari_mesmerize.data.components import Components
+from napari_mesmerize.data.recording import lazy_recording
 from napari_mesmerize.project import create_project, open_project
-from napari_mesmerize.recording import lazy_recording
 
 
 class Frames:

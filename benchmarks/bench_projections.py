@@ -23,7 +23,7 @@ from pathlib import Path
 import numpy as np
 
 from napari_mesmerize.io import read_recording
-from napari_mesmerize.projections import project
+from napari_mesmerize.transforms.projections import project
 
 SIDE = 512
 CASES = {
@@ -128,7 +128,7 @@ def main() -> None:
 
 def read_recording_of(frames: np.ndarray):
     """Return an array as a recording."""
-    from napari_mesmerize.recording import as_recording
+    from napari_mesmerize.data.recording import as_recording
 
     return as_recording(frames)
 

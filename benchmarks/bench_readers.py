@@ -23,8 +23,8 @@ import tifffile
 import zarr
 from scipy.io import savemat
 
+from napari_mesmerize.data.recording import LayerArray
 from napari_mesmerize.io import read_recording
-from napari_mesmerize.recording import LayerArray
 
 SHAPE = (256, 256)
 

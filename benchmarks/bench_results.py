@@ -22,10 +22,9 @@ from pathlib import Path
 import numpy as np
 from scipy import sparse
 
-from napari_mesmerize.components import Components
-from napari_mesmerize.io.results import read_results
-from napari_mesmerize.io.writers import write_caiman, write_suite2p
-from napari_mesmerize.roi import roi_table_from_components
+from napari_mesmerize.data.components import Components
+from napari_mesmerize.data.rois import roi_table_from_components
+from napari_mesmerize.io.results import read_results, write_caiman, write_suite2p
 from peer_runs import add_peers
 
 SIDE = 512

@@ -14,8 +14,8 @@ import numpy as np
 from scipy import fft
 
 from napari_mesmerize.motion import MotionResult, PiecewiseParams, RigidParams
-from napari_mesmerize.scores import field_error, shift_error
-from napari_mesmerize.simulate import PRESETS, Simulation, simulate
+from napari_mesmerize.simulation.scores import field_error, shift_error
+from napari_mesmerize.simulation.simulate import PRESETS, Simulation, simulate
 
 PARAMS = {"rigid": RigidParams, "piecewise": PiecewiseParams}
 

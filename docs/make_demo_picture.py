@@ -11,7 +11,7 @@ import tempfile
 from contextlib import chdir
 from pathlib import Path
 
-from napari_mesmerize.demo import run_demo
+from napari_mesmerize.cli.demo import run_demo
 
 DOCS = Path(__file__).parent
 

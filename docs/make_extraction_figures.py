@@ -20,9 +20,9 @@ from napari_mesmerize.cnmf import (
     evaluate,
     extract_components,
 )
-from napari_mesmerize.components import Components
-from napari_mesmerize.scores import iou_matrix, score_components
-from napari_mesmerize.simulate import Simulation, simulate
+from napari_mesmerize.data.components import Components
+from napari_mesmerize.simulation.scores import iou_matrix, score_components
+from napari_mesmerize.simulation.simulate import Simulation, simulate
 
 IMAGES = Path(__file__).parent / "images"
 SHAPE = (700, 96, 96)

@@ -62,8 +62,7 @@ def make_files(folder):
     """Write a lab's files: a movie, what a program found in it, others' formats."""
     from napari_mesmerize import extract_components, simulate
     from napari_mesmerize.io import write_recording
-    from napari_mesmerize.io.results import reorient
-    from napari_mesmerize.io.writers import write_results
+    from napari_mesmerize.io.results import reorient, write_results
 
     movie, _ = simulate("2p-small", seed=1)
     components = extract_components(movie)

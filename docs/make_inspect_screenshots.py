@@ -40,7 +40,7 @@ def main():
     """Inspect, preview, extract, evaluate and merge in a miniscope recording."""
     os.environ.setdefault("NAPARI_CONFIG", tempfile.mkdtemp() + "/settings.yaml")
     from napari_mesmerize import simulate
-    from napari_mesmerize.widgets.session import get_session
+    from napari_mesmerize.widgets.session.session import get_session
 
     pictures = Pictures()
     viewer = pictures.viewer
@@ -101,7 +101,7 @@ def preview(pictures):
 
 def evaluate(pictures, session):
     """Move thresholds, then choose two ROIs to merge."""
-    from napari_mesmerize.cnmf.curate import related
+    from napari_mesmerize.curation.merge_split import related
 
     roi_set = session.roi_set
     dock = pictures.open("Component evaluation")

@@ -12,6 +12,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Polygon
 from scipy import ndimage
 
+from napari_mesmerize.data.recording import as_recording
 from napari_mesmerize.motion import (
     PiecewiseParams,
     RigidParams,
@@ -20,8 +21,7 @@ from napari_mesmerize.motion import (
 )
 from napari_mesmerize.plots import plot_projection, plot_shifts
 from napari_mesmerize.plots.motion import plot_field, plot_motion
-from napari_mesmerize.recording import as_recording
-from napari_mesmerize.simulate import simulate
+from napari_mesmerize.simulation.simulate import simulate
 
 IMAGES = Path(__file__).parent / "images"
 N_FRAMES = 400

@@ -44,7 +44,7 @@ class Tutorial:
 
     def session(self):
         """Return what the docks share."""
-        from napari_mesmerize.widgets.session import get_session
+        from napari_mesmerize.widgets.session.session import get_session
 
         return get_session(self.viewer)
 
@@ -109,7 +109,7 @@ class Tutorial:
 def main():
     """Do the tutorial on the two-photon sample."""
     os.environ.setdefault("NAPARI_CONFIG", tempfile.mkdtemp() + "/settings.yaml")
-    from napari_mesmerize.widgets.session import get_session
+    from napari_mesmerize.widgets.session.session import get_session
 
     tutorial = Tutorial()
     viewer = tutorial.viewer

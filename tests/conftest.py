@@ -5,11 +5,14 @@ from typing import Any
 
 import numpy as np
 import pytest
+import squares
 import xarray as xr
 from hypothesis import settings
 
-from napari_mesmerize.recording import as_recording
-from napari_mesmerize.simulate import Simulation, simulate
+from napari_mesmerize.data.components import Components
+from napari_mesmerize.data.recording import as_recording
+from napari_mesmerize.simulation.simulate import Simulation, simulate
+from napari_mesmerize.workspace.roi_set import RoiSet
 
 settings.register_profile("mesmerize", deadline=None, max_examples=30)
 settings.load_profile("mesmerize")
@@ -56,3 +59,21 @@ def small_1p() -> Simulation:
 def small_3d() -> Simulation:
     """Volumes: 60 frames of 5 planes of 48 x 48, without motion."""
     return _frozen(preset="3d-small", seed=1, shape=(60, 5, 48, 48), n_cells=10)
+
+
+@pytest.fixture
+def recording() -> xr.DataArray:
+    """Noise: 40 frames of 20 x 30."""
+    return squares.make_recording()
+
+
+@pytest.fixture
+def components() -> Components:
+    """Four squares; 0 and 1 overlap, 3 is rejected."""
+    return squares.make_components()
+
+
+@pytest.fixture
+def roi_set(components, recording) -> RoiSet:
+    """The four squares as a set of ROIs that can be curated."""
+    return RoiSet(components, recording=recording, tag_columns=("cell_type",))

@@ -70,7 +70,7 @@ def test_the_public_names_exist():
 
 def test_simulate_stays_a_function_when_its_module_is_imported_first():
     code = (
-        "import napari_mesmerize.simulate, napari_mesmerize as m;"
+        "import napari_mesmerize.simulation.simulate, napari_mesmerize as m;"
         "from napari_mesmerize import simulate;"
         "print(callable(simulate) and callable(m.simulate))"
     )

@@ -8,9 +8,9 @@ import pytest
 from qtpy.QtCore import Qt
 
 from napari_mesmerize.project import open_project
-from napari_mesmerize.simulate import make_stimulus_epochs
-from napari_mesmerize.widgets.layers import KEY
-from napari_mesmerize.widgets.session import get_session
+from napari_mesmerize.simulation.simulate import make_stimulus_epochs
+from napari_mesmerize.widgets.layers.recordings import KEY
+from napari_mesmerize.widgets.session.session import get_session
 
 pytestmark = pytest.mark.slow
 

@@ -7,8 +7,6 @@ importing the package stays cheap.
 import importlib
 from typing import TYPE_CHECKING, Any
 
-from napari_mesmerize.simulate import simulate
-
 if TYPE_CHECKING:
     from napari_mesmerize.cnmf import (
         Cnmf3dParams,
@@ -16,7 +14,9 @@ if TYPE_CHECKING:
         CnmfParams,
         extract_components,
     )
-    from napari_mesmerize.components import Components
+    from napari_mesmerize.data.components import Components
+    from napari_mesmerize.data.recording import as_recording
+    from napari_mesmerize.data.traces import dff, extract_traces
     from napari_mesmerize.io import list_recordings, read_recording
     from napari_mesmerize.motion import (
         PiecewiseParams,
@@ -25,8 +25,7 @@ if TYPE_CHECKING:
         correct_motion,
     )
     from napari_mesmerize.project import create_project, open_project
-    from napari_mesmerize.recording import as_recording
-    from napari_mesmerize.traces import dff, extract_traces
+    from napari_mesmerize.simulation.simulate import simulate
 
 __all__ = [
     "Cnmf3dParams",
@@ -53,19 +52,20 @@ _HOMES = {
     "Cnmf3dParams": "cnmf",
     "CnmfParams": "cnmf",
     "CnmfeParams": "cnmf",
-    "Components": "components",
+    "Components": "data.components",
     "PiecewiseParams": "motion",
     "RigidParams": "motion",
     "apply_motion": "motion",
-    "as_recording": "recording",
+    "as_recording": "data.recording",
     "correct_motion": "motion",
     "create_project": "project",
-    "dff": "traces",
+    "dff": "data.traces",
     "extract_components": "cnmf",
-    "extract_traces": "traces",
+    "extract_traces": "data.traces",
     "list_recordings": "io",
     "open_project": "project",
     "read_recording": "io",
+    "simulate": "simulation.simulate",
 }
 
 

@@ -8,11 +8,11 @@ import tifffile
 import zarr
 
 from napari_mesmerize.cli import main, output
-from napari_mesmerize.components import Components
+from napari_mesmerize.data.components import Components
 from napari_mesmerize.io import read_recording
 from napari_mesmerize.motion import PiecewiseParams, RigidParams
 from napari_mesmerize.project import open_project
-from napari_mesmerize.simulate import simulate
+from napari_mesmerize.simulation.simulate import simulate
 
 
 @pytest.fixture(scope="module")

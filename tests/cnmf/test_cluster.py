@@ -4,7 +4,7 @@ import pytest
 from napari_mesmerize.cnmf import CnmfParams, extract_components
 from napari_mesmerize.errors import Cancelled
 from napari_mesmerize.progress import reporting
-from napari_mesmerize.simulate import simulate
+from napari_mesmerize.simulation.simulate import simulate
 
 distributed = pytest.importorskip("distributed")
 PARAMS = CnmfParams(cell_diameter=9.2, decay_time_s=0.55, patch_size=40)

@@ -15,10 +15,10 @@ from napari_mesmerize.cnmf import (
     params_for,
 )
 from napari_mesmerize.cnmf.cells import soft_disk
+from napari_mesmerize.data.recording import as_recording
 from napari_mesmerize.errors import ParameterError
-from napari_mesmerize.recording import as_recording
-from napari_mesmerize.scores import score_components
-from napari_mesmerize.simulate import simulate
+from napari_mesmerize.simulation.scores import score_components
+from napari_mesmerize.simulation.simulate import simulate
 
 PARAMS = CnmfParams(cell_diameter=9.2, decay_time_s=0.55, rise_time_s=0.07)
 

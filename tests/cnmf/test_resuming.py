@@ -8,13 +8,14 @@ import time
 import numpy as np
 import pytest
 
-from napari_mesmerize.cnmf import CnmfParams, extract_components, jobs
+from napari_mesmerize.cnmf import CnmfParams, extract_components
 from napari_mesmerize.cnmf.cells import Cell
-from napari_mesmerize.cnmf.finished import FinishedPatches
-from napari_mesmerize.cnmf.recipes import PatchResult
+from napari_mesmerize.cnmf.patches import patch_job
+from napari_mesmerize.cnmf.patches.finished import FinishedPatches
+from napari_mesmerize.cnmf.patches.recipe import PatchResult
 from napari_mesmerize.errors import Cancelled, WriteError
 from napari_mesmerize.progress import reporting
-from napari_mesmerize.simulate import simulate
+from napari_mesmerize.simulation.simulate import simulate
 
 PARAMS = CnmfParams(cell_diameter=9.2, decay_time_s=0.55, patch_size=40)
 
@@ -33,13 +34,13 @@ def found(movie):
 def counted(monkeypatch):
     """Patches that were worked on."""
     patches = []
-    work = jobs.Job.work
+    work = patch_job.Job.work
 
     def counting(job, patch, rows, step):
         patches.append(patch.core)
         return work(job, patch, rows, step)
 
-    monkeypatch.setattr(jobs.Job, "work", counting)
+    monkeypatch.setattr(patch_job.Job, "work", counting)
     return patches
 
 
@@ -114,13 +115,13 @@ def test_folders_with_other_files_are_left_alone(movie, tmp_path):
 
 def test_patches_come_back_as_they_were(movie, monkeypatch, tmp_path):
     results = []
-    work = jobs.Job.work
+    work = patch_job.Job.work
 
     def keeping(job, patch, rows, step):
         results.append(work(job, patch, rows, step))
         return results[-1]
 
-    monkeypatch.setattr(jobs.Job, "work", keeping)
+    monkeypatch.setattr(patch_job.Job, "work", keeping)
     extract_components(movie[:, :48, :48], PARAMS.model_copy(update={"patch_size": 0}))
     store = FinishedPatches(tmp_path / "work", "key")
     store.save(3, results[0])
@@ -141,7 +142,7 @@ def test_patches_come_back_as_they_were(movie, monkeypatch, tmp_path):
 SCRIPT = """
 import sys
 from napari_mesmerize.cnmf import CnmfParams, extract_components
-from napari_mesmerize.simulate import simulate
+from napari_mesmerize.simulation.simulate import simulate
 movie = simulate("2p-small", seed=33, shape=(200, 80, 80), n_cells=16).recording
 params = CnmfParams(cell_diameter=9.2, decay_time_s=0.55, patch_size=40)
 extract_components(movie, params, workers=1, resume_dir=sys.argv[1])

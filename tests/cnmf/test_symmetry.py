@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from napari_mesmerize.cnmf import CnmfParams, extract_components
-from napari_mesmerize.recording import as_recording
-from napari_mesmerize.simulate import simulate
+from napari_mesmerize.data.recording import as_recording
+from napari_mesmerize.simulation.simulate import simulate
 
 PARAMS = CnmfParams(cell_diameter=9.2, decay_time_s=0.55)
 SIZE = 72

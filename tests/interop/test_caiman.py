@@ -4,9 +4,8 @@ import numpy as np
 import pytest
 from scipy import sparse
 
-from napari_mesmerize.components import Background, Components
-from napari_mesmerize.io.results import read_results
-from napari_mesmerize.io.writers import write_caiman
+from napari_mesmerize.data.components import Background, Components
+from napari_mesmerize.io.results import read_results, write_caiman
 
 WORK = """
 import json, sys

@@ -4,17 +4,17 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from napari_mesmerize.components import Components
+from napari_mesmerize.data.components import Components
+from napari_mesmerize.data.recording import as_recording
 from napari_mesmerize.io import read_recording
-from napari_mesmerize.io.isxd_cells import read_cell_set, write_cell_set
-from napari_mesmerize.io.isxd_events import read_event_set, write_event_set
-from napari_mesmerize.io.isxd_vessels import (
+from napari_mesmerize.io.inscopix.events import read_event_set, write_event_set
+from napari_mesmerize.io.inscopix.results import read_cell_set, write_cell_set
+from napari_mesmerize.io.inscopix.vessels import (
     VesselSet,
     read_vessel_set,
     write_vessel_set,
 )
-from napari_mesmerize.io.isxd_write import write_movie
-from napari_mesmerize.recording import as_recording
+from napari_mesmerize.io.inscopix.write import write_movie
 
 pytestmark = pytest.mark.filterwarnings("ignore::napari_mesmerize.io.ReadWarning")
 

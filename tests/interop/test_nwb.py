@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 from scipy import sparse
 
-from napari_mesmerize.components import Components
-from napari_mesmerize.recording import as_recording
-from napari_mesmerize.roi import roi_table_from_components
-from napari_mesmerize.stimulus import make_epochs
+from napari_mesmerize.data.components import Components
+from napari_mesmerize.data.epochs import make_epochs
+from napari_mesmerize.data.recording import as_recording
+from napari_mesmerize.data.rois import roi_table_from_components
 
 pytest.importorskip("pynwb")
 
@@ -60,7 +60,7 @@ def make(shape):
 @pytest.mark.parametrize("movie", ["none", "copy", "link"])
 @pytest.mark.parametrize("known", [True, False])
 def test_nothing_is_found_in_our_files(shape, movie, known, ask, tmp_path):
-    from napari_mesmerize.io.writers import NwbSession, write_nwb
+    from napari_mesmerize.io.results import NwbSession, write_nwb
 
     cells, recording = make(shape)
     np.save(tmp_path / "movie.npy", recording.to_numpy())

@@ -3,9 +3,8 @@
 import numpy as np
 from scipy import sparse
 
-from napari_mesmerize.components import Components
-from napari_mesmerize.io.results import read_results
-from napari_mesmerize.io.writers import write_suite2p
+from napari_mesmerize.data.components import Components
+from napari_mesmerize.io.results import read_results, write_suite2p
 
 WORK = """
 import json, os, sys

@@ -24,9 +24,9 @@ from napari_mesmerize.io import (
     list_recordings,
     read_recording,
 )
-from napari_mesmerize.io.files import suffix_of
-from napari_mesmerize.io.ome_zarr_write import write_ome_zarr
-from napari_mesmerize.io.tiff_write import write_tiff
+from napari_mesmerize.io.ome_zarr.write import write_ome_zarr
+from napari_mesmerize.io.paths import suffix_of
+from napari_mesmerize.io.tiff.write import write_tiff
 
 DATA = Path(__file__).parents[1] / "data"
 SAMPLES = (

@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 
 from napari_mesmerize.errors import ReadError
 from napari_mesmerize.io import list_recordings, read_recording
-from napari_mesmerize.io.isxd_cells import read_cell_set
-from napari_mesmerize.io.isxd_events import read_event_set, read_signals
-from napari_mesmerize.io.isxd_vessels import read_vessel_set
+from napari_mesmerize.io.inscopix.events import read_event_set, read_signals
+from napari_mesmerize.io.inscopix.results import read_cell_set
+from napari_mesmerize.io.inscopix.vessels import read_vessel_set
 
 pytestmark = pytest.mark.filterwarnings("ignore::UserWarning")
 DATA = Path(__file__).parents[1] / "data"

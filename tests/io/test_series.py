@@ -54,8 +54,8 @@ def test_compressed_files_are_all_looked_at(tmp_path, movie):
 
 
 def test_times_that_go_on(tmp_path, movie):
+    from napari_mesmerize.data.recording import lazy_recording
     from napari_mesmerize.io import write_recording
-    from napari_mesmerize.recording import lazy_recording
 
     frames, times = movie(), np.arange(12) / 4
     paths = [tmp_path / "a.tif", tmp_path / "b.tif"]

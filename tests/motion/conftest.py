@@ -8,8 +8,8 @@ import xarray as xr
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from napari_mesmerize.recording import as_recording
-from napari_mesmerize.simulate import Simulation, simulate
+from napari_mesmerize.data.recording import as_recording
+from napari_mesmerize.simulation.simulate import Simulation, simulate
 
 
 def tissue(shape: tuple[int, ...], seed: int = 0) -> NDArray[np.float32]:

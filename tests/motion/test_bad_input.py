@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from napari_mesmerize.data.recording import as_recording
 from napari_mesmerize.errors import ParameterError
 from napari_mesmerize.motion import (
     PiecewiseParams,
@@ -11,7 +12,6 @@ from napari_mesmerize.motion import (
     correct_motion,
 )
 from napari_mesmerize.params import parse_params
-from napari_mesmerize.recording import as_recording
 
 
 @pytest.fixture

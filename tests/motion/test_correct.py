@@ -6,10 +6,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from napari_mesmerize import motion
+from napari_mesmerize.data.recording import as_recording
 from napari_mesmerize.motion import PiecewiseParams, RigidParams, correct_motion
-from napari_mesmerize.recording import as_recording
-from napari_mesmerize.scores import field_error, shift_error
-from napari_mesmerize.simulate import simulate
+from napari_mesmerize.simulation.scores import field_error, shift_error
+from napari_mesmerize.simulation.simulate import simulate
 
 
 def rms(errors):

@@ -14,7 +14,7 @@ _SCRIPT = """
 import json, resource, sys
 import numpy as np
 from napari_mesmerize.motion import PiecewiseParams, RigidParams, correct_motion
-from napari_mesmerize.recording import as_recording
+from napari_mesmerize.data.recording import as_recording
 
 n_frames, engine, out = int(sys.argv[1]), sys.argv[2], sys.argv[3]
 scene = np.random.default_rng(0).normal(200, 40, (60, 60)).astype("uint16")

@@ -3,13 +3,13 @@
 import numpy as np
 import pytest
 
+from napari_mesmerize.data.recording import as_recording
 from napari_mesmerize.motion import (
     PiecewiseParams,
     RigidParams,
     apply_motion,
     correct_motion,
 )
-from napari_mesmerize.recording import as_recording
 
 ENGINES = [RigidParams, PiecewiseParams]
 

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from napari_mesmerize.data.recording import as_recording
 from napari_mesmerize.errors import ParameterError
 from napari_mesmerize.motion import (
     PiecewiseParams,
@@ -13,8 +14,7 @@ from napari_mesmerize.motion import (
     suggest_params,
     suggest_preset,
 )
-from napari_mesmerize.recording import as_recording
-from napari_mesmerize.scores import shift_error
+from napari_mesmerize.simulation.scores import shift_error
 
 
 def test_patches_cover_the_image_and_follow_the_parameters():
@@ -106,7 +106,7 @@ def test_a_cluster_gives_the_same_result(rigid_2p, params, tmp_path):
 
 def test_work_for_a_cluster_can_be_sent(rigid_2p):
     cloudpickle = pytest.importorskip("cloudpickle")
-    from napari_mesmerize.motion.estimate import EstimateWork
+    from napari_mesmerize.motion.fit.rigid import EstimateWork
     from napari_mesmerize.motion.passes import describe_source
     from napari_mesmerize.motion.source import Source
 

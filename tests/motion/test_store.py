@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from napari_mesmerize.data.recording import as_recording
 from napari_mesmerize.errors import Cancelled, WriteError
 from napari_mesmerize.io import read_recording
 from napari_mesmerize.motion import (
@@ -21,7 +22,6 @@ from napari_mesmerize.motion import (
 )
 from napari_mesmerize.motion import store as store_module
 from napari_mesmerize.progress import reporting
-from napari_mesmerize.recording import as_recording
 
 BOTH = [RigidParams(), PiecewiseParams()]
 
@@ -157,7 +157,7 @@ _SCRIPT = """
 import sys, numpy as np
 from napari_mesmerize.motion import PiecewiseParams, correct_motion
 from napari_mesmerize.progress import reporting
-from napari_mesmerize.recording import as_recording
+from napari_mesmerize.data.recording import as_recording
 recording = as_recording(np.load(sys.argv[1], mmap_mode="r"))
 tell = reporting(lambda desc, done, total: print(desc, done, flush=True))
 correct_motion(

@@ -18,10 +18,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from napari_mesmerize.components import Components
+from napari_mesmerize.data.components import Components
+from napari_mesmerize.data.epochs import make_epochs
+from napari_mesmerize.data.recording import as_recording
 from napari_mesmerize.project import Project, open_project
-from napari_mesmerize.recording import as_recording
-from napari_mesmerize.stimulus import make_epochs
 
 STEPS = {
     "open",

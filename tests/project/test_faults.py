@@ -12,9 +12,9 @@ import sys
 import numpy as np
 import pytest
 
+from napari_mesmerize.data.recording import as_recording
 from napari_mesmerize.errors import ProjectError
 from napari_mesmerize.project import create_project, open_project
-from napari_mesmerize.recording import as_recording
 
 
 class Fault:

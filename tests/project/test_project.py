@@ -10,12 +10,12 @@ import pandas as pd
 import pytest
 import zarr
 
-from napari_mesmerize.components import Components
+from napari_mesmerize.data.components import Components
+from napari_mesmerize.data.recording import lazy_recording
 from napari_mesmerize.errors import Cancelled, ParameterError, ProjectError
 from napari_mesmerize.history import StepTimer
 from napari_mesmerize.progress import reporting
 from napari_mesmerize.project import create_project, open_project
-from napari_mesmerize.recording import lazy_recording
 
 COMPOSED, DECOMPOSED = "m\u00e4use", "ma\u0308use"
 

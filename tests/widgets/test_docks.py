@@ -6,7 +6,7 @@ import weakref
 
 import pytest
 
-from napari_mesmerize.widgets.session import get_session
+from napari_mesmerize.widgets.session.session import get_session
 
 NAMES = [
     "Motion correction",
@@ -61,10 +61,10 @@ def test_closed_docks_hear_nothing_more(make_napari_viewer, qtbot, recording, ro
 
 
 def test_layers_removed_in_any_order(viewer, session, qtbot, recording, roi_set):
-    from napari_mesmerize.widgets.cnmf_dock import CnmfDock
-    from napari_mesmerize.widgets.project_dock import ProjectDock
-    from napari_mesmerize.widgets.roi_manager import RoiManagerDock
-    from napari_mesmerize.widgets.traces_dock import TracesDock
+    from napari_mesmerize.widgets.extraction.dock import CnmfDock
+    from napari_mesmerize.widgets.project.dock import ProjectDock
+    from napari_mesmerize.widgets.rois.manager import RoiManagerDock
+    from napari_mesmerize.widgets.traces.dock import TracesDock
 
     docks = [d(viewer) for d in (CnmfDock, ProjectDock, RoiManagerDock, TracesDock)]
     for dock in docks:
@@ -83,7 +83,7 @@ def test_layers_removed_in_any_order(viewer, session, qtbot, recording, roi_set)
 
 
 def test_several_recordings_can_be_chosen(viewer, session, qtbot, recording):
-    from napari_mesmerize.widgets.motion_dock import MotionDock
+    from napari_mesmerize.widgets.motion.dock import MotionDock
 
     dock = MotionDock(viewer)
     qtbot.addWidget(dock)

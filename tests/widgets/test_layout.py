@@ -4,19 +4,19 @@ import pytest
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QLabel, QPushButton, QScrollArea, QWidget
 
-from napari_mesmerize.widgets.cnmf_dock import CnmfDock
-from napari_mesmerize.widgets.dock_title import fitting
-from napari_mesmerize.widgets.evaluation_dock import EvaluationDock
-from napari_mesmerize.widgets.facts_dock import FactsDock
-from napari_mesmerize.widgets.import_dock import ImportDock
-from napari_mesmerize.widgets.inspect_dock import InspectDock
-from napari_mesmerize.widgets.motion_dock import MotionDock
-from napari_mesmerize.widgets.open_dock import OpenDock
-from napari_mesmerize.widgets.parts import DOCK_WIDTH
-from napari_mesmerize.widgets.project_dock import ProjectDock
-from napari_mesmerize.widgets.roi_manager import RoiManagerDock
-from napari_mesmerize.widgets.stimulus_dock import StimulusDock
-from napari_mesmerize.widgets.traces_dock import TracesDock
+from napari_mesmerize.widgets.extraction.dock import CnmfDock
+from napari_mesmerize.widgets.extraction.inspect_dock import InspectDock
+from napari_mesmerize.widgets.kit.column import DOCK_WIDTH
+from napari_mesmerize.widgets.kit.dock_title import fitting
+from napari_mesmerize.widgets.motion.dock import MotionDock
+from napari_mesmerize.widgets.project.dock import ProjectDock
+from napari_mesmerize.widgets.recordings.facts_dock import FactsDock
+from napari_mesmerize.widgets.recordings.open_dock import OpenDock
+from napari_mesmerize.widgets.results.import_dock import ImportDock
+from napari_mesmerize.widgets.rois.evaluation_dock import EvaluationDock
+from napari_mesmerize.widgets.rois.manager import RoiManagerDock
+from napari_mesmerize.widgets.stimulus.dock import StimulusDock
+from napari_mesmerize.widgets.traces.dock import TracesDock
 
 COLUMNS = (
     CnmfDock,

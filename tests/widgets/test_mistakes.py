@@ -6,18 +6,19 @@ import numpy as np
 import pytest
 import tifffile
 
-from napari_mesmerize.roi import roi_table_from_components
-from napari_mesmerize.widgets import import_work, work
-from napari_mesmerize.widgets.cnmf_dock import CnmfDock
-from napari_mesmerize.widgets.evaluation_dock import EvaluationDock
-from napari_mesmerize.widgets.facts_dock import FactsDock
-from napari_mesmerize.widgets.import_dock import ImportDock
-from napari_mesmerize.widgets.inspect_dock import InspectDock
-from napari_mesmerize.widgets.motion_dock import MotionDock
-from napari_mesmerize.widgets.open_dock import OpenDock
-from napari_mesmerize.widgets.picture import drawn_areas
-from napari_mesmerize.widgets.project_dock import ProjectDock
-from napari_mesmerize.widgets.stimulus_dock import StimulusDock
+from napari_mesmerize.data.pictures import drawn_areas
+from napari_mesmerize.data.rois import roi_table_from_components
+from napari_mesmerize.widgets.extraction.dock import CnmfDock
+from napari_mesmerize.widgets.extraction.inspect_dock import InspectDock
+from napari_mesmerize.widgets.motion.dock import MotionDock
+from napari_mesmerize.widgets.project.dock import ProjectDock
+from napari_mesmerize.widgets.recordings.facts_dock import FactsDock
+from napari_mesmerize.widgets.recordings.open_dock import OpenDock
+from napari_mesmerize.widgets.results.import_dock import ImportDock
+from napari_mesmerize.widgets.rois.evaluation_dock import EvaluationDock
+from napari_mesmerize.widgets.stimulus.dock import StimulusDock
+from napari_mesmerize.workspace import compute as work
+from napari_mesmerize.workspace import import_results
 
 COLUMNS = (
     CnmfDock,
@@ -75,8 +76,8 @@ def test_a_layer_that_is_deleted_while_cells_are_sought(
 def test_a_layer_that_is_deleted_while_results_are_read(
     viewer, session, recording, components, gate, monkeypatch, qtbot, wait_for_job
 ):
-    found = import_work.Found("caiman", components)
-    monkeypatch.setattr(import_work, "read", through(gate, found))
+    found = import_results.Found("caiman", components)
+    monkeypatch.setattr(import_results, "read", through(gate, found))
     dock = ImportDock(viewer)
     qtbot.addWidget(dock)
     layer = session.show_recording(recording)

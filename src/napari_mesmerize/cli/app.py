@@ -5,8 +5,8 @@ from typing import Annotated
 
 import typer
 
+from napari_mesmerize.cli.doctor import version
 from napari_mesmerize.cli.output import print_line
-from napari_mesmerize.doctor import version
 
 app = typer.Typer(
     no_args_is_help=True,

@@ -6,7 +6,7 @@ from typing import Any
 import xarray as xr
 
 from napari_mesmerize.io import read_recording
-from napari_mesmerize.projections import project
+from napari_mesmerize.transforms.projections import project
 
 
 def open_recording(file: Path, selection: str, frame_rate: float) -> xr.DataArray:

@@ -6,9 +6,9 @@ from typing import Annotated
 import typer
 
 from napari_mesmerize.cli.app import File, Json, Selection, app, project_app
+from napari_mesmerize.cli.doctor import examine
 from napari_mesmerize.cli.listing import print_tree
 from napari_mesmerize.cli.output import print_json, print_table, seconds
-from napari_mesmerize.doctor import examine
 from napari_mesmerize.errors import ReadError
 from napari_mesmerize.io import RecordingInfo, list_recordings
 from napari_mesmerize.io.results import FORMATS, detect_format

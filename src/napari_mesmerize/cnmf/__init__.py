@@ -1,18 +1,13 @@
 """Find cells, their traces and the background (CNMF, CNMF-E, 3-D CNMF)."""
 
-from napari_mesmerize.cnmf.acceptance import Thresholds, evaluate, thresholds_of
-from napari_mesmerize.cnmf.correlation import (
-    CorrelationPnr,
-    correlation_pnr,
-    find_seeds,
-)
-from napari_mesmerize.cnmf.derive import check_params, params_for
+from napari_mesmerize.cnmf.cell_size import estimate_cell_diameter
 from napari_mesmerize.cnmf.engines import (
     extract_cnmf,
     extract_cnmf3d,
     extract_cnmfe,
 )
-from napari_mesmerize.cnmf.extraction import estimate_memory, extract_components
+from napari_mesmerize.cnmf.extract import estimate_memory, extract_components
+from napari_mesmerize.cnmf.judge.acceptance import Thresholds, evaluate, thresholds_of
 from napari_mesmerize.cnmf.movies import movie_of
 from napari_mesmerize.cnmf.params import (
     INDICATORS,
@@ -21,7 +16,12 @@ from napari_mesmerize.cnmf.params import (
     CnmfParams,
     Params,
 )
-from napari_mesmerize.cnmf.sizes import estimate_cell_diameter
+from napari_mesmerize.cnmf.resolve import check_params, params_for
+from napari_mesmerize.cnmf.search.correlation_image import (
+    CorrelationPnr,
+    correlation_pnr,
+    find_seeds,
+)
 
 ENGINES = {
     "cnmf": extract_cnmf,

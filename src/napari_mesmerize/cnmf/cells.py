@@ -6,8 +6,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
-from napari_mesmerize.cnmf.loops import IndexArray
 from napari_mesmerize.cnmf.settings import FloatArray
+from napari_mesmerize.cnmf.sums import IndexArray
 
 
 def _no_trace() -> FloatArray:

@@ -4,14 +4,14 @@ from typing import Any
 
 import xarray as xr
 
-from napari_mesmerize.cnmf.extraction import extract_components
+from napari_mesmerize.cnmf.extract import extract_components
 from napari_mesmerize.cnmf.params import (
     Cnmf3dParams,
     CnmfeParams,
     CnmfParams,
     Params,
 )
-from napari_mesmerize.components import Components
+from napari_mesmerize.data.components import Components
 from napari_mesmerize.errors import ParameterError
 
 

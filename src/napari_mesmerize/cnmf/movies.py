@@ -8,9 +8,9 @@ from numpy.typing import NDArray
 from scipy import sparse
 
 from napari_mesmerize.cnmf.settings import FloatArray
-from napari_mesmerize.components import Components
+from napari_mesmerize.data.components import Components
+from napari_mesmerize.data.recording import image_shape, lazy_recording
 from napari_mesmerize.errors import ParameterError
-from napari_mesmerize.recording import image_shape, lazy_recording
 
 Kind = Literal["components", "background", "reconstructed", "residual"]
 

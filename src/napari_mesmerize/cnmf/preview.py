@@ -9,15 +9,15 @@ import xarray as xr
 from numpy.typing import ArrayLike, NDArray
 from scipy import sparse
 
-from napari_mesmerize.cnmf.derive import default_params, settings_for
-from napari_mesmerize.cnmf.extraction import extract_components
+from napari_mesmerize.cnmf.extract import extract_components
 from napari_mesmerize.cnmf.params import Params
-from napari_mesmerize.components import Components
+from napari_mesmerize.cnmf.resolve import default_params, settings_for
+from napari_mesmerize.data.components import Components
+from napari_mesmerize.data.outlines import mask_from_outline
+from napari_mesmerize.data.recording import as_recording, image_shape
 from napari_mesmerize.errors import ParameterError
 from napari_mesmerize.history import StepTimer
-from napari_mesmerize.outlines import mask_from_outline
 from napari_mesmerize.progress import Progress, silent
-from napari_mesmerize.recording import as_recording, image_shape
 
 _MARGIN = 1.5  # cell diameters around the region that are looked at, too
 _SMALLEST = 5.0  # cell diameters: the least width that background and noise need

@@ -1,10 +1,10 @@
 """Files to recordings: what a file holds, and opening it, whatever the format."""
 
-from napari_mesmerize.io.common import ReadWarning, RecordingInfo
-from napari_mesmerize.io.metadata import METADATA_FORMATS
+from napari_mesmerize.io.facts.sidecar import METADATA_FORMATS
+from napari_mesmerize.io.items import ReadWarning, RecordingInfo
+from napari_mesmerize.io.read import list_recordings, read_recording
 from napari_mesmerize.io.readers import READERS, SUFFIXES, Reader
-from napari_mesmerize.io.reading import list_recordings, read_recording
-from napari_mesmerize.io.writing import WRITERS, write_recording
+from napari_mesmerize.io.write import WRITERS, write_recording
 
 __all__ = [
     "METADATA_FORMATS",

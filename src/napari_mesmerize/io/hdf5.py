@@ -11,8 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_mesmerize.errors import ReadError
-from napari_mesmerize.io.arrays import CachedBlocks, array_items, parse_axes
-from napari_mesmerize.io.common import Item, check_file, iso_date, positive
+from napari_mesmerize.io.blocks.arrays import CachedBlocks, array_items, parse_axes
+from napari_mesmerize.io.items import Item, check_file, iso_date, positive
 
 MAX_DATASETS = 2000
 CACHE_BYTES = 2**26

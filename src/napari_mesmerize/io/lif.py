@@ -10,8 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_mesmerize.errors import MissingExtraError, ReadError
-from napari_mesmerize.io.arrays import array_items
-from napari_mesmerize.io.common import Item, check_file, positive
+from napari_mesmerize.io.blocks.arrays import array_items
+from napari_mesmerize.io.items import Item, check_file, positive
 from napari_mesmerize.io.times import rate_of_times
 
 _AXES = frozenset("TCZYX")

@@ -6,8 +6,8 @@ from tokenize import TokenError
 import numpy as np
 
 from napari_mesmerize.errors import ReadError
-from napari_mesmerize.io.arrays import array_items, parse_axes
-from napari_mesmerize.io.common import Item, check_file
+from napari_mesmerize.io.blocks.arrays import array_items, parse_axes
+from napari_mesmerize.io.items import Item, check_file
 
 _DAMAGE = (
     ArithmeticError,

@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any, NamedTuple, cast
 
 from napari_mesmerize.errors import MesmerizeError, ParameterError, ReadError
-from napari_mesmerize.io.common import Item, Series
-from napari_mesmerize.io.files import suffix_of
+from napari_mesmerize.io.items import Item, Series
+from napari_mesmerize.io.paths import suffix_of
 
 # what libraries raise when a file is damaged
 DAMAGE = (
@@ -64,10 +64,10 @@ class Reader(NamedTuple):
 
 
 _IO = "napari_mesmerize.io"
-_TIFF = Reader("TIFF", f"{_IO}.tiff")
+_TIFF = Reader("TIFF", f"{_IO}.tiff.recording")
 _HDF5 = Reader("HDF5", f"{_IO}.hdf5")
-_ZARR = Reader("Zarr", f"{_IO}.ome_zarr")
-_VIDEO = Reader("video", f"{_IO}.video")
+_ZARR = Reader("Zarr", f"{_IO}.ome_zarr.recording")
+_VIDEO = Reader("video", f"{_IO}.video.recording")
 
 READERS: dict[str, Reader] = {
     ".tif": _TIFF,
@@ -75,14 +75,14 @@ READERS: dict[str, Reader] = {
     ".btf": _TIFF,
     ".tf8": _TIFF,
     ".npy": Reader("NumPy", f"{_IO}.npy"),
-    ".mesc": Reader("Femtonics MESc", f"{_IO}.mesc"),
-    ".isxd": Reader("Inscopix", f"{_IO}.isxd"),
-    ".mes": Reader("Femtonics MES", f"{_IO}.mes"),
+    ".mesc": Reader("Femtonics MESc", f"{_IO}.femtonics.mesc"),
+    ".isxd": Reader("Inscopix", f"{_IO}.inscopix.recording"),
+    ".mes": Reader("Femtonics MES", f"{_IO}.femtonics.mes"),
     ".h5": _HDF5,
     ".hdf5": _HDF5,
     ".hdf": _HDF5,
     ".he5": _HDF5,
-    ".nwb": Reader("NWB", f"{_IO}.nwb"),
+    ".nwb": Reader("NWB", f"{_IO}.nwb.recording"),
     ".zarr": _ZARR,
     ".zarr.zip": _ZARR,
     ".sbx": Reader("Scanbox", f"{_IO}.scanbox"),

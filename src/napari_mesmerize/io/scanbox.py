@@ -8,11 +8,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_mesmerize.errors import ReadError
-from napari_mesmerize.io.arrays import array_items
-from napari_mesmerize.io.buffers import inverted
-from napari_mesmerize.io.common import Item, check_file, positive, warn
-from napari_mesmerize.io.mat5 import MatFile
-from napari_mesmerize.io.mat73 import Mat73File
+from napari_mesmerize.io.blocks.arrays import array_items
+from napari_mesmerize.io.blocks.buffers import inverted
+from napari_mesmerize.io.items import Item, check_file, positive, warn
+from napari_mesmerize.io.matlab.mat5 import MatFile
+from napari_mesmerize.io.matlab.mat73 import Mat73File
 
 MAX_SIDE = 100_000
 

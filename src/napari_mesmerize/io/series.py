@@ -9,12 +9,12 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_mesmerize._lazy import mapped_frames
+from napari_mesmerize.data.frames import mapped_frames
+from napari_mesmerize.data.recording import Frames
 from napari_mesmerize.errors import MesmerizeError, ReadError
-from napari_mesmerize.io.common import Item, RecordingInfo, choose
-from napari_mesmerize.io.files import JoinedFrames
+from napari_mesmerize.io.items import Item, RecordingInfo, choose
+from napari_mesmerize.io.paths import JoinedFrames
 from napari_mesmerize.io.readers import DAMAGE, scan_file
-from napari_mesmerize.recording import Frames
 
 MAX_OPEN = 32
 """Files of a series that are open at the same time."""

@@ -3,7 +3,7 @@
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from napari_mesmerize.io.common import MAX_FRAMES, positive
+from napari_mesmerize.io.items import MAX_FRAMES, positive
 
 
 def even_times(

@@ -8,11 +8,11 @@ import numpy as np
 import xarray as xr
 from numpy.typing import ArrayLike, NDArray
 
+from napari_mesmerize.compute.resources import one_blas_thread
+from napari_mesmerize.data.recording import check_recording, image_shape
 from napari_mesmerize.errors import ParameterError
 from napari_mesmerize.history import StepTimer
-from napari_mesmerize.motion.align import Guide
-from napari_mesmerize.motion.device import CPU, choose_device
-from napari_mesmerize.motion.engine import estimate_motion
+from napari_mesmerize.motion.estimation import estimate_motion
 from napari_mesmerize.motion.finish import (
     assess,
     check_output,
@@ -23,16 +23,16 @@ from napari_mesmerize.motion.finish import (
     store_frames,
     time_stamps,
 )
+from napari_mesmerize.motion.fit.align import Guide
+from napari_mesmerize.motion.kernels.device import CPU, choose_device
 from napari_mesmerize.motion.params import PiecewiseParams, RigidParams, resolve
 from napari_mesmerize.motion.passes import Passes
 from napari_mesmerize.motion.result import MotionResult, MotionWarning
-from napari_mesmerize.motion.scanphase import estimate_scan_phase
+from napari_mesmerize.motion.scan_phase import estimate_scan_phase
 from napari_mesmerize.motion.source import Source, make_schedule
 from napari_mesmerize.motion.store import MotionStore, StoredFrames, work_key
-from napari_mesmerize.motion.subset import choose_frames
+from napari_mesmerize.motion.template.subset import choose_frames
 from napari_mesmerize.progress import Progress, silent
-from napari_mesmerize.recording import check_recording, image_shape
-from napari_mesmerize.resources import one_blas_thread
 
 _SCAN_FRAMES = 40
 _KEY_FRAMES = 8  # frames that identify a recording when work is resumed

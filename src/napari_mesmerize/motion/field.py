@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.interpolate import BSpline
 
+from napari_mesmerize.motion.kernels.rows import row_parts
 from napari_mesmerize.motion.params import Settings
-from napari_mesmerize.motion.rows import row_parts
 
 _MOST_CELLS = 20  # of the automatic grid along an axis
 _PLANES_A_CELL = 3

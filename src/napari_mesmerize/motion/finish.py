@@ -7,23 +7,23 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
+from napari_mesmerize.data.recording import FACTS, lazy_recording
 from napari_mesmerize.errors import ParameterError
 from napari_mesmerize.history import StepTimer
-from napari_mesmerize.motion.corrected import (
+from napari_mesmerize.motion.estimation import Motion
+from napari_mesmerize.motion.fit.least_squares import expected_error
+from napari_mesmerize.motion.params import RigidParams
+from napari_mesmerize.motion.passes import Passes, describe_source
+from napari_mesmerize.motion.quality import crispness, find_outliers, mean_images
+from napari_mesmerize.motion.resample.corrected import (
     CorrectedFrames,
     Output,
     field_border,
     rigid_border,
 )
-from napari_mesmerize.motion.engine import Motion
-from napari_mesmerize.motion.leastsquares import expected_error
-from napari_mesmerize.motion.params import RigidParams
-from napari_mesmerize.motion.passes import Passes, describe_source
-from napari_mesmerize.motion.quality import crispness, find_outliers, mean_images
 from napari_mesmerize.motion.result import MotionQuality, MotionResult
 from napari_mesmerize.motion.source import Schedule, Source
 from napari_mesmerize.motion.store import MotionStore, StoredFrames
-from napari_mesmerize.recording import FACTS, lazy_recording
 
 
 def assess(motion: Motion, source: Source, schedule: Schedule) -> MotionQuality:

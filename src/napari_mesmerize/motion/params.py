@@ -7,7 +7,7 @@ from typing import Annotated, Literal, Self
 from pydantic import BaseModel, Field
 
 from napari_mesmerize.errors import ParameterError
-from napari_mesmerize.motion.shiftprior import ANY_SHIFT, ShiftPrior
+from napari_mesmerize.motion.shift_prior import ANY_SHIFT, ShiftPrior
 
 Interpolation = Literal["auto", "fourier", "cubic", "lanczos", "linear"]
 Border = Literal["nearest", "nan", "minimum", "crop"]

@@ -8,11 +8,11 @@ from typing import Any, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_mesmerize.motion.device import CPU, Device
+from napari_mesmerize.compute.resources import one_blas_thread
+from napari_mesmerize.data.recording import lazy_recording
+from napari_mesmerize.motion.kernels.device import CPU, Device
 from napari_mesmerize.motion.source import Schedule, Source
 from napari_mesmerize.progress import Progress
-from napari_mesmerize.recording import lazy_recording
-from napari_mesmerize.resources import one_blas_thread
 
 _AHEAD = 2  # batches in flight for each worker of a cluster
 

@@ -4,9 +4,9 @@ from typing import Any
 
 import xarray as xr
 
+from napari_mesmerize.data.recording import check_recording
 from napari_mesmerize.errors import ParameterError
 from napari_mesmerize.motion.params import PiecewiseParams, RigidParams
-from napari_mesmerize.recording import check_recording
 
 _CELL_UM = 12.0  # typical diameter of a neuron's body
 _MINISCOPE_PIXEL_UM = 1.8  # coarser pixels hint at a miniscope

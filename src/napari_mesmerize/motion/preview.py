@@ -4,10 +4,10 @@ from typing import Any
 
 import xarray as xr
 
+from napari_mesmerize.data.recording import check_recording
 from napari_mesmerize.motion.correct import correct_motion
 from napari_mesmerize.motion.params import RigidParams
 from napari_mesmerize.motion.result import MotionResult
-from napari_mesmerize.recording import check_recording
 
 
 def preview_motion(

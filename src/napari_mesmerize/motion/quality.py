@@ -3,10 +3,10 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_mesmerize.motion.apply import shift_volumes
 from napari_mesmerize.motion.field import FieldMotion
+from napari_mesmerize.motion.resample.shift import shift_volumes
+from napari_mesmerize.motion.resample.warp import inverse_moves, warp_volumes
 from napari_mesmerize.motion.source import Schedule, Source
-from napari_mesmerize.motion.warp import inverse_moves, warp_volumes
 
 _GROUPS = 4  # of units, summed one after the other
 _UNLIKE = 6.0  # robust standard deviations below the median correlation

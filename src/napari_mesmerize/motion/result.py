@@ -9,8 +9,8 @@ import pandas as pd
 import xarray as xr
 from numpy.typing import NDArray
 
-from napari_mesmerize.motion.corrected import CorrectedFrames
 from napari_mesmerize.motion.params import RigidParams
+from napari_mesmerize.motion.resample.corrected import CorrectedFrames
 
 
 class MotionWarning(UserWarning):

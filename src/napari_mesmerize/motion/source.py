@@ -11,9 +11,9 @@ import xarray as xr
 from numba import njit
 from numpy.typing import NDArray
 
+from napari_mesmerize.data.recording import default_max_memory, image_shape
 from napari_mesmerize.motion.params import SMALLEST_SIDE
-from napari_mesmerize.motion.scanphase import shift_odd_rows
-from napari_mesmerize.recording import default_max_memory, image_shape
+from napari_mesmerize.motion.scan_phase import shift_odd_rows
 
 _UNIT_PIXELS = 2**20  # pixels of the frames that one thread works on at a time
 _LARGEST_UNIT = 64  # frames

@@ -24,7 +24,7 @@ from zarr.codecs import BloscCodec, BloscShuffle
 
 from napari_mesmerize.errors import WriteError
 from napari_mesmerize.history import json_safe
-from napari_mesmerize.motion.estimate import Estimates
+from napari_mesmerize.motion.fit.rigid import Estimates
 from napari_mesmerize.motion.result import MotionQuality
 
 FORMAT = "napari-mesmerize recording"

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from napari_mesmerize.errors import ProjectError
-from napari_mesmerize.project.files import read_json, sync_folder, write_json
+from napari_mesmerize.project.json_files import read_json, sync_folder, write_json
 
 FORMAT = "napari-mesmerize backup"
 FORMAT_VERSION = 1

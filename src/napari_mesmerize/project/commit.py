@@ -14,7 +14,7 @@ import uuid
 from pathlib import Path
 
 from napari_mesmerize.project import backups
-from napari_mesmerize.project.files import remove_tree, sync_folder, sync_tree
+from napari_mesmerize.project.json_files import remove_tree, sync_folder, sync_tree
 from napari_mesmerize.project.locks import LockedError, locked
 from napari_mesmerize.project.names import fold_name
 

@@ -9,7 +9,7 @@ from pydantic import BaseModel, Field, ValidationError, model_validator
 
 from napari_mesmerize.errors import ParameterError, ProjectError
 from napari_mesmerize.params import explain_validation
-from napari_mesmerize.project.files import Remedy
+from napari_mesmerize.project.json_files import Remedy
 from napari_mesmerize.project.names import check_column
 
 FORMAT = "napari-mesmerize project"

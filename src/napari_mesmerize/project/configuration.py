@@ -11,7 +11,7 @@ from napari_mesmerize.project.config import (
     Config,
     parse_config,
 )
-from napari_mesmerize.project.files import read_json, write_json, writing
+from napari_mesmerize.project.json_files import read_json, write_json, writing
 from napari_mesmerize.project.locks import locked
 
 FILE = "mesmerize.json"

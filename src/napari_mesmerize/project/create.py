@@ -10,7 +10,7 @@ from napari_mesmerize.errors import ProjectError
 from napari_mesmerize.project import commit
 from napari_mesmerize.project.config import Config
 from napari_mesmerize.project.configuration import FILE
-from napari_mesmerize.project.files import (
+from napari_mesmerize.project.json_files import (
     now,
     remove_tree,
     sync_folder,

@@ -14,13 +14,13 @@ from typing import Any
 import pandas as pd
 import psutil
 
-from napari_mesmerize.components import Components
+from napari_mesmerize.data.components import Components
 from napari_mesmerize.errors import ParameterError
 from napari_mesmerize.history import json_safe
 from napari_mesmerize.project import backups
-from napari_mesmerize.project.exchanges import Exchange, write_exchange
-from napari_mesmerize.project.files import now, writing
+from napari_mesmerize.project.json_files import now, writing
 from napari_mesmerize.project.locks import is_stale
+from napari_mesmerize.project.replaced_rois import Exchange, write_exchange
 
 FORMAT = "napari-mesmerize journal"
 FORMAT_VERSION = 1

@@ -15,7 +15,7 @@ import filelock
 import psutil
 
 from napari_mesmerize.errors import ProjectError
-from napari_mesmerize.project.files import now
+from napari_mesmerize.project.json_files import now
 
 _UNREADABLE_AFTER_S = 30.0
 _CLOCK_TOLERANCE_S = 30.0

@@ -8,18 +8,18 @@ import pandas as pd
 import xarray as xr
 from numpy.typing import ArrayLike
 
-from napari_mesmerize.components import Components
+from napari_mesmerize.data.components import Components
 from napari_mesmerize.progress import Progress, silent
-from napari_mesmerize.project import backups, changes, recovery
+from napari_mesmerize.project import backups, recovery, sample_changes
 from napari_mesmerize.project.backups import Backup
 from napari_mesmerize.project.config import Config
 from napari_mesmerize.project.configuration import Configuration
 from napari_mesmerize.project.journal import Journal, Step
 from napari_mesmerize.project.names import make_sample_id
+from napari_mesmerize.project.overview import TableCache
 from napari_mesmerize.project.recording_copy import check_space
 from napari_mesmerize.project.sample import Sample
-from napari_mesmerize.project.table import TableCache
-from napari_mesmerize.project.writer import check_content
+from napari_mesmerize.project.write_sample import check_content
 
 
 class Project:
@@ -117,7 +117,7 @@ class Project:
     @property
     def samples(self) -> list[str]:
         """Ids of all samples, sorted."""
-        return list(changes.sample_folders(self.path))
+        return list(sample_changes.sample_folders(self.path))
 
     def sample_id(self, animal_id: str, trial_id: str) -> str:
         """Return the id that a sample of this animal and trial has, checked."""
@@ -131,7 +131,7 @@ class Project:
         ProjectError
             If there is none of that id; the text names the nearest.
         """
-        name = changes.find_sample(self.path, sample_id)
+        name = sample_changes.find_sample(self.path, sample_id)
         return Sample(self.path, name, self._configuration.read)
 
     def table(
@@ -231,7 +231,7 @@ class Project:
             written. What was there before is unchanged.
         """
         sample_id = make_sample_id(animal_id, trial_id)
-        changes.refuse_existing(self.path, sample_id, overwrite=overwrite)
+        sample_changes.refuse_existing(self.path, sample_id, overwrite=overwrite)
         content = check_content(
             self.config,
             animal_id,
@@ -247,7 +247,7 @@ class Project:
         )
         if copy_recording and recording is not None:
             check_space(self.path, recording)
-        changes.add(
+        sample_changes.add(
             self.path,
             content,
             overwrite=overwrite,
@@ -267,13 +267,17 @@ class Project:
         ProjectError
             If it can not be written; the old table is unchanged then.
         """
-        changes.replace_rois(self.path, self.sample(sample_id), rois, self.config)
+        sample_changes.replace_rois(
+            self.path, self.sample(sample_id), rois, self.config
+        )
         self._settle(sample_id)
         return self.sample(sample_id)
 
     def update_epochs(self, sample_id: str, epochs: pd.DataFrame) -> Sample:
         """Save other stimulus epochs; the old ones are kept in ``backups/``."""
-        changes.replace_epochs(self.path, self.sample(sample_id), epochs, self.config)
+        sample_changes.replace_epochs(
+            self.path, self.sample(sample_id), epochs, self.config
+        )
         return self.sample(sample_id)
 
     def update_sample(
@@ -284,14 +288,14 @@ class Project:
         custom: Mapping[str, Any] | None = None,
     ) -> Sample:
         """Save other comments, or values of some custom columns."""
-        changes.replace_document(
+        sample_changes.replace_document(
             self.path, self.sample(sample_id), comments, custom, self.config
         )
         return self.sample(sample_id)
 
     def remove_sample(self, sample_id: str) -> Path:
         """Move a sample to ``backups/`` and return where it lies now."""
-        return changes.remove(self.path, self.sample(sample_id))
+        return sample_changes.remove(self.path, self.sample(sample_id))
 
     # ------------------------------------------------- backups and crash recovery
 
@@ -345,5 +349,5 @@ class Project:
     def _all(self) -> dict[str, Sample]:
         return {
             sample_id: Sample(self.path, name, self._configuration.read)
-            for sample_id, name in changes.sample_folders(self.path).items()
+            for sample_id, name in sample_changes.sample_folders(self.path).items()
         }

@@ -10,10 +10,10 @@ import xarray as xr
 import zarr
 from numpy.typing import NDArray
 
+from napari_mesmerize.data.recording import batch_slices, default_max_memory
 from napari_mesmerize.errors import ProjectError
 from napari_mesmerize.progress import Progress, silent
-from napari_mesmerize.project.files import Remedy, check_format
-from napari_mesmerize.recording import batch_slices, default_max_memory
+from napari_mesmerize.project.json_files import Remedy, check_format
 
 FORMAT = "napari-mesmerize recording"
 FORMAT_VERSION = 1

@@ -5,13 +5,13 @@ from pathlib import Path
 
 import pandas as pd
 
-from napari_mesmerize.components import Components
+from napari_mesmerize.data.components import Components
 from napari_mesmerize.errors import ProjectError
 from napari_mesmerize.project import backups, commit, journal
 from napari_mesmerize.project.backups import Backup
-from napari_mesmerize.project.exchanges import Exchange, read_exchange
-from napari_mesmerize.project.files import remove_tree, write_file, writing
+from napari_mesmerize.project.json_files import remove_tree, write_file, writing
 from napari_mesmerize.project.locks import locked
+from napari_mesmerize.project.replaced_rois import Exchange, read_exchange
 from napari_mesmerize.project.sample import Sample
 
 

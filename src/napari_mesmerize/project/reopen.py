@@ -9,11 +9,11 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
-from napari_mesmerize.components import Components
+from napari_mesmerize.data.components import Components
+from napari_mesmerize.data.recording import PLANE_DIMS, VOLUME_DIMS, lazy_recording
 from napari_mesmerize.errors import ProjectError, ReadError
 from napari_mesmerize.project.recording_copy import CopiedFrames
-from napari_mesmerize.project.source import describe_source, find_source
-from napari_mesmerize.recording import PLANE_DIMS, VOLUME_DIMS, lazy_recording
+from napari_mesmerize.project.recording_source import describe_source, find_source
 
 _log = logging.getLogger(__name__)
 _KEPT = ("frame_rate", "pixel_size_um", "z_step_um", "date", "origin")

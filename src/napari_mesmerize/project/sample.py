@@ -11,12 +11,12 @@ import pandas as pd
 import xarray as xr
 from numpy.typing import NDArray
 
-from napari_mesmerize.components import Components
+from napari_mesmerize.data.components import Components
 from napari_mesmerize.errors import ProjectError, ReadError
-from napari_mesmerize.project import arrays, backups, reopen, tables
+from napari_mesmerize.project import backups, parquet, reopen, stored_images
 from napari_mesmerize.project.commit import current_folder
 from napari_mesmerize.project.config import Config, fill_roi_tags
-from napari_mesmerize.project.files import Remedy, read_json
+from napari_mesmerize.project.json_files import Remedy, read_json
 from napari_mesmerize.project.recording_copy import CopiedFrames
 
 FORMAT = "napari-mesmerize sample"
@@ -102,7 +102,7 @@ class Sample:
         """The steps that led to the sample, curation included."""
         name = "rois.parquet"
         edits = self._read(
-            lambda: tables.read_table_history(self.path / name, self.remedy(name))
+            lambda: parquet.read_table_history(self.path / name, self.remedy(name))
         )
         return [*self._document.get("history", []), *edits]
 
@@ -115,8 +115,8 @@ class Sample:
         """Return the ROI table as the file holds it, optionally without outlines."""
         name, without = "rois.parquet", () if outlines else ("outline",)
         return self._read(
-            lambda: tables.read_table(
-                self.path / name, tables.ROIS, self.remedy(name), without=without
+            lambda: parquet.read_table(
+                self.path / name, parquet.ROIS, self.remedy(name), without=without
             )
         )
 
@@ -139,14 +139,14 @@ class Sample:
     @property
     def epochs(self) -> pd.DataFrame:
         """Stimulus epochs; a table without rows if there are none."""
-        return self._table("epochs.parquet", tables.EPOCHS)
+        return self._table("epochs.parquet", parquet.EPOCHS)
 
     @property
     def frame_times(self) -> NDArray[np.float64] | None:
         """Real time stamps of the frames in seconds, or None if the file had none."""
         if "frame_times.parquet" not in self._document.get("parts", []):
             return None
-        times = self._table("frame_times.parquet", tables.TIMES)["time_s"]
+        times = self._table("frame_times.parquet", parquet.TIMES)["time_s"]
         return np.asarray(times, dtype=np.float64)
 
     @property
@@ -235,7 +235,7 @@ class Sample:
         for part, recorded in measured.items():
             folder = self.path / part
             try:
-                arrays.check_tree(folder, recorded, self.remedy(part), deep=True)
+                stored_images.check_tree(folder, recorded, self.remedy(part), deep=True)
             except ProjectError as error:
                 problems.append(str(error))
         reads: list[Callable[[], object]] = [
@@ -288,7 +288,7 @@ class Sample:
     def _load_projections(self) -> dict[str, NDArray[Any]]:
         path = self.path / "projections.zarr"
         self._check(path)
-        return arrays.read_projections(path, self.remedy(path.name))
+        return stored_images.read_projections(path, self.remedy(path.name))
 
     def _open_copy(self) -> CopiedFrames:
         path = self.path / "recording.zarr"
@@ -297,11 +297,11 @@ class Sample:
 
     def _check(self, folder: Path) -> None:
         recorded = self._document.get("measured", {}).get(folder.name)
-        arrays.check_tree(folder, recorded, self.remedy(folder.name))
+        stored_images.check_tree(folder, recorded, self.remedy(folder.name))
 
     def _table(self, name: str, form: str) -> pd.DataFrame:
         return self._read(
-            lambda: tables.read_table(self.path / name, form, self.remedy(name))
+            lambda: parquet.read_table(self.path / name, form, self.remedy(name))
         )
 
     def remedy(self, part: str) -> Remedy:

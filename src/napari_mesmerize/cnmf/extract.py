@@ -1,0 +1,251 @@
+"""Extract components from a recording: checks, patches, and the result put together."""
+
+import contextlib
+import dataclasses
+import logging
+import math
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import xarray as xr
+from numpy.typing import ArrayLike
+
+from napari_mesmerize.cnmf.cells import Cell
+from napari_mesmerize.cnmf.params import Params
+from napari_mesmerize.cnmf.patches.assemble import assemble
+from napari_mesmerize.cnmf.patches.border import filled_border
+from napari_mesmerize.cnmf.patches.finished import FinishedPatches, work_key
+from napari_mesmerize.cnmf.patches.given_masks import make_room
+from napari_mesmerize.cnmf.patches.patch_job import Job, work_elsewhere
+from napari_mesmerize.cnmf.patches.plan import (
+    MARGIN_RADII,
+    Patch,
+    largest_memory,
+    plan_patches,
+)
+from napari_mesmerize.cnmf.patches.recipe import PatchResult
+from napari_mesmerize.cnmf.patches.run_patches import run_on_cluster, run_patches
+from napari_mesmerize.cnmf.patches.seeds import read_seeds
+from napari_mesmerize.cnmf.resolve import default_params, settings_for
+from napari_mesmerize.cnmf.settings import Settings
+from napari_mesmerize.compute.cached import held
+from napari_mesmerize.compute.resources import one_blas_thread
+from napari_mesmerize.data.components import Components
+from napari_mesmerize.data.recording import (
+    as_recording,
+    check_recording,
+    default_max_memory,
+    image_shape,
+)
+from napari_mesmerize.errors import ParameterError
+from napari_mesmerize.history import StepTimer
+from napari_mesmerize.progress import Progress, silent
+
+_LOG = logging.getLogger(__name__)
+_KEY_FRAMES = 8  # that identify a recording when work is resumed
+WORK_VERSION = 1  # of the computation: finished patches of another are not used
+
+
+def extract_components(
+    recording: xr.DataArray,
+    params: Params | None = None,
+    *,
+    max_memory: int | None = None,
+    workers: int | None = None,
+    progress: Progress = silent,
+    seed: int = 0,
+    client: Any = None,
+    seeds: ArrayLike | Components | Sequence[ArrayLike] | None = None,
+    resume_dir: str | Path | None = None,
+) -> Components:
+    """Find cells, their traces and the background in a recording.
+
+    Parameters
+    ----------
+    recording : xarray.DataArray
+        Dims ``("frame", "y", "x")`` or ``("frame", "z", "y", "x")``, with its frame
+        rate; best after motion correction. One patch a worker is in memory at a time.
+    params : CnmfParams, CnmfeParams or Cnmf3dParams, optional
+        Which engine and how; default ``CnmfParams()``, for volumes ``Cnmf3dParams()``.
+    max_memory : int, optional
+        Bytes; default a quarter of what is free. Does not change the result.
+    workers : int, optional
+        Patches worked on at the same time; default as many as there are cores and
+        memory for. Does not change the result.
+    progress : Progress, optional
+        Wraps the loop over steps; it may raise ``Cancelled``.
+    seed : int, optional
+        For the little that is random.
+    client : distributed.Client, optional
+        Computes the patches on a cluster; pixels are read here. Does not change the
+        result.
+    seeds : array_like or Components, optional
+        Masks to start from instead of a search (seeded CNMF): ``(n, *image_shape)``,
+        a labelled image of ``image_shape``, a sparse matrix (n_pixels, n), or the
+        components of another extraction. Each becomes one component, in their order.
+    resume_dir : str or Path, optional
+        A folder for finished patches: a run that was cancelled or killed goes on from
+        there when it is called again. Removed at the end.
+
+    Returns
+    -------
+    Components
+        Rejected ones included (``accepted``, ``scores["rejected_because"]``); traces
+        ``raw``, ``denoised``, ``residual``, ``dff`` and ``spikes``.
+
+    Raises
+    ------
+    ParameterError
+        If a parameter does not fit the recording, or memory is too small for one patch;
+        the text says how much it needs.
+    """
+    recording = check_recording(as_recording(recording), min_frames=2)
+    params = params if params is not None else default_params(recording)
+    timer = StepTimer("extract_components", params, inputs=[recording], seed=seed)
+    settings = settings_for(recording, params)
+    shape = image_shape(recording)
+    masks = None if seeds is None else read_seeds(seeds, shape)
+    n_frames = recording.sizes["frame"]
+    patches = _plan(shape, n_frames, settings, params, masks)
+    needed = largest_memory(patches, n_frames, settings, params)
+    memory = default_max_memory() if max_memory is None else max_memory
+    if needed > memory:
+        largest = max(patches, key=lambda patch: math.prod(patch.shape))
+        raise ParameterError(
+            f"One patch of {largest.shape[0]} x {largest.shape[1]} px and "
+            f"{recording.sizes['frame']} frames needs about {needed / 2**20:.0f} MB, "
+            f"but max_memory allows {memory / 2**20:.0f} MB; allow more, choose a "
+            "smaller patch_size, or fewer frames."
+        )
+    top, bottom, left, right = (e + params.border_px for e in filled_border(recording))
+    border = (top, bottom, left, right)
+    job = Job(recording, settings, params, shape, border, seed, masks)
+    finished = None
+    if resume_dir is not None:
+        finished = FinishedPatches(Path(resume_dir), _key(job))
+    most = workers or (os.cpu_count() if client is None else None) or len(patches)
+    at_once = max(1, min(most, memory // needed, len(patches)))
+    room = memory - at_once * needed
+    with one_blas_thread(), _held(recording, patches, room, progress) as kept:
+        job = dataclasses.replace(job, recording=kept)
+        results = _run(job, patches, finished, at_once, client, progress)
+    components = assemble(patches, results, shape, settings, params)
+    if not components.accepted.any():
+        _LOG.info("%s", components.scores.attrs.get("advice", ""))
+    history = timer.extend(recording.attrs.get("history") or [])
+    if finished is not None:
+        finished.remove()
+    return dataclasses.replace(components, history=history)
+
+
+def _held(
+    recording: xr.DataArray, patches: list[Patch], room: int, progress: Progress
+) -> contextlib.AbstractContextManager[xr.DataArray]:
+    """Return the recording to read patches from; a single one reads it once."""
+    if len(patches) == 1:
+        return contextlib.nullcontext(recording)
+    return held(recording, room, progress=progress)
+
+
+def _plan(
+    shape: tuple[int, ...],
+    n_frames: int,
+    settings: Settings,
+    params: Params,
+    masks: list[Cell] | None,
+) -> list[Patch]:
+    """Return the patches; each given mask lies whole in one of them."""
+    patches = plan_patches(shape, settings, params, n_frames)
+    if masks is None:
+        return patches
+    margin = math.ceil(MARGIN_RADII * settings.radius)
+    return make_room(patches, masks, shape, margin)
+
+
+def _run(
+    job: Job,
+    patches: list[Patch],
+    finished: FinishedPatches | None,
+    at_once: int,
+    client: Any,
+    progress: Progress,
+) -> list[PatchResult]:
+    """Work on the patches that are not finished; return the results of all."""
+    results: list[PatchResult | None] = [None] * len(patches)
+    if finished is not None:
+        results = [finished.load(number) for number in range(len(patches))]
+    open_ones = [number for number, result in enumerate(results) if result is None]
+
+    def keep(place: int, result: PatchResult) -> PatchResult:
+        if finished is not None:
+            finished.save(open_ones[place], result)
+        return result
+
+    desc = "Extracting components"
+    if client is not None:
+        new = run_on_cluster(
+            client,
+            work_elsewhere,
+            job.detached(),
+            [patches[number] for number in open_ones],
+            job.read,
+            keep,
+            at_once=at_once,
+            progress=progress,
+            desc=desc,
+        )
+    else:
+        params = job.params
+        new = run_patches(
+            lambda place, step: keep(place, job.run(patches[open_ones[place]], step)),
+            len(open_ones),
+            5 + params.searches * (1 + params.refinement_rounds),
+            workers=min(at_once, max(1, len(open_ones))),
+            progress=progress,
+            desc=desc,
+        )
+    for number, result in zip(open_ones, new, strict=True):
+        results[number] = result
+    return [result for result in results if result is not None]
+
+
+def _key(job: Job) -> str:
+    """Return what identifies the work on a recording."""
+    recording = job.recording
+    assert recording is not None
+    n_frames = recording.sizes["frame"]
+    facts = {
+        "params": job.params.model_dump(mode="json"),
+        "engine": type(job.params).__name__,
+        "settings": dataclasses.asdict(job.settings),
+        "border": job.border,
+        "seed": job.seed,
+        "version": WORK_VERSION,
+        "shape": recording.shape,
+        "dtype": str(recording.dtype),
+        "source": recording.attrs.get("source"),
+    }
+    chosen = np.unique(np.linspace(0, n_frames - 1, _KEY_FRAMES).astype(int))
+    arrays = [recording[chosen].to_numpy()]
+    for cell in job.masks or []:
+        arrays += [cell.pixels, cell.weights]
+    return work_key(facts, arrays)
+
+
+def estimate_memory(
+    recording: xr.DataArray, params: Params | None = None, *, workers: int = 1
+) -> int:
+    """Return about how many bytes an extraction will need, before it runs.
+
+    That is one patch a worker; the result and the program itself come on top.
+    """
+    recording = check_recording(as_recording(recording), min_frames=2)
+    params = params if params is not None else default_params(recording)
+    settings = settings_for(recording, params)
+    n_frames = recording.sizes["frame"]
+    patches = plan_patches(image_shape(recording), settings, params, n_frames)
+    needed = largest_memory(patches, n_frames, settings, params)
+    return needed * max(1, min(workers, len(patches)))

@@ -1,0 +1,1 @@
+"""Scores of components, and which are accepted."""

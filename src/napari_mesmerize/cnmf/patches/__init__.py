@@ -1,0 +1,1 @@
+"""The recording cut into patches: planned, run, assembled."""

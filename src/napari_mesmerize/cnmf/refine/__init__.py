@@ -1,0 +1,1 @@
+"""Footprints, traces and background, updated in turns."""

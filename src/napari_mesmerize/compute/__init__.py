@@ -1,0 +1,1 @@
+"""What engines share: compiling, memory, caches, order."""

@@ -1,0 +1,1 @@
+"""What is done to found components: merge, split, demix, and replay of it."""

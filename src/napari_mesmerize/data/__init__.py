@@ -1,0 +1,1 @@
+"""What travels: recordings, components, ROIs, epochs, traces, footprints, pictures."""

@@ -1,0 +1,337 @@
+"""The recording: a lazy ``xarray.DataArray`` of frames with its facts in ``attrs``."""
+
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import psutil
+import xarray as xr
+from numpy.typing import ArrayLike, NDArray
+from xarray.core import indexing
+
+from napari_mesmerize.data.frames import Adapter, Frames, LayerArray
+from napari_mesmerize.errors import ParameterError
+from napari_mesmerize.history import json_safe
+
+__all__ = [
+    "FACTS",
+    "PLANE_DIMS",
+    "VOLUME_DIMS",
+    "Frames",
+    "LayerArray",
+    "as_recording",
+    "batch_slices",
+    "check_recording",
+    "default_max_memory",
+    "frame_times",
+    "frames_that_fit",
+    "image_shape",
+    "iter_batches",
+    "lazy_recording",
+    "require_frame_rate",
+]
+
+PLANE_DIMS = ("frame", "y", "x")
+VOLUME_DIMS = ("frame", "z", "y", "x")
+FACTS = (
+    "frame_rate",
+    "pixel_size_um",
+    "z_step_um",
+    "date",
+    "origin",
+    "source",
+    "meta",
+    "history",
+)
+
+
+_LENGTHS = ("pixel_size_um", "z_step_um")
+
+
+def lazy_recording(
+    frames: Frames,
+    *,
+    name: str | None = None,
+    frame_rate: float | None = None,
+    pixel_size_um: tuple[float, float] | None = None,
+    z_step_um: float | None = None,
+    date: str | None = None,
+    origin: str | None = None,
+    source: Mapping[str, Any] | None = None,
+    meta: Mapping[str, Any] | None = None,
+    history: Sequence[Mapping[str, Any]] = (),
+    time_s: ArrayLike | None = None,
+) -> xr.DataArray:
+    """Make a recording of frames that are read when indexed.
+
+    Parameters
+    ----------
+    frames : Frames
+        Shape (n_frames, height, width) or (n_frames, n_planes, height, width).
+    name : str, optional
+        Name of the recording.
+    frame_rate : float, optional
+        Frames (of volumetric recordings: volumes) a second.
+    pixel_size_um : tuple of float, optional
+        (y, x), micrometres.
+    z_step_um : float, optional
+        Distance of planes, micrometres.
+    date : str, optional
+        Start of the recording, ISO 8601.
+    origin : str, optional
+        Microscope or program that wrote it.
+    source : mapping, optional
+        Where it came from: ``uri``, ``selection``, ``size``, ``mtime``.
+    meta : mapping, optional
+        The raw metadata; made JSON-safe here.
+    history : sequence, optional
+        Steps that led to it.
+    time_s : array_like, optional
+        Shape (n_frames,), real time stamps in seconds.
+
+    Returns
+    -------
+    xarray.DataArray
+        Dims ``("frame", "y", "x")`` or ``("frame", "z", "y", "x")``. Slicing stays
+        lazy; ``.to_numpy()`` reads. What is unknown is ``None`` in ``attrs``.
+
+    Raises
+    ------
+    ParameterError
+        If the frames have another number of axes or a fact makes no sense.
+    """
+    ndim = len(frames.shape)
+    if ndim not in (3, 4):
+        raise ParameterError(
+            "A recording has axes (frame, y, x) or (frame, z, y, x); these frames have "
+            f"shape {tuple(frames.shape)}. Name the axes of the file, for instance "
+            "axes='TYX'."
+        )
+    dims = PLANE_DIMS if ndim == 3 else VOLUME_DIMS
+    variable = xr.Variable(dims, indexing.LazilyIndexedArray(Adapter(frames)))
+    recording = xr.DataArray(variable, name=name)
+    recording.attrs = _check_facts(
+        {
+            "frame_rate": frame_rate,
+            "pixel_size_um": pixel_size_um,
+            "z_step_um": z_step_um,
+            "date": date,
+            "origin": origin,
+            "source": source,
+            "meta": meta,
+            "history": history,
+        }
+    )
+    return recording if time_s is None else _with_times(recording, time_s)
+
+
+def _check_facts(facts: Mapping[str, Any]) -> dict[str, Any]:
+    """Return facts in the form that ``attrs`` hold."""
+    rate, size, step = (facts.get(n) for n in ("frame_rate", *_LENGTHS))
+    for name, values in {
+        "frame_rate": () if rate is None else (rate,),
+        "pixel_size_um": () if size is None else tuple(np.atleast_1d(size)),
+        "z_step_um": () if step is None else (step,),
+    }.items():
+        if not all(math.isfinite(value) and value > 0 for value in values):
+            raise ParameterError(
+                f"{name}={facts[name]} is out of range; give a number above 0, or "
+                "leave it out where it is unknown."
+            )
+    if size is not None and len(np.atleast_1d(size)) != 2:
+        raise ParameterError(
+            f"pixel_size_um={size}; expected two numbers (y, x), micrometres."
+        )
+    source, meta = facts.get("source"), facts.get("meta")
+    return {
+        "frame_rate": None if rate is None else float(rate),
+        "pixel_size_um": None if size is None else tuple(float(s) for s in size),
+        "z_step_um": None if step is None else float(step),
+        "date": facts.get("date"),
+        "origin": facts.get("origin"),
+        "source": None if source is None else json_safe(source),
+        "meta": {} if meta is None else json_safe(meta),
+        "history": [dict(entry) for entry in facts.get("history") or ()],
+    }
+
+
+def _with_times(recording: xr.DataArray, time_s: ArrayLike) -> xr.DataArray:
+    times = np.asarray(time_s, dtype=np.float64)
+    n_frames = recording.sizes["frame"]
+    if times.shape != (n_frames,):
+        raise ParameterError(
+            f"time_s has shape {times.shape}, but there are {n_frames} frames; give "
+            "one time stamp a frame."
+        )
+    return recording.assign_coords(time_s=xr.Variable("frame", times, fastpath=True))
+
+
+def as_recording(
+    array: Any, *, frame_rate: float | None = None, **facts: Any
+) -> xr.DataArray:
+    """Return any array as a recording.
+
+    Parameters
+    ----------
+    array : xarray.DataArray or array_like
+        A recording is returned as it is, with the facts given here replaced; an array
+        of shape (n_frames, height, width) or (n_frames, n_planes, height, width) is
+        wrapped without a copy. A memory map stays one.
+    frame_rate : float, optional
+        Frames a second.
+    **facts
+        Further facts, as in :func:`lazy_recording`.
+
+    Raises
+    ------
+    ParameterError
+        If the array has other axes (a colour movie), or a fact is unknown or makes no
+        sense.
+    """
+    unknown = sorted(set(facts) - {*FACTS, "name", "time_s"})
+    if unknown:
+        raise ParameterError(
+            f"{', '.join(unknown)}: no such fact of a recording; known are "
+            f"{', '.join((*FACTS, 'name', 'time_s'))}."
+        )
+    if frame_rate is not None:
+        facts["frame_rate"] = frame_rate
+    if isinstance(array, xr.DataArray):
+        recording = check_recording(array, min_frames=0).copy(deep=False)
+        recording.name = facts.pop("name", array.name)
+        times = facts.pop("time_s", None)
+        recording.attrs = {**array.attrs, **_check_facts({**array.attrs, **facts})}
+        return recording if times is None else _with_times(recording, times)
+    if not hasattr(array, "shape") or not hasattr(array, "dtype"):
+        array = np.asarray(array)
+    if len(array.shape) == 4 and array.shape[-1] in (3, 4) and array.dtype == np.uint8:
+        raise ParameterError(
+            f"An array of shape {tuple(array.shape)} and dtype uint8 looks like a "
+            "colour movie; give one channel, such as array[..., 1]."
+        )
+    return lazy_recording(array, **facts)
+
+
+def check_recording(recording: xr.DataArray, *, min_frames: int = 1) -> xr.DataArray:
+    """Return ``recording`` if it is one that can be computed on.
+
+    Raises
+    ------
+    ParameterError
+        If the dims are others, if there are fewer than ``min_frames`` frames, if an
+        axis is empty or if pixels are no real numbers (RGB, complex).
+    """
+    dims = tuple(str(dim) for dim in recording.dims)
+    if dims not in (PLANE_DIMS, VOLUME_DIMS):
+        raise ParameterError(
+            f"A recording has dims {PLANE_DIMS} or {VOLUME_DIMS}; these are {dims}. "
+            "Rename or transpose them; a colour image must become one channel first."
+        )
+    if recording.dtype.kind not in "buif":
+        raise ParameterError(
+            f"Pixels have dtype {recording.dtype}; expected integers or real numbers."
+        )
+    n_frames = recording.sizes["frame"]
+    empty = 0 in recording.shape[1:] or (n_frames == 0 and min_frames > 0)
+    if n_frames < min_frames or empty:
+        raise ParameterError(
+            f"The recording has {n_frames} frames of shape {image_shape(recording)}; "
+            f"this needs at least {min_frames} frame(s) that are not empty."
+        )
+    return recording
+
+
+def image_shape(recording: xr.DataArray) -> tuple[int, ...]:
+    """Return (height, width), or (n_planes, height, width) of volumes."""
+    return tuple(int(size) for size in recording.shape[1:])
+
+
+def require_frame_rate(recording: xr.DataArray, purpose: str) -> float:
+    """Return the frame rate in Hz.
+
+    Raises
+    ------
+    ParameterError
+        If it is unknown; ``purpose`` says what needs it.
+    """
+    rate = recording.attrs.get("frame_rate")
+    if rate is None:
+        raise ParameterError(
+            f"{purpose} needs the frame rate, and {recording.name or 'the recording'} "
+            "does not say it. Give it: frame_rate=... (Hz) when reading, --frame-rate "
+            "on the command line, or set recording.attrs['frame_rate']."
+        )
+    return float(rate)
+
+
+def frame_times(recording: xr.DataArray) -> NDArray[np.float64]:
+    """Return the time of each frame in seconds.
+
+    Real time stamps (coordinate ``time_s``) where they exist, otherwise frame / rate.
+
+    Returns
+    -------
+    numpy.ndarray
+        Shape (n_frames,).
+    """
+    if "time_s" in recording.coords:
+        return np.asarray(recording.coords["time_s"].to_numpy(), dtype=np.float64)
+    rate = require_frame_rate(recording, "A time axis in seconds")
+    return np.arange(recording.sizes["frame"]) / rate
+
+
+def default_max_memory() -> int:
+    """Return a quarter of the memory that is free, in bytes."""
+    return int(psutil.virtual_memory().available) // 4
+
+
+def frames_that_fit(
+    recording: xr.DataArray,
+    *,
+    max_memory: int | None = None,
+    copies: float = 4.0,
+    step_bytes: int | None = None,
+) -> int:
+    """Return how many float32 frames fit into ``max_memory`` bytes, at least 1.
+
+    Parameters
+    ----------
+    recording : xarray.DataArray
+        The recording that is read in batches.
+    max_memory : int, optional
+        Bytes; default a quarter of what is free.
+    copies : float, optional
+        How many float32 copies of a batch the computation holds at once.
+    step_bytes : int, optional
+        A batch has no more bytes (float32) than this, however much memory there is, so
+        that progress moves and a cancel is heeded.
+    """
+    if max_memory is None:
+        max_memory = default_max_memory()
+    frame_bytes = 4 * math.prod(image_shape(recording))
+    fitting = int(max_memory / (copies * frame_bytes))
+    if step_bytes is not None:
+        fitting = min(fitting, step_bytes // frame_bytes)
+    return max(1, fitting)
+
+
+def iter_batches(
+    recording: xr.DataArray, batch_size: int
+) -> Iterator[tuple[slice, NDArray[Any]]]:
+    """Yield ``(slice, frames)`` for consecutive batches, read one at a time.
+
+    Frames have the recording's dtype and shape (<= batch_size, ...).
+    """
+    for frames in batch_slices(recording.sizes["frame"], batch_size):
+        yield frames, recording[frames].to_numpy()
+
+
+def batch_slices(n_frames: int, batch_size: int) -> list[slice]:
+    """Return the slices that cut ``n_frames`` frames into batches."""
+    if batch_size < 1:
+        raise ParameterError(f"batch_size={batch_size}; use 1 frame or more.")
+    return [
+        slice(start, min(start + batch_size, n_frames))
+        for start in range(0, n_frames, batch_size)
+    ]

@@ -1,0 +1,1 @@
+"""Arrays on disk by blocks of frames: reading, scaling, reuse of buffers."""

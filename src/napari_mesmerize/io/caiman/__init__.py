@@ -1,0 +1,1 @@
+"""CaImAn's HDF5: results read and written."""

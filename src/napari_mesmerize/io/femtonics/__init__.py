@@ -1,0 +1,1 @@
+"""Femtonics .mes and .mesc: recordings, curves, voltages."""

@@ -1,0 +1,1 @@
+"""ImageJ ROI files and archives of them."""

@@ -1,0 +1,1 @@
+"""Inscopix .isxd: movies, cell sets, events, vessels."""

@@ -1,0 +1,1 @@
+"""OME-Zarr: reading and writing recordings."""

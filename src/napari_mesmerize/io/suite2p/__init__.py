@@ -1,0 +1,1 @@
+"""Suite2p folders: results read and written."""

@@ -1,0 +1,1 @@
+"""TIFF: pages, dialects, series; reading and writing."""

@@ -1,0 +1,1 @@
+"""Video files: reading recordings, writing films."""

@@ -1,0 +1,1 @@
+"""Displacements of frames against a template."""

@@ -1,0 +1,1 @@
+"""The inner loops, on the processor and on a graphics card."""

@@ -1,0 +1,1 @@
+"""Frames moved back by displacements."""

@@ -1,0 +1,1 @@
+"""The image that frames are aligned to."""

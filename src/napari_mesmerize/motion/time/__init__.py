@@ -1,0 +1,1 @@
+"""Displacements filtered over frames."""

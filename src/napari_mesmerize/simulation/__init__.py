@@ -1,0 +1,1 @@
+"""Recordings with known truth, and scores of results against it."""

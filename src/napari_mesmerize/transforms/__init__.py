@@ -1,0 +1,1 @@
+"""Recordings to recordings or images: lazy transforms, projections, reductions."""

@@ -1,0 +1,1 @@
+"""Docks for finding components."""

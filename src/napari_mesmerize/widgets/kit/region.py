@@ -1,0 +1,80 @@
+"""A region of the image, given by the shapes of a layer."""
+
+from typing import Any
+
+import numpy as np
+from napari.layers import Image, Shapes
+from numpy.typing import NDArray
+from qtpy.QtWidgets import QComboBox, QWidget
+
+from napari_mesmerize.errors import ParameterError
+from napari_mesmerize.widgets.kit.lifetime import connect_while_alive
+from napari_mesmerize.widgets.layers.drawn import shapes_in_pixels
+from napari_mesmerize.widgets.layers.recordings import KEY
+
+WHOLE = "whole image"
+
+
+class RegionChooser(QComboBox):
+    """Choose the whole image, or what the shapes of a layer cover.
+
+    Parameters
+    ----------
+    session : Session
+        The viewer's session.
+    """
+
+    def __init__(self, session: Any, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._session = session
+        self.setToolTip(
+            "Use only a region: draw it in a Shapes layer first (the button with the "
+            "polygon, above the layer list)"
+        )
+        self.setSizeAdjustPolicy(
+            QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon
+        )
+        connect_while_alive(self, session.recordings_changed, self.refresh)
+        self.refresh()
+
+    def refresh(self) -> None:
+        """Offer the Shapes layers that are open now."""
+        viewer = self._session.viewer
+        layers = [] if viewer is None else list(viewer.layers)
+        names = [WHOLE] + [
+            layer.name
+            for layer in layers
+            if isinstance(layer, Shapes)
+            and layer.metadata.get(KEY, {}).get("role") not in ("patches",)
+        ]
+        if names == [self.itemText(i) for i in range(self.count())]:
+            return
+        before = self.currentText()
+        self.clear()
+        self.addItems(names)
+        self.setCurrentText(before if before in names else WHOLE)
+
+    def mask(self, image: Image) -> NDArray[np.bool_] | None:
+        """Return the region as a mask of ``image`` (y, x); ``None``: the whole image.
+
+        Raises
+        ------
+        ParameterError
+            If the layer has no shape that covers a pixel of the image.
+        """
+        from napari_mesmerize.data.rois import mask_from_outline
+
+        name = self.currentText()
+        viewer = self._session.viewer
+        if name == WHOLE or viewer is None or name not in viewer.layers:
+            return None
+        shape = tuple(image.data.shape[-2:])
+        region = np.zeros(shape, bool)
+        for outline in shapes_in_pixels(viewer.layers[name], image):
+            region |= mask_from_outline(outline[:, -2:], shape)
+        if not region.any():
+            raise ParameterError(
+                f"The shapes of layer '{name}' cover no pixel of '{image.name}'; draw "
+                f"the region on it, or choose '{WHOLE}'."
+            )
+        return region

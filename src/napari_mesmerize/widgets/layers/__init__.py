@@ -1,0 +1,1 @@
+"""Recordings and ROIs as napari layers."""

@@ -1,0 +1,155 @@
+"""Recordings as Image layers: read frame by frame, in micrometres, with facts."""
+
+from typing import Any
+
+import numpy as np
+import xarray as xr
+from napari.layers import Image, Layer
+from numpy.typing import NDArray
+
+from napari_mesmerize.data.recording import (
+    FACTS,
+    LayerArray,
+    as_recording,
+    check_recording,
+)
+from napari_mesmerize.errors import ParameterError
+
+KEY = "mesmerize"  # layer.metadata[KEY] is ours
+_SAMPLED_FRAMES = 8
+_SAMPLED_PIXELS = 2**18
+
+
+def layer_data_tuple(recording: xr.DataArray, **options: Any) -> tuple[Any, dict, str]:
+    """Return a recording as napari's (data, options, type) of an Image layer.
+
+    The frame axis keeps scale 1, so that a step of napari's slider is a frame; space is
+    in micrometres where the pixel size is known, in pixels otherwise.
+    """
+    check_recording(recording)
+    known = {
+        "name": recording.name or "recording",
+        "rgb": False,
+        "multiscale": False,
+        "scale": (1.0, *spatial_scale(recording)),
+        "units": ("pixel", *spatial_units(recording)),
+        "axis_labels": tuple(str(dim) for dim in recording.dims),
+        "contrast_limits": contrast_limits(recording),
+        "metadata": {KEY: describe(recording)},
+    }
+    return LayerArray(recording), known | options, "image"
+
+
+def describe(recording: xr.DataArray) -> dict[str, Any]:
+    """Return what ``layer.metadata["mesmerize"]`` holds of a recording."""
+    facts = {fact: recording.attrs.get(fact) for fact in FACTS}
+    return {"role": "recording", "recording": recording, "facts": facts}
+
+
+def spatial_scale(recording: xr.DataArray) -> tuple[float, ...]:
+    """Return micrometres a pixel along ([z,] y, x); 1 where that is unknown."""
+    pixel_size = recording.attrs.get("pixel_size_um")
+    lateral = (1.0, 1.0) if pixel_size is None else tuple(map(float, pixel_size))
+    if recording.ndim == 3:
+        return lateral
+    step = recording.attrs.get("z_step_um")
+    if pixel_size is None or step is None:
+        # without all three sizes, planes are drawn one pixel apart
+        return (lateral[0], *lateral)
+    return (float(step), *lateral)
+
+
+def spatial_units(recording: xr.DataArray) -> tuple[str, ...]:
+    """Return napari's units along ([z,] y, x)."""
+    known = recording.attrs.get("pixel_size_um") is not None
+    return ("um" if known else "pixel",) * (recording.ndim - 1)
+
+
+def contrast_limits(recording: xr.DataArray) -> tuple[float, float]:
+    """Return display limits from a few frames, spread over the recording."""
+    return image_limits(sample_pixels(recording))
+
+
+def image_limits(pixels: NDArray[Any]) -> tuple[float, float]:
+    """Return display limits for some pixels; what is not finite does not count."""
+    pixels = pixels[np.isfinite(pixels)]
+    if pixels.size == 0:
+        return 0.0, 1.0
+    low, high = np.percentile(pixels, (0.5, 99.8))
+    if not high > low:
+        low, high = float(pixels.min()), float(pixels.max())
+    return (float(low), float(high)) if high > low else (float(low), float(low) + 1.0)
+
+
+def sample_pixels(recording: xr.DataArray) -> NDArray[Any]:
+    """Return pixels of a few frames as one array, at most about 2 million."""
+    n_frames = recording.sizes["frame"]
+    frames = np.unique(np.linspace(0, n_frames - 1, _SAMPLED_FRAMES).astype(int))
+    parts = []
+    for frame in frames:
+        pixels = recording[frame].to_numpy().ravel()
+        parts.append(pixels[:: max(1, pixels.size // _SAMPLED_PIXELS)])
+    return np.concatenate(parts)
+
+
+def layer_in_role(viewer: Any, role: str) -> Any:
+    """Return the viewer's layer that plays a role of ours; None without one."""
+    for layer in () if viewer is None else viewer.layers:
+        if layer.metadata.get(KEY, {}).get("role") == role:
+            return layer
+    return None
+
+
+def is_recording(layer: Layer) -> bool:
+    """Say whether a layer can be computed on: an Image of frames, or of volumes."""
+    if not isinstance(layer, Image) or layer.rgb or layer.multiscale:
+        return False
+    other = layer.metadata.get(KEY, {}).get("role") in ("pending", "projection")
+    return layer.ndim in (3, 4) and not other
+
+
+def recording_of(layer: Image) -> xr.DataArray:
+    """Return the recording that a layer shows.
+
+    An Image layer that was not opened by this plugin becomes a recording whose frame
+    rate is not known; it is remembered in the layer's metadata.
+
+    Raises
+    ------
+    ParameterError
+        If the layer is no movie.
+    """
+    known = layer.metadata.get(KEY)
+    if known is not None and known.get("role") == "recording":
+        return known["recording"]
+    if known is not None and known.get("role") == "pending":
+        raise ParameterError(f"Layer '{layer.name}' is not ready yet; wait for it.")
+    if not is_recording(layer):
+        raise ParameterError(
+            f"Layer '{layer.name}' has {layer.ndim} axes; a recording is an image "
+            "layer with axes (frame, y, x) or (frame, z, y, x)."
+        )
+    recording = as_recording(layer.data, source={"uri": str(layer.source.path or "")})
+    recording.name = layer.name
+    layer.metadata[KEY] = describe(recording)
+    return recording
+
+
+def set_frame_rate(layer: Image, frame_rate: float) -> None:
+    """Set (0: forget) the frame rate of the recording that a layer shows."""
+    recording = recording_of(layer)
+    value = float(frame_rate) or None
+    recording.attrs["frame_rate"] = value
+    layer.metadata[KEY]["facts"]["frame_rate"] = value
+
+
+def summary(recording: xr.DataArray) -> str:
+    """Return size and facts in a line, for people."""
+    shape = " × ".join(str(size) for size in recording.shape[1:])
+    parts = [f"{recording.sizes['frame']} frames", f"{shape} px"]
+    rate = recording.attrs.get("frame_rate")
+    parts.append(f"{rate:g} Hz" if rate else "frame rate unknown")
+    pixel_size = recording.attrs.get("pixel_size_um")
+    if pixel_size:
+        parts.append(f"{pixel_size[-1]:.3g} µm/px")
+    return " · ".join(parts)

@@ -1,0 +1,290 @@
+"""Motion correction: choose a recording and an engine, preview, run, compare."""
+
+from typing import Any
+
+import numpy as np
+from napari.layers import Image
+from qtpy.QtWidgets import (
+    QCheckBox,
+    QComboBox,
+    QFileDialog,
+    QLabel,
+    QLineEdit,
+    QSpinBox,
+)
+
+from napari_mesmerize.errors import MesmerizeError
+from napari_mesmerize.motion import (
+    PRESETS,
+    PiecewiseParams,
+    RigidParams,
+    suggest_params,
+    suggest_preset,
+)
+from napari_mesmerize.widgets.jobs.job import JobBar
+from napari_mesmerize.widgets.kit.column import Column, Hint, button, note
+from napari_mesmerize.widgets.kit.form import ParamsForm
+from napari_mesmerize.widgets.kit.recording_chooser import RecordingChooser
+from napari_mesmerize.widgets.kit.region import RegionChooser
+from napari_mesmerize.widgets.layers.recordings import KEY, recording_of
+from napari_mesmerize.widgets.motion.patch_overlay import Quilt
+from napari_mesmerize.widgets.motion.result_view import MotionResultView
+from napari_mesmerize.widgets.session.session import get_session
+from napari_mesmerize.workspace import compute
+
+ENGINES = {
+    "Rigid: one shift a frame": (
+        RigidParams,
+        ("max_shift", "cell_diameter", "border"),
+    ),
+    "Piecewise: for tissue that bends": (
+        PiecewiseParams,
+        ("max_shift", "cell_diameter", "max_deviation", "strides", "overlaps"),
+    ),
+}
+
+
+class MotionDock(Column):
+    """Correct the motion of a recording.
+
+    Parameters
+    ----------
+    napari_viewer : napari.viewer.Viewer
+        The viewer.
+    """
+
+    def __init__(self, napari_viewer: "napari.viewer.Viewer") -> None:  # noqa: F821
+        super().__init__()
+        self._session = get_session(napari_viewer)
+        self.result: Any = None
+        self.hint = Hint()
+        self.chooser = RecordingChooser(self._session)
+        self.engine = QComboBox()
+        self.engine.addItems(list(ENGINES))
+        self.forms = {
+            name: ParamsForm(model, basic=basic, presets=PRESETS)
+            for name, (model, basic) in ENGINES.items()
+        }
+        self.job = JobBar(self._session.viewer)
+        self.view = MotionResultView(self._session)
+        self._make_options()
+        self._make_buttons()
+        self._lay_out()
+        self.chooser.changed.connect(self._on_chosen)
+        self.engine.currentTextChanged.connect(self._on_engine)
+        self.job.running_changed.connect(self._on_running)
+        for form in self.forms.values():
+            form.changed.connect(self._on_params)
+        self._on_engine(self.engine.currentText())
+        self._on_chosen()
+
+    def _make_options(self) -> None:
+        self.quilt = Quilt(self._session.viewer)
+        self.show_patches = QCheckBox("Show the patches on the image")
+        self.show_patches.toggled.connect(self._on_params)
+        self.patches = note()
+        self.region = RegionChooser(self._session)
+        self.out = QLineEdit()
+        self.out.setPlaceholderText("memory, or computed when shown")
+        self.out.setToolTip(
+            "A folder such as corrected.zarr stores the corrected frames; a run that "
+            "was stopped goes on where it was. Without one, a recording that is too "
+            "large for memory is computed frame by frame when it is shown."
+        )
+        self.choose_out = button("…", "Choose where the corrected frames are stored")
+        self.choose_out.setFixedWidth(34)
+        self.choose_out.clicked.connect(self._ask_out)
+
+    def _make_buttons(self) -> None:
+        self.preview = button("Preview", "Correct only frames around the shown one")
+        self.preview_frames = QSpinBox()
+        self.preview_frames.setRange(20, 5000)
+        self.preview_frames.setValue(200)
+        self.preview_frames.setSuffix(" frames")
+        self.run = button("Run", "Correct the whole recording", primary=True)
+        self.carry = button(
+            "Apply the shifts to the chosen recording",
+            "Move another channel of the same tissue in the same way",
+        )
+        self.carry.hide()
+        self.preview.clicked.connect(self._on_preview)
+        self.run.clicked.connect(self._on_run)
+        self.carry.clicked.connect(self._on_carry)
+
+    def _lay_out(self) -> None:
+        self.rows.addWidget(self.hint)
+        self.rows.addWidget(self.chooser)
+        self.add_row(QLabel("Method"), self.engine, stretch=1)
+        for form in self.forms.values():
+            self.rows.addWidget(form)
+        self.rows.addWidget(self.show_patches)
+        self.rows.addWidget(self.patches)
+        self.add_row(QLabel("Register on"), self.region, stretch=1)
+        self.add_row(QLabel("Store in"), self.out, self.choose_out, stretch=1)
+        self.add_row(self.preview, self.preview_frames, stretch=1)
+        self.rows.addWidget(self.run)
+        self.rows.addWidget(self.job)
+        self.rows.addWidget(self.view)
+        self.rows.addWidget(self.carry)
+        self.rows.addStretch(1)
+
+    @property
+    def form(self) -> ParamsForm:
+        """The form of the chosen method."""
+        return self.forms[self.engine.currentText()]
+
+    # -------------------------------------------------------------------- runs
+    def _on_run(self) -> None:
+        self._start(self.chooser.recording, "Motion correction", preview=False)
+
+    def _on_preview(self) -> None:
+        layer = self.chooser.layer
+        if layer is None:
+            return
+        frame = compute.shown_frame(self._session.viewer, layer)
+        whole, n_frames = self.chooser.recording, self.preview_frames.value()
+        part = compute.part_of(whole, n_frames, around=frame)
+        first = compute.first_of_part(whole, n_frames, around=frame)
+        title = "Preview of the motion correction"
+        self._start(part, title, preview=True, first=first)
+
+    def _start(
+        self, recording: Any, title: str, *, preview: bool, first: int = 0
+    ) -> None:
+        layer = self.chooser.layer
+        if layer is None:
+            return
+        try:
+            params = self.form.value()
+            region = self.region.mask(layer)
+        except MesmerizeError as error:
+            self.job.say(str(error), error=True)
+            return
+        self.job.start(
+            title,
+            compute.correct,
+            recording,
+            params,
+            region=region,
+            out="" if preview else self.out.text().strip(),
+            on_result=lambda made: self._show(layer, made, preview, first),
+        )
+
+    def _show(
+        self, raw: Image, made: compute.Corrected, preview: bool, first: int
+    ) -> None:
+        name = f"{raw.name} {'preview' if preview else 'corrected'}"
+        layer = self._add(raw, made.recording, made.limits, name)
+        layer.metadata[KEY]["shifts"] = made.result.shifts
+        layer.translate = raw.translate + np.eye(1, raw.ndim)[0] * first
+        if not preview:
+            self.chooser.choose(layer)
+            self.out.clear()
+        self.result = made.result
+        self.view.show_result(made.result, raw, layer)
+        self._on_chosen()
+
+    def _add(self, raw: Image, recording: Any, limits: Any, name: str) -> Image:
+        """Show a corrected recording in the place of the raw one."""
+        viewer = self._session.viewer
+        layer = self._session.show_recording(recording, limits=limits, name=name)
+        layer.metadata[KEY]["raw_layer"] = raw.name
+        epochs = self._session.epochs_of(raw)
+        if epochs is not None:
+            layer.metadata[KEY]["epochs"] = epochs
+        layer.colormap = raw.colormap
+        layer.blending = raw.blending
+        viewer.layers.selection.active = layer
+        self.quilt.hide()
+        self.show_patches.setChecked(False)
+        if raw in viewer.layers:
+            raw.visible = False
+        return layer
+
+    def _on_carry(self) -> None:
+        layer = self.chooser.layer
+        if layer is None or self.result is None:
+            return
+
+        def show(moved: Any) -> None:
+            self._add(layer, *moved, f"{layer.name} corrected")
+
+        self.job.start(
+            "Applying the shifts",
+            compute.carry_along,
+            recording_of(layer),
+            self.result,
+            on_result=show,
+        )
+
+    def _ask_out(self) -> None:
+        layer = self.chooser.layer
+        name = "corrected" if layer is None else f"{layer.name} corrected"
+        path, _ = QFileDialog.getSaveFileName(
+            self, "Store the corrected frames in", f"{name}.zarr", "Zarr (*.zarr)"
+        )
+        if path:
+            self.out.setText(path if path.endswith(".zarr") else f"{path}.zarr")
+
+    # ------------------------------------------------------------------ events
+    def _on_chosen(self) -> None:
+        layer = self.chooser.layer
+        corrected = layer is not None and "raw_layer" in layer.metadata.get(KEY, {})
+        if layer is None:
+            self.hint.say(
+                "<b>Start here:</b> drop a recording on the canvas, or choose File › "
+                "Open Sample › napari-mesmerize. Then press Run: the defaults fit most "
+                "recordings."
+            )
+        elif corrected:
+            self.hint.say(
+                "This recording is corrected already. Next: Plugins › "
+                "napari-mesmerize › CNMF."
+            )
+        else:
+            self.hint.say("Press <b>Run</b>: the defaults fit most recordings.")
+            self._suggest(layer)
+        fits = (
+            layer is not None
+            and self.result is not None
+            and not corrected
+            and layer.data.shape == self.result.recording.shape
+        )
+        self.carry.setVisible(fits)
+        self._on_running(self.job.running)
+
+    def _suggest(self, layer: Image) -> None:
+        """Start from parameters that fit the recording."""
+        recording = recording_of(layer)
+        preset = suggest_preset(recording)
+        for name, (model, _) in ENGINES.items():
+            engine = "piecewise" if model is PiecewiseParams else "rigid"
+            params = suggest_params(recording, engine=engine)
+            self.forms[name].suggest(preset, params.model_dump())
+        self._on_params()
+
+    def _on_engine(self, chosen: str) -> None:
+        for name, form in self.forms.items():
+            form.setVisible(name == chosen)
+        piecewise = ENGINES[chosen][0] is PiecewiseParams
+        self.show_patches.setVisible(piecewise)
+        self.patches.setVisible(piecewise)
+        self._on_params()
+
+    def _on_params(self, *_: Any) -> None:
+        """Draw the patches that the parameters make."""
+        layer = self.chooser.layer
+        piecewise = ENGINES[self.engine.currentText()][0] is PiecewiseParams
+        if layer is None or not piecewise or not self.show_patches.isChecked():
+            self.patches.setText("")
+            self.quilt.hide()
+            return
+        try:
+            self.patches.setText(self.quilt.show(self.form.value(), layer))
+        except MesmerizeError:
+            self.quilt.hide()  # the form says why
+
+    def _on_running(self, running: bool) -> None:
+        ready = self.chooser.layer is not None and not running
+        for widget in (self.run, self.preview, self.carry):
+            widget.setEnabled(ready)

@@ -1,0 +1,1 @@
+"""Docks for files and their facts."""

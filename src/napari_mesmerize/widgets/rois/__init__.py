@@ -1,0 +1,1 @@
+"""Docks for judging, tagging and drawing ROIs."""

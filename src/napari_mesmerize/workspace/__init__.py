@@ -1,0 +1,1 @@
+"""What is open, without a window: ROI sets, their journal, samples, imports."""
