@@ -140,7 +140,7 @@ def main():
     given = parser.parse_args()
     os.environ["NAPARI_CONFIG"] = str(Path(tempfile.mkdtemp()) / "settings.yaml")
 
-    from napari_mesmerize.workspace.compute import prepare_labels
+    from napari_mesmerize.widgets.layers.recordings import prepare_labels
     from napari_mesmerize.workspace.roi_set import RoiSet
 
     window = Window()

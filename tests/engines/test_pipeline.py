@@ -4,15 +4,11 @@ import pytest
 
 from napari_mesmerize.cnmf import CnmfParams
 from napari_mesmerize.data.recording import as_recording
-from napari_mesmerize.engines.pipeline import (
-    add_to_project,
-    engine_params,
-    process,
-    tag_by_quality,
-)
+from napari_mesmerize.engines.pipeline import engine_params, process
 from napari_mesmerize.errors import ParameterError
 from napari_mesmerize.motion import PiecewiseParams
 from napari_mesmerize.project import create_project
+from napari_mesmerize.project.add_processed import add_to_project, tag_by_quality
 from napari_mesmerize.simulation.scores import score_components, shift_error
 from napari_mesmerize.simulation.simulate import simulate
 

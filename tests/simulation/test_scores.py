@@ -6,8 +6,8 @@ from scipy import sparse
 
 from napari_mesmerize.data.components import Components
 from napari_mesmerize.errors import ParameterError
+from napari_mesmerize.motion.quality import crispness, template_correlation
 from napari_mesmerize.simulation.scores import (
-    crispness,
     field_error,
     iou_matrix,
     match,
@@ -15,7 +15,6 @@ from napari_mesmerize.simulation.scores import (
     score_components,
     shift_error,
     shift_footprints,
-    template_correlation,
 )
 from napari_mesmerize.simulation.simulate import simulate
 

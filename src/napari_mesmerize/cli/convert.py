@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from napari_mesmerize.cli.app import File, Json, Memory, Overwrite, Rate, Selection, app
-from napari_mesmerize.cli.inputs import open_recording, to_bytes
+from napari_mesmerize.cli.options import open_recording, to_bytes
 from napari_mesmerize.cli.output import print_json, print_line, progress_bars
 from napari_mesmerize.data.recording import as_recording
 from napari_mesmerize.errors import ParameterError

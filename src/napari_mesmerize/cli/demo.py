@@ -13,13 +13,7 @@ from napari_mesmerize.compute.resources import Usage, measure
 from napari_mesmerize.data.epochs import make_epochs
 from napari_mesmerize.data.recording import frame_times
 from napari_mesmerize.data.rois import roi_table_from_components
-from napari_mesmerize.engines.pipeline import (
-    QUALITY_TAG,
-    Processed,
-    add_to_project,
-    process,
-    tag_by_quality,
-)
+from napari_mesmerize.engines.pipeline import Processed, process
 from napari_mesmerize.errors import ParameterError
 from napari_mesmerize.plots import (
     plot_outlines,
@@ -29,6 +23,11 @@ from napari_mesmerize.plots import (
 )
 from napari_mesmerize.progress import Progress, silent
 from napari_mesmerize.project import Sample, create_project, open_project
+from napari_mesmerize.project.add_processed import (
+    QUALITY_TAG,
+    add_to_project,
+    tag_by_quality,
+)
 from napari_mesmerize.simulation.scores import score_components, shift_error
 from napari_mesmerize.simulation.simulate import simulate
 

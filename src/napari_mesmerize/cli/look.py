@@ -13,7 +13,7 @@ from napari_mesmerize.errors import ReadError
 from napari_mesmerize.io import RecordingInfo, list_recordings
 from napari_mesmerize.io.results import FORMATS, detect_format
 from napari_mesmerize.project import open_project
-from napari_mesmerize.project.configuration import FILE
+from napari_mesmerize.project.config import FILE
 
 
 @app.command()

@@ -20,8 +20,13 @@ from napari_mesmerize.cli.app import (
 )
 from napari_mesmerize.cli.demo import run_demo
 from napari_mesmerize.cli.doctor import has_display, version
-from napari_mesmerize.cli.inputs import open_recording, read_image, to_bytes
-from napari_mesmerize.cli.options import read_params_file, with_params
+from napari_mesmerize.cli.options import (
+    open_recording,
+    read_image,
+    read_params_file,
+    to_bytes,
+    with_params,
+)
 from napari_mesmerize.cli.output import (
     print_json,
     print_line,
@@ -35,14 +40,13 @@ from napari_mesmerize.data.rois import roi_table_from_components
 from napari_mesmerize.engines.pipeline import (
     EXTRACTION_PARAMS,
     MOTION_PARAMS,
-    add_to_project,
     prepare,
     process,
-    tag_by_quality,
 )
 from napari_mesmerize.errors import ParameterError, WriteError
 from napari_mesmerize.params import parse_params
 from napari_mesmerize.project import Project, create_project, open_project
+from napari_mesmerize.project.add_processed import add_to_project, tag_by_quality
 
 
 @app.command()

@@ -1,12 +1,13 @@
 """Find cells, their traces and the background (CNMF, CNMF-E, 3-D CNMF)."""
 
 from napari_mesmerize.cnmf.cell_size import estimate_cell_diameter
-from napari_mesmerize.cnmf.engines import (
+from napari_mesmerize.cnmf.extract import (
+    estimate_memory,
     extract_cnmf,
     extract_cnmf3d,
     extract_cnmfe,
+    extract_components,
 )
-from napari_mesmerize.cnmf.extract import estimate_memory, extract_components
 from napari_mesmerize.cnmf.judge.acceptance import Thresholds, evaluate, thresholds_of
 from napari_mesmerize.cnmf.movies import movie_of
 from napari_mesmerize.cnmf.params import (

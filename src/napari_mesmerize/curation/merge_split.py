@@ -1,5 +1,6 @@
 """Merge and split components after a run, without running it again."""
 
+import uuid
 from collections.abc import Mapping, Sequence
 from typing import Any, Literal, NamedTuple
 
@@ -10,13 +11,31 @@ from numpy.typing import NDArray
 from scipy import ndimage, sparse
 
 from napari_mesmerize.cnmf.settings import FloatArray
-from napari_mesmerize.curation.curation_ids import derived_ids
 from napari_mesmerize.curation.demix import activity_parts, demix, read_rest, scores_of
 from napari_mesmerize.data.components import Components
 from napari_mesmerize.data.rois import roi_table_from_components
 from napari_mesmerize.errors import ParameterError
 from napari_mesmerize.history import StepTimer
 from napari_mesmerize.progress import Progress, silent
+
+_NAMESPACE = uuid.UUID("b6a3f7a2-6a60-4c6b-9d1e-0e8f0c9a5d11")
+
+
+def derived_ids(what: str, parents: Sequence[str], n_made: int) -> tuple[str, ...]:
+    """Return UUIDs that follow from what was done with which ROIs.
+
+    Parameters
+    ----------
+    what : str
+        The operation and its options.
+    parents : sequence of str
+        Ids of the ROIs it was done with.
+    n_made : int
+        How many ROIs it makes.
+    """
+    text = "\n".join([what, *sorted(parents)])
+    return tuple(str(uuid.uuid5(_NAMESPACE, f"{text}\n{i}")) for i in range(n_made))
+
 
 _ROUNDS = 20
 _LEVEL = 0.2  # of the maximum: pixels that count as the footprint

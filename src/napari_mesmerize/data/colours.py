@@ -81,7 +81,7 @@ def _hsv(
     shift = np.array([5.0, 3.0, 1.0])
     k = (shift + 6 * hue[:, None]) % 6
     ramp = np.clip(np.minimum(k, 4 - k), 0, 1)
-    return value[:, None] * (1 - saturation[:, None] * ramp)
+    return np.asarray(value[:, None] * (1 - saturation[:, None] * ramp))
 
 
 def _by_score(score: NDArray[np.floating]) -> NDArray[np.float32]:

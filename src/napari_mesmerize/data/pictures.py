@@ -2,12 +2,17 @@
 
 from collections.abc import Sequence
 from itertools import pairwise
+from typing import Any
 
 import numpy as np
+import xarray as xr
 from numpy.typing import NDArray
 from scipy import ndimage, sparse
 
 from napari_mesmerize.data.components import Components
+
+_SAMPLED_FRAMES = 8
+_SAMPLED_PIXELS = 2**18
 
 EDGE = 0.35  # of the smoothed maximum: where the drawn outline lies
 MOST_FAST = 2**16 - 2  # ROIs that a picture of 16 bits can tell apart
@@ -91,7 +96,7 @@ def _smooth_1d(n: int) -> sparse.dia_array:
 
 def label_picture(
     areas: sparse.csc_array, accepted: NDArray[np.bool_], image_shape: tuple[int, ...]
-) -> NDArray[np.integer]:
+) -> NDArray[Any]:
     """Return a label image: position + 1 of the ROI on top, 0 where none is.
 
     Accepted ROIs lie over rejected ones and small over large ones, so that outlines
@@ -135,3 +140,30 @@ def area_mask(
     )
     mask[around & (mask == 0)] = 2
     return mask, corner
+
+
+def contrast_limits(recording: xr.DataArray) -> tuple[float, float]:
+    """Return display limits from a few frames, spread over the recording."""
+    return image_limits(sample_pixels(recording))
+
+
+def image_limits(pixels: NDArray[Any]) -> tuple[float, float]:
+    """Return display limits for some pixels; what is not finite does not count."""
+    pixels = pixels[np.isfinite(pixels)]
+    if pixels.size == 0:
+        return 0.0, 1.0
+    low, high = np.percentile(pixels, (0.5, 99.8))
+    if not high > low:
+        low, high = float(pixels.min()), float(pixels.max())
+    return (float(low), float(high)) if high > low else (float(low), float(low) + 1.0)
+
+
+def sample_pixels(recording: xr.DataArray) -> NDArray[Any]:
+    """Return pixels of a few frames as one array, at most about 2 million."""
+    n_frames = recording.sizes["frame"]
+    frames = np.unique(np.linspace(0, n_frames - 1, _SAMPLED_FRAMES).astype(int))
+    parts = []
+    for frame in frames:
+        pixels = recording[frame].to_numpy().ravel()
+        parts.append(pixels[:: max(1, pixels.size // _SAMPLED_PIXELS)])
+    return np.concatenate(parts)

@@ -14,6 +14,19 @@ from napari_mesmerize.errors import ReadError
 from napari_mesmerize.io.blocks.arrays import CachedBlocks, array_items, parse_axes
 from napari_mesmerize.io.items import Item, check_file, iso_date, positive
 
+HDF5_ERRORS = (
+    OSError,
+    KeyError,
+    RuntimeError,
+    ValueError,
+    TypeError,
+    IndexError,
+    AttributeError,
+    OverflowError,
+    MemoryError,
+    ZeroDivisionError,
+)
+
 MAX_DATASETS = 2000
 CACHE_BYTES = 2**26
 MAX_CACHE = 2**28
@@ -271,3 +284,24 @@ def _map(path: Path, data: Any) -> NDArray[Any] | None:
             f"{offset + data.nbytes}. Copy it again from where it was recorded."
         )
     return np.asarray(np.memmap(path, data.dtype, "r", offset, data.shape))
+
+
+def open_hdf5(path: Path) -> Any:
+    """Open an HDF5 file for reading, also where it or its folder can not be written.
+
+    Raises
+    ------
+    ReadError
+        If it is no HDF5 file, or damaged.
+    """
+    try:
+        try:
+            return h5py.File(path, "r")
+        except OSError:  # no lock to be had: a read-only share, or open elsewhere
+            return h5py.File(path, "r", locking=False)
+    except HDF5_ERRORS as error:
+        raise ReadError(
+            f"{path.name} can not be opened as HDF5, which {path.suffix} files are: "
+            f"{error}. If a copy stopped early, copy it again from where it was "
+            "recorded."
+        ) from error

@@ -63,7 +63,7 @@ def holds_recording(path: str | Path) -> bool:
 
 
 def _has_planes(folder: Path) -> bool:
-    from napari_mesmerize.io.suite2p.results import find_planes
+    from napari_mesmerize.io.suite2p.folder import find_planes
 
     return bool(find_planes(folder))
 

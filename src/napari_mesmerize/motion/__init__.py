@@ -5,11 +5,11 @@ from napari_mesmerize.motion.correct import (
     correct_motion,
     correct_piecewise,
     correct_rigid,
+    preview_motion,
 )
 from napari_mesmerize.motion.params import PiecewiseParams, RigidParams
 from napari_mesmerize.motion.patch_grid import PatchGrid, patch_grid
 from napari_mesmerize.motion.presets import PRESETS, suggest_params, suggest_preset
-from napari_mesmerize.motion.preview import preview_motion
 from napari_mesmerize.motion.result import MotionQuality, MotionResult, MotionWarning
 
 ENGINES = {"rigid": correct_rigid, "piecewise": correct_piecewise}

@@ -273,3 +273,33 @@ def correct_piecewise(
 ) -> MotionResult:
     """Correct with a field of shifts a frame; see :func:`correct_motion`."""
     return correct_motion(recording, params or PiecewiseParams(), **options)
+
+
+def preview_motion(
+    recording: xr.DataArray,
+    params: RigidParams | None = None,
+    *,
+    n_frames: int = 300,
+    start: int = -1,
+    **options: Any,
+) -> MotionResult:
+    """Correct consecutive frames of a recording, to try parameters in seconds.
+
+    Parameters
+    ----------
+    recording : xarray.DataArray
+        The whole recording; only the chosen frames are read.
+    params : RigidParams or PiecewiseParams, optional
+        As in :func:`correct_motion`.
+    n_frames : int, optional
+        How many frames.
+    start : int, optional
+        The first one; -1: so that they lie in the middle.
+    **options
+        Further keywords of :func:`correct_motion`.
+    """
+    check_recording(recording, min_frames=2)
+    total = int(recording.sizes["frame"])
+    count = min(max(n_frames, 2), total)
+    first = (total - count) // 2 if start < 0 else min(start, total - count)
+    return correct_motion(recording[first : first + count], params, **options)

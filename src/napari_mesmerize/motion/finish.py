@@ -43,8 +43,8 @@ def assess(motion: Motion, source: Source, schedule: Schedule) -> MotionQuality:
         correlation_before=estimates.before + blank,
         correlation_after=estimates.after + blank,
         outliers=find_outliers(estimates.after, estimates.lost),
-        crispness_before=crispness(before, border),
-        crispness_after=crispness(after, border),
+        crispness_before=_crispness_inside(before, border),
+        crispness_after=_crispness_inside(after, border),
         mean_before=before if volumetric else before[0],
         mean_after=after if volumetric else after[0],
         border=border,
@@ -53,6 +53,17 @@ def assess(motion: Motion, source: Source, schedule: Schedule) -> MotionQuality:
         scan_phase=source.scan_phase,
         registered=motion.registered,
     )
+
+
+def _crispness_inside(
+    image: NDArray[np.float32], border: tuple[int, int, int, int]
+) -> float:
+    """Return the crispness without the border; 0 where that leaves nothing."""
+    top, bottom, left, right = border
+    height, width = image.shape[-2:]
+    if height - top - bottom < 2 and width - left - right < 2:
+        return 0.0
+    return crispness(image, border)
 
 
 def check_output(params: RigidParams, *, fields: bool) -> str:

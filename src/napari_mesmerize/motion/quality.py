@@ -1,8 +1,10 @@
 """How well a recording was corrected: mean images, crispness, outliers."""
 
 import numpy as np
-from numpy.typing import NDArray
+import xarray as xr
+from numpy.typing import ArrayLike, NDArray
 
+from napari_mesmerize.errors import ParameterError
 from napari_mesmerize.motion.field import FieldMotion
 from napari_mesmerize.motion.resample.shift import shift_volumes
 from napari_mesmerize.motion.resample.warp import inverse_moves, warp_volumes
@@ -62,22 +64,36 @@ def mean_images(
     return before, after
 
 
-def crispness(image: NDArray[np.floating], border: tuple[int, int, int, int]) -> float:
-    """Return the norm of the gradient along y and x, without the border.
+def crispness(image: ArrayLike, border: int | tuple[int, int, int, int] = 0) -> float:
+    """Return the norm of the image's gradient along y and x: higher is sharper.
+
+    Compare only images of equal noise, cut by the same border.
 
     Parameters
     ----------
-    image : numpy.ndarray
-        Shape (z, y, x).
-    border : tuple of int
-        (top, bottom, left, right), px.
+    image : array_like
+        Shape ([z,] y, x).
+    border : int or tuple of int, optional
+        Pixels to leave out at each side, or (top, bottom, left, right).
+
+    Raises
+    ------
+    ParameterError
+        If the border leaves nothing of the image.
     """
-    top, bottom, left, right = border
-    inner = image[:, top : image.shape[1] - bottom, left : image.shape[2] - right]
+    pixels = np.asarray(image, float)
+    top, bottom, left, right = (border,) * 4 if isinstance(border, int) else border
+    height, width = pixels.shape[-2:]
+    inner = pixels[..., top : height - bottom, left : width - right]
+    if inner.size == 0 or max(inner.shape[-2:]) < 2:
+        raise ParameterError(
+            f"border={border} leaves nothing of an image of shape {np.shape(image)}; "
+            "use a smaller one."
+        )
     total = 0.0
-    for axis in (1, 2):
+    for axis in (-2, -1):
         if inner.shape[axis] > 1:
-            total += float((np.gradient(inner.astype(float), axis=axis) ** 2).sum())
+            total += float((np.gradient(inner, axis=axis) ** 2).sum())
     return float(np.sqrt(total))
 
 
@@ -114,3 +130,45 @@ def without_match(
     low = min(_CHANCE / max(n_pixels, 1) ** 0.5, _CHANCE_SHARE * usual)
     found: NDArray[np.bool_] = lost | (correlation < low)
     return found
+
+
+def template_correlation(
+    recording: xr.DataArray | ArrayLike,
+    template: ArrayLike | None = None,
+    border: int = 0,
+) -> tuple[float, float]:
+    """Return mean and 5th percentile of the frames' correlation with a template.
+
+    Parameters
+    ----------
+    recording : xarray.DataArray or array_like
+        Shape (n_frames, height, width); read into memory.
+    template : array_like, optional
+        Already cut by ``border``; the default is the mean image.
+    border : int, optional
+        Pixels cut from each side of the frames.
+    """
+    frames = np.asarray(recording, np.float32)
+    if border:
+        frames = frames[:, border:-border, border:-border]
+    image = frames.mean(0) if template is None else np.asarray(template, np.float32)
+    image = (image - image.mean()).ravel()
+    image /= np.linalg.norm(image)
+    pixels = frames.reshape(len(frames), -1)
+    pixels = pixels - pixels.mean(1, keepdims=True)
+    norm = np.maximum(np.linalg.norm(pixels, axis=1), 1e-12)
+    r = pixels @ image / norm
+    return float(r.mean()), float(np.percentile(r, 5))
+
+
+def bending(
+    field: NDArray[np.floating],
+) -> tuple[NDArray[np.floating], NDArray[np.floating]]:
+    """Return how much each frame bends, px: the largest patch's, and the typical one.
+
+    Bending is the field (n_frames, [n_z,] n_y, n_x, 2 or 3) less the mean shift of its
+    frame; typical is the root mean square over the patches.
+    """
+    patches = field.reshape(len(field), -1, field.shape[-1])
+    squared = ((patches - patches.mean(axis=1, keepdims=True)) ** 2).sum(axis=-1)
+    return np.sqrt(squared.max(axis=1)), np.sqrt(squared.mean(axis=1))

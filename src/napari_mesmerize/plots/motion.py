@@ -7,10 +7,10 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from napari_mesmerize.errors import ParameterError
+from napari_mesmerize.motion.quality import bending
 from napari_mesmerize.plots._axes import axes_or_new
 from napari_mesmerize.plots.projection import plot_projection
 from napari_mesmerize.plots.shifts import plot_shifts
-from napari_mesmerize.simulation.motion_scores import bending
 
 if TYPE_CHECKING:
     from napari_mesmerize.motion import MotionResult

@@ -8,8 +8,7 @@ from typing import Any
 
 from napari_mesmerize.errors import ProjectError
 from napari_mesmerize.project import commit
-from napari_mesmerize.project.config import Config
-from napari_mesmerize.project.configuration import FILE
+from napari_mesmerize.project.config import FILE, Config
 from napari_mesmerize.project.json_files import (
     now,
     remove_tree,

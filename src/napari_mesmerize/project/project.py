@@ -12,8 +12,7 @@ from napari_mesmerize.data.components import Components
 from napari_mesmerize.progress import Progress, silent
 from napari_mesmerize.project import backups, recovery, sample_changes
 from napari_mesmerize.project.backups import Backup
-from napari_mesmerize.project.config import Config
-from napari_mesmerize.project.configuration import Configuration
+from napari_mesmerize.project.config import Config, Configuration
 from napari_mesmerize.project.journal import Journal, Step
 from napari_mesmerize.project.names import make_sample_id
 from napari_mesmerize.project.overview import TableCache

@@ -3,7 +3,6 @@
 from typing import Any
 
 import numpy as np
-import xarray as xr
 from numpy.typing import ArrayLike, NDArray
 
 from napari_mesmerize.errors import ParameterError
@@ -148,61 +147,3 @@ def resample_field(
     w_y, w_x = weights(y, to_y), weights(x, to_x)
     values = np.asarray(field, float)
     return np.asarray(np.einsum("gi,tijc,hj->tghc", w_y, values, w_x, optimize=True))
-
-
-def crispness(image: ArrayLike, border: int = 0) -> float:
-    """Return the Frobenius norm of the image's gradient: higher is sharper.
-
-    Compare only images of equal noise, cut by the same ``border`` (px).
-    """
-    pixels = np.asarray(image, float)
-    if border:
-        pixels = pixels[..., border:-border, border:-border]
-    if min(pixels.shape) < 2:
-        raise ParameterError(
-            f"border={border} leaves nothing of an image of shape {np.shape(image)}; "
-            "use a smaller one."
-        )
-    return float(np.sqrt(sum((g**2).sum() for g in np.gradient(pixels))))
-
-
-def template_correlation(
-    recording: xr.DataArray | ArrayLike,
-    template: ArrayLike | None = None,
-    border: int = 0,
-) -> tuple[float, float]:
-    """Return mean and 5th percentile of the frames' correlation with a template.
-
-    Parameters
-    ----------
-    recording : xarray.DataArray or array_like
-        Shape (n_frames, height, width); read into memory.
-    template : array_like, optional
-        Already cut by ``border``; the default is the mean image.
-    border : int, optional
-        Pixels cut from each side of the frames.
-    """
-    frames = np.asarray(recording, np.float32)
-    if border:
-        frames = frames[:, border:-border, border:-border]
-    image = frames.mean(0) if template is None else np.asarray(template, np.float32)
-    image = (image - image.mean()).ravel()
-    image /= np.linalg.norm(image)
-    pixels = frames.reshape(len(frames), -1)
-    pixels = pixels - pixels.mean(1, keepdims=True)
-    norm = np.maximum(np.linalg.norm(pixels, axis=1), 1e-12)
-    r = pixels @ image / norm
-    return float(r.mean()), float(np.percentile(r, 5))
-
-
-def bending(
-    field: NDArray[np.floating],
-) -> tuple[NDArray[np.floating], NDArray[np.floating]]:
-    """Return how much each frame bends, px: the largest patch's, and the typical one.
-
-    Bending is the field (n_frames, [n_z,] n_y, n_x, 2 or 3) less the mean shift of its
-    frame; typical is the root mean square over the patches.
-    """
-    patches = field.reshape(len(field), -1, field.shape[-1])
-    squared = ((patches - patches.mean(axis=1, keepdims=True)) ** 2).sum(axis=-1)
-    return np.sqrt(squared.max(axis=1)), np.sqrt(squared.mean(axis=1))

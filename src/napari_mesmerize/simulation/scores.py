@@ -18,17 +18,14 @@ from napari_mesmerize.data.matching import (
 )
 from napari_mesmerize.errors import ParameterError
 from napari_mesmerize.simulation.motion_scores import (
-    crispness,
     field_error,
     resample_field,
     shift_error,
-    template_correlation,
 )
 from napari_mesmerize.simulation.truth import Truth
 
 __all__ = [
     "cosine_matrix",
-    "crispness",
     "field_error",
     "iou_matrix",
     "match",
@@ -37,7 +34,6 @@ __all__ = [
     "shift_error",
     "shift_footprints",
     "spike_correlations",
-    "template_correlation",
     "trace_correlations",
 ]
 

@@ -1,21 +1,22 @@
 """What docks compute off the GUI thread; engines are imported on first use."""
 
-import functools
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 import pandas as pd
 import xarray as xr
 from numpy.typing import NDArray
-from pydantic import BaseModel
 
 from napari_mesmerize.data.components import Components
-from napari_mesmerize.data.pictures import drawn_areas
+from napari_mesmerize.data.pictures import contrast_limits, drawn_areas
 from napari_mesmerize.data.recording import default_max_memory, iter_batches
 from napari_mesmerize.data.rois import roi_table_from_components
 from napari_mesmerize.progress import Progress
-from napari_mesmerize.widgets.layers.recordings import contrast_limits
+
+if TYPE_CHECKING:
+    from napari_mesmerize.cnmf import Params
+    from napari_mesmerize.motion import RigidParams
 
 _IN_MEMORY = 2 * 2**30  # bytes up to which a corrected movie is kept in memory
 
@@ -57,7 +58,7 @@ def shown_frame(viewer: Any, layer: Any) -> int:
 
 def correct(
     recording: xr.DataArray,
-    params: BaseModel,
+    params: "RigidParams",
     *,
     region: NDArray[np.bool_] | None = None,
     out: str = "",
@@ -99,7 +100,7 @@ def in_memory(recording: xr.DataArray, progress: Progress) -> xr.DataArray:
 
 def extract(
     recording: xr.DataArray,
-    params: BaseModel,
+    params: "Params",
     *,
     seeds: Any = None,
     region: NDArray[np.bool_] | None = None,
@@ -114,12 +115,11 @@ def extract(
         found = extract_components(recording, params, progress=progress, **options)
     else:
         found = preview_components(recording, params, region=region, progress=progress)
-    prepare_labels()
     table = roi_table_from_components(found, kind=_kind_of(params))
     return Extracted(found, table, drawn_areas(found))
 
 
-def _kind_of(params: BaseModel) -> str:
+def _kind_of(params: "Params") -> str:
     """Return what the ROI table says of where ROIs come from: ``cnmf``, ..."""
     return type(params).__name__.removesuffix("Params").lower()
 
@@ -161,18 +161,3 @@ def project_images(
     from napari_mesmerize.transforms.projections import project
 
     return project(recording, progress=progress)
-
-
-@functools.cache
-def prepare_labels() -> None:
-    """Let napari compile what draws Labels, here and not on the GUI thread."""
-    from napari.layers import Labels
-    from napari.utils.colormaps import DirectLabelColormap
-
-    clear, white = (0.0, 0.0, 0.0, 0.0), (1.0, 1.0, 1.0, 1.0)
-    colours = DirectLabelColormap(color_dict={None: clear, 0: clear, 1: white})
-    for layer in (
-        Labels(np.eye(4, dtype=np.uint8), colormap=colours),
-        Labels(np.eye(4, dtype=np.uint16)),
-    ):
-        layer.contour = 1

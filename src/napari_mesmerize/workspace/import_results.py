@@ -26,7 +26,6 @@ from napari_mesmerize.io.results import (
 )
 from napari_mesmerize.io.sniff import EVENTS, VESSELS, results_in
 from napari_mesmerize.progress import Progress
-from napari_mesmerize.workspace.compute import prepare_labels
 
 
 @dataclass(frozen=True)
@@ -179,7 +178,6 @@ def prepare(
     if only_accepted:
         components = components.select(components.accepted)
     next(steps)
-    prepare_labels()
     areas = drawn_areas(components)
     next(steps)
     table = roi_table_from_components(components, kind=form)

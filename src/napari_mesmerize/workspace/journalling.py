@@ -1,26 +1,27 @@
 """Curation on disk before it is saved: into the project's journal, and out of it."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from typing import Any
 
 import pandas as pd
-from napari.utils.notifications import show_warning
 
 from napari_mesmerize.data.pictures import areas_of_exchanged
 from napari_mesmerize.errors import MesmerizeError
 
 
-def note_edit(roi_set: Any, column: str, new: dict, old: dict) -> None:
+def note_edit(
+    roi_set: Any, column: str, new: dict[str, Any], old: dict[str, Any]
+) -> None:
     """Write an edit of a column down."""
     if roi_set.journalled and roi_set.in_sample:
         try:
             roi_set.project.journal.record(roi_set.sample_id, column, new, old)
         except MesmerizeError as error:
-            show_warning(str(error))
+            roi_set.problem.emit(str(error))
 
 
 def note_exchange(
-    roi_set: Any, before: Sequence[str], changed: Collection[str] = ()
+    roi_set: Any, before: Iterable[str], changed: Collection[str] = ()
 ) -> None:
     """Write down which ROIs went and which came since there were those of ``before``.
 
@@ -28,6 +29,7 @@ def note_exchange(
     """
     if not (roi_set.journalled and roi_set.in_sample):
         return
+    before = list(before)
     known, now = set(before) - set(changed), list(roi_set.table.index)
     kept = known & set(now)
     came = [i for i, name in enumerate(now) if name not in kept]
@@ -43,7 +45,7 @@ def note_exchange(
             {now[i]: i for i in came},
         )
     except MesmerizeError as error:
-        show_warning(str(error))
+        roi_set.problem.emit(str(error))
 
 
 def redrawn(old: pd.DataFrame, new: pd.DataFrame) -> set[str]:

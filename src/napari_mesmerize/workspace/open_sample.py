@@ -9,11 +9,9 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from napari_mesmerize.data.components import Components
-from napari_mesmerize.data.pictures import drawn_areas
+from napari_mesmerize.data.pictures import contrast_limits, drawn_areas, image_limits
 from napari_mesmerize.errors import MesmerizeError, ProjectError
 from napari_mesmerize.progress import Progress
-from napari_mesmerize.widgets.layers.recordings import contrast_limits, image_limits
-from napari_mesmerize.workspace.compute import prepare_labels
 from napari_mesmerize.workspace.journalling import describe, replay
 from napari_mesmerize.workspace.roi_set import RoiSet
 
@@ -97,7 +95,6 @@ def open_sample(project: Any, sample_id: str, *, progress: Progress) -> OpenedSa
             limits = contrast_limits(recording)
         except MesmerizeError as error:
             problem = str(error)
-    prepare_labels()
     epochs = sample.epochs
     missing = () if recording is None else recording.attrs.get("missing_steps") or ()
     if missing:

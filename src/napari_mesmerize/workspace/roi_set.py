@@ -1,5 +1,6 @@
 """The ROIs that are looked at: table, footprints, traces, and which is selected."""
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -7,6 +8,7 @@ import pandas as pd
 import xarray as xr
 from numpy.typing import NDArray
 from psygnal import Signal
+from scipy import sparse
 
 from napari_mesmerize.data.components import Components
 from napari_mesmerize.data.pictures import drawn_areas
@@ -47,6 +49,7 @@ class RoiSet:
     replaced = Signal()  # other ROIs, or other traces
     selection_changed = Signal()
     epochs_changed = Signal()
+    problem = Signal(str)  # what the user must know: an edit that was not kept
     edited = Signal(str, dict, dict)  # column, new and old value by roi_id
 
     def __init__(
@@ -72,7 +75,8 @@ class RoiSet:
         self.curated = False  # tagged, judged, merged, ... since it was made or saved
         self.selected: int | None = None
         self._undo: list[Any] = []  # (column, rows, values before), or what restores
-        self.components = components
+        self._components = components
+        self._by_pixel: sparse.csr_array | None = None
         self._areas = areas
         self.table = _fitting_table(components, table)
         for column in tag_columns:
@@ -105,7 +109,7 @@ class RoiSet:
         """Whether these are the ROIs of a sample that its project still has."""
         return self.project is not None and self.sample_id in self.project
 
-    def _note_edit(self, column: str, new: dict, old: dict) -> None:
+    def _note_edit(self, column: str, new: dict[str, Any], old: dict[str, Any]) -> None:
         note_edit(self, column, new, old)
 
     @property
@@ -147,7 +151,8 @@ class RoiSet:
         self.components, self.table = components, fresh
         self._areas = areas
         self._undo = []
-        self.selected = fresh.index.get_loc(chosen) if chosen in fresh.index else None
+        known_place = fresh.index.get_indexer(pd.Index([chosen]))[0]
+        self.selected = None if known_place < 0 else int(known_place)
         self.unsaved = True
         self.replaced.emit()
         self.selection_changed.emit()
@@ -286,8 +291,6 @@ class RoiSet:
 
     def curated_components(self) -> Components:
         """Return the components with the acceptance of the table."""
-        from dataclasses import replace
-
         accepted = self.table["accepted"].to_numpy(bool)
         return replace(self.components, accepted=accepted)
 
@@ -297,11 +300,13 @@ class RoiSet:
         if not all(0 <= at < size for at, size in zip(pixel, shape, strict=True)):
             return []
         if self._by_pixel is None:
-            self._by_pixel = self._components.footprints.multiply(self.areas).tocsr()
+            shared = self._components.footprints.multiply(self.areas)
+            self._by_pixel = sparse.csr_array(shared)
         at = int(np.ravel_multi_index(pixel, shape))
         first, last = self._by_pixel.indptr[at : at + 2]
         weights = self._by_pixel.data[first:last]
-        return self._by_pixel.indices[first:last][np.argsort(-weights)].tolist()
+        found = self._by_pixel.indices[first:last][np.argsort(-weights)]
+        return [int(position) for position in found]
 
     @property
     def components(self) -> Components:
@@ -311,8 +316,8 @@ class RoiSet:
     @components.setter
     def components(self, components: Components) -> None:
         self._components = components
-        self._by_pixel: Any = None
-        self._areas: Any = None
+        self._by_pixel = None
+        self._areas = None
 
     @property
     def areas(self) -> Any:

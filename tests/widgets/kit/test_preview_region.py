@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from napari_mesmerize.widgets.extraction.dock import CnmfDock
-from napari_mesmerize.widgets.kit.preview_region import NAME
+from napari_mesmerize.widgets.kit.region import NAME
 
 
 @pytest.fixture

@@ -5,7 +5,7 @@ import pytest
 from qtpy.QtWidgets import QWidget
 
 from napari_mesmerize.motion import MotionQuality
-from napari_mesmerize.simulation.motion_scores import bending
+from napari_mesmerize.motion.quality import bending
 from napari_mesmerize.widgets.kit.column import DOCK_WIDTH
 from napari_mesmerize.widgets.motion.field_arrows import (
     NAME,

@@ -7,8 +7,11 @@ import pytest
 from scipy import sparse
 
 from napari_mesmerize.cnmf import CnmfParams, extract_components
-from napari_mesmerize.cnmf.judge.acceptance import Thresholds, evaluate
-from napari_mesmerize.cnmf.judge.run_thresholds import thresholds_of_run
+from napari_mesmerize.cnmf.judge.acceptance import (
+    Thresholds,
+    evaluate,
+    thresholds_of_run,
+)
 from napari_mesmerize.data.components import Components
 from napari_mesmerize.widgets.rois.evaluation_dock import EvaluationDock
 from napari_mesmerize.workspace.roi_set import RoiSet

@@ -1,11 +1,12 @@
 """Accept or reject components by thresholds on their scores."""
 
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from pydantic import BaseModel
+from pydantic import BaseModel, ValidationError
 
 from napari_mesmerize.cnmf.judge.neighbours import standing
 from napari_mesmerize.cnmf.params import Cnmf3dParams, Params
@@ -179,3 +180,31 @@ def advice(scores: pd.DataFrame, accepted: NDArray[np.bool_]) -> str:
         f"{len(scores)} components were found and none accepted. The best candidate "
         f"was kept out because it is {best['rejected_because']}."
     )
+
+
+_JUDGING = ("extract_components", "evaluate")
+OFF = Thresholds(**dict.fromkeys(Thresholds.model_fields, 0))
+
+
+def first_thresholds(history: list[dict[str, Any]]) -> Thresholds:
+    """Return those of the run; none for what another program found."""
+    return OFF if was_imported(history) else thresholds_of_run(history)
+
+
+def was_imported(history: list[dict[str, Any]]) -> bool:
+    """Say whether no extraction or evaluation of ours judged these ROIs."""
+    steps = {step.get("operation") for step in history}
+    return bool(steps) and not steps & set(_JUDGING)
+
+
+def thresholds_of_run(history: list[dict[str, Any]]) -> Thresholds:
+    """Return the thresholds that the last extraction or evaluation used."""
+    for step in reversed(history):
+        if step.get("operation") in _JUDGING:
+            params = step.get("params") or {}
+            known = {k: v for k, v in params.items() if k in Thresholds.model_fields}
+            try:
+                return Thresholds(**known)
+            except ValidationError:
+                break
+    return Thresholds()

@@ -8,11 +8,10 @@ import xarray as xr
 
 from napari_mesmerize.cnmf.cells import Cell
 from napari_mesmerize.cnmf.params import Params
-from napari_mesmerize.cnmf.patches.given_masks import keep_own
+from napari_mesmerize.cnmf.patches.given_masks import cells_of_patch, keep_own
 from napari_mesmerize.cnmf.patches.plan import Patch, read_rows, usable_pixels
 from napari_mesmerize.cnmf.patches.recipe import PatchResult, extract_patch
 from napari_mesmerize.cnmf.patches.run_patches import Step
-from napari_mesmerize.cnmf.patches.seeds import cells_of_patch
 from napari_mesmerize.cnmf.settings import FloatArray, Settings
 from napari_mesmerize.compute.resources import one_blas_thread
 

@@ -22,13 +22,12 @@ from napari_mesmerize.io.femtonics.mesc_attributes import (
     text_of,
 )
 from napari_mesmerize.io.femtonics.mesc_frames import (
-    HDF5_ERRORS,
     ConvertedFrames,
     DatasetFrames,
     FlippedFrames,
     converted_dtype,
-    open_hdf5,
 )
+from napari_mesmerize.io.hdf5 import HDF5_ERRORS, open_hdf5
 from napari_mesmerize.io.items import (
     Item,
     RecordingInfo,

@@ -17,7 +17,7 @@ from napari_mesmerize.io.femtonics.mesc_attributes import (
     seconds_per,
     text_of,
 )
-from napari_mesmerize.io.femtonics.mesc_frames import HDF5_ERRORS, open_hdf5
+from napari_mesmerize.io.hdf5 import HDF5_ERRORS, open_hdf5
 from napari_mesmerize.io.items import check_file
 
 _TABLE = 2

@@ -5,50 +5,14 @@ import mmap
 from pathlib import Path
 from typing import Any
 
-import h5py
 import numpy as np
 from numpy.typing import NDArray
 
 from napari_mesmerize.data.frames import mapped_frames
 from napari_mesmerize.data.recording import Frames
-from napari_mesmerize.errors import ReadError
 from napari_mesmerize.io.blocks.buffers import inverted, scaled
-from napari_mesmerize.io.hdf5 import unpacked
+from napari_mesmerize.io.hdf5 import open_hdf5, unpacked
 from napari_mesmerize.io.items import native
-
-HDF5_ERRORS = (
-    OSError,
-    KeyError,
-    RuntimeError,
-    ValueError,
-    TypeError,
-    IndexError,
-    AttributeError,
-    OverflowError,
-    MemoryError,
-    ZeroDivisionError,
-)
-
-
-def open_hdf5(path: Path) -> Any:
-    """Open an HDF5 file for reading, also where it or its folder can not be written.
-
-    Raises
-    ------
-    ReadError
-        If it is no HDF5 file, or damaged.
-    """
-    try:
-        try:
-            return h5py.File(path, "r")
-        except OSError:  # no lock to be had: a read-only share, or open elsewhere
-            return h5py.File(path, "r", locking=False)
-    except HDF5_ERRORS as error:
-        raise ReadError(
-            f"{path.name} can not be opened as HDF5, which {path.suffix} files are: "
-            f"{error}. If a copy stopped early, copy it again from where it was "
-            "recorded."
-        ) from error
 
 
 class DatasetFrames:

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_mesmerize.errors import ReadError
-from napari_mesmerize.io.femtonics.mesc_frames import HDF5_ERRORS, open_hdf5
+from napari_mesmerize.io.hdf5 import HDF5_ERRORS, open_hdf5
 from napari_mesmerize.io.matlab.mat5 import MAX_DEPTH, Variable
 
 _MAX_VALUES = 10**7

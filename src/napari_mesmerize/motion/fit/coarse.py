@@ -8,7 +8,7 @@ from scipy import fft
 
 from napari_mesmerize.motion.kernels.device import is_numpy
 from napari_mesmerize.motion.shift_prior import ANY_SHIFT, ShiftPrior
-from napari_mesmerize.motion.template.contrast import binned_shape
+from napari_mesmerize.motion.template.contrast import binned_shape, edge_taper
 
 _TAPER = 8  # px of the unbinned frame
 # a match beyond the search range counts as one if it is more likely by
@@ -48,14 +48,6 @@ def bin_again(binned: NDArray[np.float32]) -> NDArray[np.float32]:
     whole = binned[:, :height, :width]
     rows = whole[:, ::2] + whole[:, 1::2]
     return (0.25 * (rows[:, :, ::2] + rows[:, :, 1::2])).astype(np.float32, copy=False)
-
-
-def edge_taper(length: int, width: int) -> NDArray[np.float64]:
-    """Return a cosine taper that falls to 0 over ``width`` samples at both ends."""
-    place = np.arange(length)
-    depth = np.minimum(place, length - 1 - place) + 0.5
-    falling = 0.5 - 0.5 * np.cos(np.pi * depth / max(width, 1))
-    return np.where(depth < min(width, length / 2), falling, 1.0)
 
 
 def binning_of(height: int, width: int) -> int:

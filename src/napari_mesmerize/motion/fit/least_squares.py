@@ -6,7 +6,7 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from napari_mesmerize.motion.jit import FAST
+from napari_mesmerize.compute.jit import FAST
 from napari_mesmerize.motion.kernels.device import is_numpy
 from napari_mesmerize.motion.template.template import Template
 

@@ -5,7 +5,7 @@ import math
 import numpy as np
 from numba import njit
 
-from napari_mesmerize.motion.jit import FAST
+from napari_mesmerize.compute.jit import FAST
 
 
 @njit(**FAST)

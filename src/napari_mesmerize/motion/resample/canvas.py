@@ -7,7 +7,7 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from napari_mesmerize.motion.jit import FAST
+from napari_mesmerize.compute.jit import FAST
 from napari_mesmerize.motion.kernels.line import sample_line
 from napari_mesmerize.motion.kernels.weights import weight_table
 

@@ -8,7 +8,7 @@ from numba import njit
 from numpy.typing import NDArray
 from scipy import fft
 
-from napari_mesmerize.motion.jit import FAST
+from napari_mesmerize.compute.jit import FAST
 from napari_mesmerize.motion.kernels.device import is_numpy, to_numpy
 from napari_mesmerize.motion.kernels.weights import weight_table
 

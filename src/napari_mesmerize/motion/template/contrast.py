@@ -13,7 +13,7 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from napari_mesmerize.motion.jit import FAST
+from napari_mesmerize.compute.jit import FAST
 from napari_mesmerize.motion.kernels.device import is_numpy
 
 _TRUNCATE = 3.0
@@ -247,3 +247,11 @@ def estimate_gain(frames: NDArray[np.float32], sigma: float) -> Gain | None:
     if median - black <= 1e-5 * max(abs(median), abs(darkest)):
         return None
     return Gain(black, 0.25 * (darkest - black))
+
+
+def edge_taper(length: int, width: int) -> NDArray[np.float64]:
+    """Return a cosine taper that falls to 0 over ``width`` samples at both ends."""
+    place = np.arange(length)
+    depth = np.minimum(place, length - 1 - place) + 0.5
+    falling = 0.5 - 0.5 * np.cos(np.pi * depth / max(width, 1))
+    return np.where(depth < min(width, length / 2), falling, 1.0)

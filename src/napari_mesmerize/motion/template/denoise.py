@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import fft
 
-from napari_mesmerize.motion.fit.coarse import edge_taper
+from napari_mesmerize.motion.template.contrast import edge_taper
 
 _TAPER = 8  # px
 _RINGS = 32  # spatial frequencies from 0 to 0.5 cycles/px

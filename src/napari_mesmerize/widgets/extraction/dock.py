@@ -14,8 +14,8 @@ from napari_mesmerize.widgets.jobs.job import JobBar
 from napari_mesmerize.widgets.kit.column import Column, Hint, button, n_rois, note
 from napari_mesmerize.widgets.kit.form import ParamsForm
 from napari_mesmerize.widgets.kit.lifetime import connect_while_alive
-from napari_mesmerize.widgets.kit.preview_region import PreviewRegion
 from napari_mesmerize.widgets.kit.recording_chooser import RecordingChooser
+from napari_mesmerize.widgets.kit.region import PreviewRegion
 from napari_mesmerize.widgets.layers.recordings import KEY, recording_of
 from napari_mesmerize.widgets.session.session import get_session
 from napari_mesmerize.workspace import compute

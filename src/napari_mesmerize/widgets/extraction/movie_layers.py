@@ -5,12 +5,12 @@ from typing import Any
 from qtpy.QtWidgets import QComboBox, QVBoxLayout, QWidget
 
 from napari_mesmerize.cnmf.movies import movie_of
+from napari_mesmerize.data.pictures import contrast_limits
 from napari_mesmerize.errors import MesmerizeError
 from napari_mesmerize.progress import Progress
 from napari_mesmerize.widgets.jobs.job import JobBar
 from napari_mesmerize.widgets.kit.column import button, row_of, show_in_place
 from napari_mesmerize.widgets.kit.lifetime import connect_while_alive
-from napari_mesmerize.widgets.layers.recordings import contrast_limits
 
 KINDS = {
     "of cells and background": "reconstructed",

@@ -1,12 +1,13 @@
 """Recordings as Image layers: read frame by frame, in micrometres, with facts."""
 
+import functools
 from typing import Any
 
 import numpy as np
 import xarray as xr
 from napari.layers import Image, Layer
-from numpy.typing import NDArray
 
+from napari_mesmerize.data.pictures import contrast_limits
 from napari_mesmerize.data.recording import (
     FACTS,
     LayerArray,
@@ -16,8 +17,6 @@ from napari_mesmerize.data.recording import (
 from napari_mesmerize.errors import ParameterError
 
 KEY = "mesmerize"  # layer.metadata[KEY] is ours
-_SAMPLED_FRAMES = 8
-_SAMPLED_PIXELS = 2**18
 
 
 def layer_data_tuple(recording: xr.DataArray, **options: Any) -> tuple[Any, dict, str]:
@@ -63,33 +62,6 @@ def spatial_units(recording: xr.DataArray) -> tuple[str, ...]:
     """Return napari's units along ([z,] y, x)."""
     known = recording.attrs.get("pixel_size_um") is not None
     return ("um" if known else "pixel",) * (recording.ndim - 1)
-
-
-def contrast_limits(recording: xr.DataArray) -> tuple[float, float]:
-    """Return display limits from a few frames, spread over the recording."""
-    return image_limits(sample_pixels(recording))
-
-
-def image_limits(pixels: NDArray[Any]) -> tuple[float, float]:
-    """Return display limits for some pixels; what is not finite does not count."""
-    pixels = pixels[np.isfinite(pixels)]
-    if pixels.size == 0:
-        return 0.0, 1.0
-    low, high = np.percentile(pixels, (0.5, 99.8))
-    if not high > low:
-        low, high = float(pixels.min()), float(pixels.max())
-    return (float(low), float(high)) if high > low else (float(low), float(low) + 1.0)
-
-
-def sample_pixels(recording: xr.DataArray) -> NDArray[Any]:
-    """Return pixels of a few frames as one array, at most about 2 million."""
-    n_frames = recording.sizes["frame"]
-    frames = np.unique(np.linspace(0, n_frames - 1, _SAMPLED_FRAMES).astype(int))
-    parts = []
-    for frame in frames:
-        pixels = recording[frame].to_numpy().ravel()
-        parts.append(pixels[:: max(1, pixels.size // _SAMPLED_PIXELS)])
-    return np.concatenate(parts)
 
 
 def layer_in_role(viewer: Any, role: str) -> Any:
@@ -153,3 +125,18 @@ def summary(recording: xr.DataArray) -> str:
     if pixel_size:
         parts.append(f"{pixel_size[-1]:.3g} µm/px")
     return " · ".join(parts)
+
+
+@functools.cache
+def prepare_labels() -> None:
+    """Let napari compile what draws Labels, here and not on the GUI thread."""
+    from napari.layers import Labels
+    from napari.utils.colormaps import DirectLabelColormap
+
+    clear, white = (0.0, 0.0, 0.0, 0.0), (1.0, 1.0, 1.0, 1.0)
+    colours = DirectLabelColormap(color_dict={None: clear, 0: clear, 1: white})
+    for layer in (
+        Labels(np.eye(4, dtype=np.uint8), colormap=colours),
+        Labels(np.eye(4, dtype=np.uint16)),
+    ):
+        layer.contour = 1

@@ -9,7 +9,7 @@ from napari.utils.theme import get_theme
 from qtpy.QtCore import QTimer
 from qtpy.QtWidgets import QCheckBox, QComboBox, QLabel, QVBoxLayout, QWidget
 
-from napari_mesmerize.simulation.motion_scores import bending
+from napari_mesmerize.motion.quality import bending
 from napari_mesmerize.widgets.kit.column import note, row_of
 from napari_mesmerize.widgets.motion.field_arrows import (
     TIMES,

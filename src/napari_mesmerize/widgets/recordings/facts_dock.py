@@ -13,9 +13,9 @@ from qtpy.QtWidgets import QTreeWidgetItem as Item
 
 from napari_mesmerize.errors import MesmerizeError
 from napari_mesmerize.history import StepTimer
-from napari_mesmerize.io.facts.write import facts_file, write_facts
 from napari_mesmerize.io.items import iso_date
 from napari_mesmerize.io.times import rate_spread
+from napari_mesmerize.io.write_facts import facts_file, write_facts
 from napari_mesmerize.widgets.kit.column import (
     Column,
     Hint,

@@ -12,13 +12,13 @@ from qtpy.QtWidgets import (
     QSpinBox,
 )
 
+from napari_mesmerize.data.pictures import contrast_limits
 from napari_mesmerize.errors import MesmerizeError
 from napari_mesmerize.io import SUFFIXES, list_recordings, read_recording
 from napari_mesmerize.progress import Progress
 from napari_mesmerize.transforms.thumbnails import thumbnail
 from napari_mesmerize.widgets.jobs.job import JobBar
 from napari_mesmerize.widgets.kit.column import Column, Hint, button, form_of
-from napari_mesmerize.widgets.layers.recordings import contrast_limits
 from napari_mesmerize.widgets.recordings.container_tree import ContainerTree
 from napari_mesmerize.widgets.session.session import get_session
 

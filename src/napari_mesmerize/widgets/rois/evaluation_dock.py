@@ -9,14 +9,12 @@ from qtpy.QtCore import QTimer
 from qtpy.QtWidgets import QCheckBox, QLabel
 
 from napari_mesmerize.cnmf.judge.acceptance import (
+    OFF,
     Thresholds,
     advice,
     evaluate,
-    reasons_against,
-)
-from napari_mesmerize.cnmf.judge.run_thresholds import (
-    OFF,
     first_thresholds,
+    reasons_against,
     was_imported,
 )
 from napari_mesmerize.widgets.jobs.job import JobBar

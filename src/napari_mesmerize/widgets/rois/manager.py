@@ -3,7 +3,7 @@
 from typing import Any
 
 import numpy as np
-from qtpy.QtCore import QItemSelectionModel, Qt
+from qtpy.QtCore import QEvent, QItemSelectionModel, QObject, Qt
 from qtpy.QtWidgets import (
     QAbstractItemView,
     QCheckBox,
@@ -22,10 +22,31 @@ from napari_mesmerize.widgets.kit.column import DOCK_WIDTH, Hint, button, n_rois
 from napari_mesmerize.widgets.kit.dock_title import DockTitle
 from napari_mesmerize.widgets.kit.lifetime import connect_while_alive, follow
 from napari_mesmerize.widgets.rois.drawing import Drawing
-from napari_mesmerize.widgets.rois.roi_keys import PageKeys
 from napari_mesmerize.widgets.rois.table_model import FILTERS, RoiTableModel
 from napari_mesmerize.widgets.rois.tag_editor import TagEditor
 from napari_mesmerize.widgets.session.session import get_session
+
+
+class PageKeys(QObject):
+    """PageUp and PageDown step through the ROIs, also while a tag is typed."""
+
+    def __init__(self, manager: Any) -> None:
+        super().__init__(manager)
+        self._manager = manager
+
+    def eventFilter(self, watched: QObject, event: QEvent) -> bool:
+        """Take the page keys; in the table also K and J."""
+        if event.type() != QEvent.Type.KeyPress:
+            return False
+        key = event.key()
+        if key in (Qt.Key.Key_PageDown, Qt.Key.Key_PageUp):
+            self._manager.step(1 if key == Qt.Key.Key_PageDown else -1)
+            return True
+        if watched is self._manager.table and key in (Qt.Key.Key_K, Qt.Key.Key_J):
+            self._manager.set_accepted(key == Qt.Key.Key_K)
+            return True
+        return False
+
 
 _DRAW_HINT = (
     "Click the corners of an ROI, double-click to end it; then its trace is drawn. "

@@ -171,6 +171,7 @@ class Session:
         Those that were curated and not saved since stay; the new ones get another name.
         """
         roi_set.table_changed.connect(self._on_curated, unique=True)
+        roi_set.problem.connect(show_warning, unique=True)
         kept = {s.roi_set.name for s in self._roi_layers if s.roi_set.curated}
         name, number = roi_set.name, 2
         while roi_set.name in kept:
@@ -191,6 +192,7 @@ class Session:
     def add_roi_layer(self, shown: RoiLayer) -> None:
         """Take over ROIs that have a layer already (drawn ones)."""
         shown.roi_set.table_changed.connect(self._on_curated, unique=True)
+        shown.roi_set.problem.connect(show_warning, unique=True)
         if shown not in self._roi_layers:
             self._roi_layers.append(shown)
         self._activate(shown)

@@ -41,7 +41,7 @@ def _end(thread: threading.Thread) -> None:
 
 
 def _import_all() -> None:
-    from napari_mesmerize.workspace.compute import prepare_labels
+    from napari_mesmerize.widgets.layers.recordings import prepare_labels
 
     _ending.wait(_WAIT_S)
     for name in MODULES:

@@ -8,9 +8,9 @@ import tifffile
 
 from napari_mesmerize.errors import WriteError
 from napari_mesmerize.io import read_recording
-from napari_mesmerize.io.facts.write import facts_file, write_facts
+from napari_mesmerize.io.write_facts import facts_file, write_facts
 
-DATA = Path(__file__).parents[2] / "data"
+DATA = Path(__file__).parents[1] / "data"
 FACTS = {
     "frame_rate": 12.5,
     "pixel_size_um": (0.5, 0.25),

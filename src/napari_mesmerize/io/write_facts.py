@@ -11,6 +11,7 @@ import xarray as xr
 
 from napari_mesmerize.errors import MesmerizeError, ReadError, WriteError
 from napari_mesmerize.io.facts.sidecar import find_metadata, json_minimal, load_json
+from napari_mesmerize.io.read import list_recordings
 
 _KEYS = {
     "frame_rate": "fps",
@@ -56,8 +57,6 @@ def check_alone(recording: xr.DataArray) -> None:
     WriteError
         If the file holds others, whose facts would be changed too.
     """
-    from napari_mesmerize.io import list_recordings
-
     source = recording.attrs.get("source") or {}
     if not source.get("selection"):
         return
