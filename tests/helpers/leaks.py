@@ -25,7 +25,7 @@ _LASTING_THREADS = (
     "warm-up",  # ours: imports modules while the user looks for a file
     "zarr_io",  # zarr's event loop, and
     "asyncio_",  # the pool of that loop, in which zarr reads chunks
-    "tqdm",  # refreshes progress bars
+    "Dask-Offload",  # distributed's pool for what would block its event loop
 )
 # files that are opened once and last as long: fonts, which matplotlib keeps
 _LASTING_FILES = (".ttf", ".otf", ".ttc", ".pfb")
