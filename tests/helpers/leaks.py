@@ -27,8 +27,11 @@ _LASTING_THREADS = (
     "asyncio_",  # the pool of that loop, in which zarr reads chunks
     "Dask-Offload",  # distributed's pool for what would block its event loop
 )
-# files that are opened once and last as long: fonts, which matplotlib keeps
-_LASTING_FILES = (".ttf", ".otf", ".ttc", ".pfb")
+# files that are opened once and last as long, by the end of a path
+_LASTING_FILES = (
+    *(".ttf", ".otf", ".ttc", ".pfb"),  # fonts, which matplotlib keeps
+    "icon-theme.cache",  # Qt's
+)
 
 
 @pytest.hookimpl(wrapper=True)
@@ -48,7 +51,10 @@ def nothing_left_open(request: pytest.FixtureRequest) -> Iterator[None]:
     """
     before = Before()
     yield
-    left = before.new() if request.node.stash.get(_PASSED, False) else []
+    if not request.node.stash.get(_PASSED, False):
+        return
+    request.node.funcargs.clear()  # pytest holds what fixtures returned until later
+    left = before.new()
     if left:
         pytest.fail("The test leaves behind:\n" + "\n".join(left), pytrace=False)
 
@@ -140,10 +146,17 @@ class Before:
     def _new_widgets(self) -> list[str]:
         return [
             f"living widget {type(widget).__module__}.{type(widget).__qualname__} "
-            f"{widget.objectName() or widget.windowTitle()!r}"
+            f"{_name_of(widget)!r}"
             for widget in widgets_without_parent()
             if not widget.property(_SEEN)
         ]
+
+
+def _name_of(widget: Any) -> str:
+    """Return the name of a widget, or else its title."""
+    is_menu = isinstance(widget, sys.modules["qtpy.QtWidgets"].QMenu)
+    title = widget.title() if is_menu else widget.windowTitle()
+    return str(widget.objectName() or title)
 
 
 def _work_of(thread: threading.Thread) -> str:
