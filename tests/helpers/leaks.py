@@ -18,6 +18,7 @@ import pytest
 _PASSED = pytest.StashKey[bool]()
 _DESCRIPTORS = "/proc/self/fd"  # on other systems open files are not looked for
 _PATIENCE_S = 2.0  # a thread that has done its work may take a moment to end
+_ROUNDS = 3  # of deleting: what goes lets go of others
 _SEEN = "_leaks_seen"  # property of a widget that was there before
 
 # threads that are started once and last as long as the process, by the start of a name
@@ -115,10 +116,11 @@ class Before:
     def new(self) -> list[str]:
         """Return one line for each thing that is still open or alive."""
         looks = (self._new_threads, self._new_files, self._new_hdf5, self._new_widgets)
-        if not any(look() for look in looks):
-            return []
-        gc.collect()  # what only a circle of references holds is not lost
-        _delete_later()
+        for _ in range(_ROUNDS):
+            if not any(look() for look in looks):
+                return []
+            _delete_later()
+            gc.collect()  # what only a circle of references holds is not lost
         return [line for look in looks for line in look()]
 
     def _new_files(self) -> list[str]:
@@ -166,8 +168,8 @@ def _work_of(thread: threading.Thread) -> str:
 
 
 def _delete_later() -> None:
-    """Let Qt delete the widgets that were promised to be deleted later."""
+    """Let Qt delete what was promised to be, and let go of the slots of the deleted."""
     core = sys.modules.get("qtpy.QtCore")
     if core is not None and core.QCoreApplication.instance() is not None:
-        kind = core.QEvent.Type.DeferredDelete
-        core.QCoreApplication.sendPostedEvents(None, kind.value)
+        for kind in (0, core.QEvent.Type.DeferredDelete.value, 0):  # 0: all that wait
+            core.QCoreApplication.sendPostedEvents(None, kind)
