@@ -54,14 +54,14 @@ print(json.dumps(found))
 TOOLKIT = ("qtpy", "PyQt6", "PySide6", "napari", "pyqtgraph", "superqt", "magicgui")
 
 
-def run(*command, cwd=None, env=None):
+def run(*command, cwd=None, env=None, timeout=300):
     done = subprocess.run(
         [str(part) for part in command],
         cwd=cwd,
         env=env,
         capture_output=True,
         text=True,
-        timeout=300,
+        timeout=timeout,
     )
     assert done.returncode == 0, f"{command}:\n{done.stdout}\n{done.stderr}"
     return done.stdout
