@@ -145,7 +145,8 @@ def _points(
     xy = values.reshape(2, count).T
     if sub_pixel:
         return xy
-    return xy + (xy < _LOWEST) * 2**16 + np.array([left, top])
+    xy = np.where(xy < _LOWEST, xy + 2**16, xy)
+    return np.asarray(xy + np.array([left, top]), np.float64)
 
 
 def _path(content: bytes, size: int) -> list[NDArray[np.float64]]:
