@@ -16,7 +16,6 @@ from napari_mesmerize.atomic import (
     explain,
     open_whole,
     settle,
-    temporary_name,
     write_bytes,
     write_json,
     write_text,
@@ -379,8 +378,8 @@ def test_a_reader_may_finish_what_a_writer_is_about_to(tmp_path, monkeypatch):
 LINGER = """
 import sys, time
 from pathlib import Path
-from napari_mesmerize.atomic import temporary_name
-parts = temporary_name(Path(sys.argv[1]))
+from napari_mesmerize import atomic
+parts = atomic._hidden(Path(sys.argv[1]), atomic._TEMPORARY)
 parts.mkdir()
 (parts / "half").touch()
 print(parts.name, flush=True)
@@ -415,7 +414,7 @@ def test_what_a_dead_process_left_goes_and_what_a_living_one_writes_stays(tmp_pa
 
 def test_a_process_whose_number_was_given_anew_is_dead(tmp_path):
     path = tmp_path / "a"
-    name = temporary_name(path).name
+    name = atomic._hidden(path, atomic._TEMPORARY).name
     host, pid, started, token = name.split(".")[2].split("-")
     long_ago = f"{int(started, 16) - 1000:x}"
     (tmp_path / f".a.{host}-{pid}-{long_ago}-{token}.tmp").touch()
@@ -425,9 +424,12 @@ def test_a_process_whose_number_was_given_anew_is_dead(tmp_path):
     (tmp_path / name).touch()
     (tmp_path / ".a.something.tmp").touch()
     write_file(path, 0)
-    assert sorted(disk_steps.hidden_in(tmp_path)) == sorted(
-        [theirs, name, ".a.something.tmp"]
-    )
+    stay = sorted([theirs, name, ".a.something.tmp"])
+    assert sorted(disk_steps.hidden_in(tmp_path)) == stay
+    atomic._being_written.discard(name)  # this process gave it up
+    write_file(path, 1)
+    stay.remove(name)
+    assert sorted(disk_steps.hidden_in(tmp_path)) == stay
 
 
 # ----------------------------------------------------------------------- carried over

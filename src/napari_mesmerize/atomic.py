@@ -27,6 +27,7 @@ import platform
 import re
 import shutil
 import sys
+import time
 import uuid
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -51,6 +52,7 @@ _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 _REFUSED = (errno.EROFS, errno.EACCES, errno.EPERM)
 _NAMES = (errno.ENAMETOOLONG, errno.EINVAL)
 _EXPLAINED = (*_FULL, *_REFUSED, *_NAMES)
+_being_written: set[str] = set()  # hidden names, of this process
 _CAN_NOT = (errno.ENOSYS, errno.EINVAL, errno.ENOTSUP, errno.EOPNOTSUPP, errno.EPERM)
 
 
@@ -87,7 +89,7 @@ def written_whole(
             f"{path} was not written: the folder {path.parent} does not exist; make it "
             "first or choose another."
         )
-    parts = temporary_name(path)
+    parts = _hidden(path, _TEMPORARY)
     try:
         yield parts
         if sync:
@@ -107,6 +109,7 @@ def written_whole(
         ) from error
     finally:
         remove(parts)
+        _being_written.discard(parts.name)
         if emptied and not os.path.lexists(path):
             path.mkdir()
 
@@ -201,19 +204,18 @@ def _carry_file(source: str, target: str, *, link: bool) -> None:
 # ------------------------------------------------------------------ what is left over
 
 
-def temporary_name(path: Path) -> Path:
+def _hidden(path: Path, kind: str) -> Path:
     """Return a new hidden name beside ``path`` that says what it is to become.
 
-    It has the suffix of ``path``, by which some libraries choose what to write.
+    It has the suffix of ``path``, by which some libraries choose what to write. It
+    counts as being written until it is taken out of ``_being_written``.
     """
-    return _hidden(path, _TEMPORARY)
-
-
-def _hidden(path: Path, kind: str) -> Path:
     started = int(psutil.Process().create_time())
     stamp = f"{_host()}-{os.getpid():x}-{started:x}-{uuid.uuid4().hex[:8]}"
     suffix = path.suffix if len(path.suffix.encode()) <= _LONGEST_SUFFIX else ""
-    return path.with_name(f".{_label(path)}.{stamp}{kind}{suffix}")
+    hidden = path.with_name(f".{_label(path)}.{stamp}{kind}{suffix}")
+    _being_written.add(hidden.name)
+    return hidden
 
 
 def _label(path: Path) -> str:
@@ -241,10 +243,18 @@ def settle(path: Path) -> None:
             with contextlib.suppress(OSError):  # its writer went on, or read-only
                 os.rename(leftover, path)
                 sync_folder(path.parent)
-        elif stamp["host"] == _host() and not is_alive(
-            int(stamp["pid"], 16), int(stamp["started"], 16)
-        ):
+        elif _is_over(leftover.name, stamp):
             remove(leftover)
+
+
+def _is_over(name: str, stamp: re.Match[str]) -> bool:
+    """Return whether nobody can be writing what has this hidden name."""
+    if stamp["host"] != _host():
+        return False
+    pid = int(stamp["pid"], 16)
+    if pid == os.getpid() and name not in _being_written:
+        return True
+    return not is_alive(pid, int(stamp["started"], 16))
 
 
 def _leftovers(path: Path) -> list[tuple[Path, re.Match[str]]]:
@@ -288,7 +298,11 @@ def is_alive(pid: int, started: float | None) -> bool:
 def remove(path: Path) -> None:
     """Remove a temporary file or folder; what resists stays, hidden."""
     if path.is_dir() and not path.is_symlink():
-        shutil.rmtree(path, ignore_errors=True)
+        for wait_s in (0.0, 0.01, 0.1):  # threads of zarr may still write in it
+            time.sleep(wait_s)
+            shutil.rmtree(path, ignore_errors=True)
+            if not path.exists():
+                return
     else:
         with contextlib.suppress(OSError):
             path.unlink(missing_ok=True)
@@ -347,7 +361,14 @@ def _replace(parts: Path, path: Path) -> None:
 
 
 def _replace_in_two_steps(parts: Path, path: Path) -> None:
-    new, old = _hidden(path, _NEW), temporary_name(path)
+    new, old = _hidden(path, _NEW), _hidden(path, _TEMPORARY)
+    try:
+        _rename_twice(parts, path, new, old)
+    finally:
+        _being_written.difference_update((new.name, old.name))
+
+
+def _rename_twice(parts: Path, path: Path, new: Path, old: Path) -> None:
     os.rename(parts, new)
     try:
         sync_folder(path.parent)
