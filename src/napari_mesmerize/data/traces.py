@@ -65,6 +65,23 @@ def extract_traces(
     ------
     ParameterError
         If an ROI does not fit the recording's image or covers no pixel.
+
+    Notes
+    -----
+    Use it for ROIs that do not overlap: drawn ones, masks, labels. Where cells overlap
+    or lie on a bright background, :func:`~napari_mesmerize.extract_components` with
+    ``seeds=`` separates their traces; a mean over pixels mixes them. The trace is a
+    mean, so it does not grow with the size of an ROI.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from napari_mesmerize import as_recording, extract_traces
+    >>> frames = np.zeros((4, 16, 16))
+    >>> frames[2, 5:9, 5:9] = 8.0
+    >>> square = [[4.5, 4.5], [4.5, 8.5], [8.5, 8.5], [8.5, 4.5]]
+    >>> extract_traces(as_recording(frames), [square]).tolist()
+    [[0.0, 0.0, 8.0, 0.0]]
     """
     kind = "neuropil" if neuropil else "raw"
     found = traces_by_kind(
@@ -190,6 +207,25 @@ def dff(
     ParameterError
         If a baseline is too low for a ratio, a parameter is out of range, or the frame
         rate is needed and not given.
+
+    Notes
+    -----
+    ``percentile_running`` suits long recordings that bleach: choose a window much
+    longer than a transient. ``first_seconds`` suits trials that begin at rest, and
+    ``percentile`` short recordings without drift. Do not use it on traces whose
+    background was subtracted already (baseline near 0): give ``low="nan"`` there, or
+    use ``components.traces["dff"]``, which the extraction computes with the background
+    as baseline.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from napari_mesmerize import dff
+    >>> trace = np.full(200, 50.0)
+    >>> trace[100:105] = 75.0
+    >>> change = dff(trace, frame_rate=10.0, window_s=10.0)
+    >>> float(change[0]), float(change[102])
+    (0.0, 0.5)
     """
     values = np.asarray(traces, dtype=np.float64)
     if values.ndim not in (1, 2) or values.shape[-1] == 0:
