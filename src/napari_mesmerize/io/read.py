@@ -40,6 +40,21 @@ def list_recordings(
     ------
     ReadError
         If nothing is there, the format is unknown or the file damaged.
+
+    Notes
+    -----
+    Use it first on containers (``.mesc``, ``.mes``, ``.lif``, ``.nwb``, HDF5) to see
+    what is inside and which ``selection`` to give. For a file that holds one recording,
+    :func:`read_recording` alone is enough.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from napari_mesmerize import list_recordings
+    >>> np.save("movie.npy", np.zeros((20, 16, 16), np.uint16))
+    >>> (info,) = list_recordings("movie.npy")
+    >>> info.shape, info.kind, info.frame_rate
+    ((20, 16, 16), 'movie', None)
     """
     files = join_series(expand(path, READERS)).files
     infos = []
@@ -112,6 +127,24 @@ def read_recording(
         If nothing is there, the format is unknown or the file damaged.
     ParameterError
         If ``axes`` or an option does not fit.
+
+    Notes
+    -----
+    Use it for anything on disk. Opening reads a header only, so do not convert a large
+    file first, and do not call ``.to_numpy()`` on a whole recording that may exceed
+    memory: functions of this package read it in batches. Give ``frame_rate`` where the
+    file does not hold it; an unknown rate is ``None``, never a guess.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from napari_mesmerize import read_recording
+    >>> np.save("movie.npy", np.zeros((20, 16, 16), np.uint16))
+    >>> recording = read_recording("movie.npy", frame_rate=30)
+    >>> recording.shape, recording.attrs["frame_rate"], recording.attrs["pixel_size_um"]
+    ((20, 16, 16), 30.0, None)
+    >>> recording[3:5].to_numpy().shape  # now two frames are read
+    (2, 16, 16)
     """
     series = join_series(expand(path, READERS))
     files = series.files

@@ -67,6 +67,25 @@ def check_fit(components: Components, recording: xr.DataArray) -> list[Finding]:
     -------
     list of Finding
         What does not fit; empty if all does.
+
+    Notes
+    -----
+    Use it after :func:`read_results`, before you trust where the ROIs lie: programs
+    store rows and columns in different orders. An empty list means that nothing
+    contradicts; with silent ROIs or without traces, the orientation cannot be checked.
+    Some frames are read.
+
+    Examples
+    --------
+    >>> from napari_mesmerize import Components, extract_traces, simulate
+    >>> from napari_mesmerize.io.results import check_fit
+    >>> recording, truth = simulate("2p-small", seed=1, shape=(60, 48, 48), n_cells=4)
+    >>> raw = extract_traces(recording, truth.footprints)
+    >>> check_fit(
+    ...     Components.build(truth.footprints, (48, 48), {"raw": raw}, frame_rate=15.0),
+    ...     recording,
+    ... )
+    []
     """
     findings = []
     shape = tuple(int(size) for size in recording.shape[1:])
@@ -210,10 +229,38 @@ def reorient(components: Components, orientation: str) -> Components:
         One of ``ORIENTATIONS``: ``transpose`` exchanges y and x, ``flip_y`` turns the
         image upside down, ...
 
+    Returns
+    -------
+    Components
+        The same components with turned footprints; traces and scores are as they were.
+
     Raises
     ------
     ParameterError
         If there is no such orientation.
+
+    Notes
+    -----
+    Use it with the ``suggestion`` of a :class:`Finding`. Do not turn the recording
+    instead: everything else that belongs to it would have to be turned, too.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from napari_mesmerize import Components
+    >>> from napari_mesmerize.data.rois import footprints_from_masks
+    >>> masks = np.zeros((2, 16, 16))
+    >>> masks[0, 2:6, 2:6] = masks[1, 9:13, 9:14] = 1
+    >>> components = Components.build(
+    ...     footprints_from_masks(masks),
+    ...     image_shape=(16, 16),
+    ...     traces={"raw": np.ones((2, 20))},
+    ...     frame_rate=10.0,
+    ... )
+    >>> from napari_mesmerize.io.results import reorient
+    >>> turned = reorient(components, "transpose")
+    >>> bool((turned.footprint_image(1) == components.footprint_image(1).T).all())
+    True
     """
     if orientation not in _MOVES:
         raise ParameterError(
