@@ -20,7 +20,21 @@ _CANVAS_MARGIN = 6  # px of canvas beyond the largest shift
 
 
 class RigidParams(BaseModel, frozen=True, extra="forbid"):
-    """One shift a frame; the defaults fit two-photon, miniscope and volume movies."""
+    """One shift a frame; the defaults fit two-photon, miniscope and volume movies.
+
+    Notes
+    -----
+    Use it where the image moves as a whole, and always as a first try; for tissue that
+    bends use :class:`PiecewiseParams`. Most recordings need no change; give
+    ``cell_diameter`` where cells are much larger or smaller than 10 px.
+
+    Examples
+    --------
+    >>> from napari_mesmerize import RigidParams
+    >>> params = RigidParams(max_shift=12)
+    >>> params.max_shift, params.interpolation
+    (12, 'auto')
+    """
 
     max_shift: Annotated[
         int,
@@ -124,7 +138,20 @@ class RigidParams(BaseModel, frozen=True, extra="forbid"):
 
 
 class PiecewiseParams(RigidParams, frozen=True, extra="forbid"):
-    """A smooth field of shifts a frame, for tissue that bends or is scanned slowly."""
+    """A smooth field of shifts a frame, for tissue that bends or is scanned slowly.
+
+    Notes
+    -----
+    Use it where parts of the image move apart. It takes about twice the time of
+    :class:`RigidParams`, and gives the same on tissue that moves as a whole. In very
+    dim recordings the field falls back towards one shift a frame.
+
+    Examples
+    --------
+    >>> from napari_mesmerize import PiecewiseParams
+    >>> PiecewiseParams(strides=48).max_deviation
+    6.0
+    """
 
     max_deviation: Annotated[
         float,
