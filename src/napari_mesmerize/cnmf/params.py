@@ -283,6 +283,20 @@ class CnmfParams(_Judged, frozen=True, extra="forbid"):
 
     Finds cells, their traces and a background in (frame, y, x). The names in brackets
     are those of CaImAn.
+
+    Notes
+    -----
+    Use it for two-photon recordings of planes; :class:`CnmfeParams` is for one-photon
+    recordings, :class:`Cnmf3dParams` for volumes. The two values that matter most are
+    ``cell_diameter`` (0 estimates it) and ``decay_time_s`` of the indicator. The method
+    is that of Pnevmatikakis et al. (:doi:`10.1016/j.neuron.2015.11.037`).
+
+    Examples
+    --------
+    >>> from napari_mesmerize import CnmfParams
+    >>> params = CnmfParams(decay_time_s=0.4, cell_diameter=12)
+    >>> params.min_snr
+    2.5
     """
 
     min_shape: Annotated[
@@ -308,8 +322,22 @@ class CnmfParams(_Judged, frozen=True, extra="forbid"):
 class CnmfeParams(_Judged, frozen=True, extra="forbid"):
     """CNMF-E for one-photon recordings (miniscopes), with strong scattered light.
 
-    As CNMF, with a background of more modes and a stricter acceptance. The classical
-    ring background and corr_pnr initialisation can be selected.
+    It works as CNMF, with a background of more modes, more rounds of refinement and a
+    stricter acceptance. The classical ring background and ``corr_pnr`` initialisation
+    can be selected.
+
+    Notes
+    -----
+    Use it where the background is bright and changes with the cells. For two-photon
+    recordings :class:`CnmfParams` is the choice: its acceptance is less strict. The
+    method is that of Zhou et al. (:doi:`10.7554/eLife.28728`).
+
+    Examples
+    --------
+    >>> from napari_mesmerize import CnmfeParams
+    >>> classical = CnmfeParams(background="ring", method_init="corr_pnr")
+    >>> classical.min_shape_corrected
+    0.9
     """
 
     refinement_rounds: Annotated[
@@ -342,7 +370,20 @@ class CnmfeParams(_Judged, frozen=True, extra="forbid"):
 
 
 class Cnmf3dParams(_Judged, frozen=True, extra="forbid"):
-    """CNMF for volumes, (frame, z, y, x)."""
+    """CNMF for volumes, (frame, z, y, x).
+
+    Notes
+    -----
+    Use it for recordings with dims (frame, z, y, x). Planes that were recorded for
+    their own sake, without cells that reach over several, are better extracted one by
+    one with :class:`CnmfParams`, or with ``min_planes=1``.
+
+    Examples
+    --------
+    >>> from napari_mesmerize import Cnmf3dParams
+    >>> Cnmf3dParams().min_planes
+    2
+    """
 
     detection_threshold: Annotated[
         float,

@@ -33,10 +33,30 @@ def params_for(
     indicator : str, optional
         A name in ``INDICATORS``, such as ``"GCaMP6f"``.
 
+    Returns
+    -------
+    CnmfParams, CnmfeParams or Cnmf3dParams
+        Parameters to start from.
+
     Raises
     ------
     ParameterError
         If the indicator is unknown.
+
+    Notes
+    -----
+    Use it to see and to change what would be chosen. It reads a part of the recording.
+    One- and two-photon recordings of planes cannot be told apart: name ``CnmfeParams``
+    for miniscopes.
+
+    Examples
+    --------
+    >>> from napari_mesmerize import simulate
+    >>> recording, truth = simulate("2p-small", seed=1, shape=(150, 48, 48), n_cells=4)
+    >>> from napari_mesmerize.cnmf import params_for
+    >>> params = params_for(recording, indicator="GCaMP6s")
+    >>> type(params).__name__, params.decay_time_s
+    ('CnmfParams', 1.2)
     """
     model = engine or type(default_params(recording))
     values: dict[str, float] = {}
@@ -58,12 +78,38 @@ def default_params(recording: xr.DataArray) -> Params:
 
 
 def check_params(recording: xr.DataArray, params: Params) -> float:
-    """Find what would not fit, without reading pixels; return the frame rate in Hz.
+    """Check that parameters and recording fit each other, without reading pixels.
+
+    Parameters
+    ----------
+    recording : xarray.DataArray
+        The recording.
+    params : CnmfParams, CnmfeParams or Cnmf3dParams
+        Parameters of an extraction.
+
+    Returns
+    -------
+    float
+        The frame rate, Hz.
 
     Raises
     ------
     ParameterError
         If parameters and recording do not fit each other.
+
+    Notes
+    -----
+    Use it before work that takes long, such as a motion correction that comes first.
+    :func:`extract_components` calls it by itself.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from napari_mesmerize import CnmfParams, as_recording
+    >>> from napari_mesmerize.cnmf import check_params
+    >>> recording = as_recording(np.zeros((100, 64, 64)), frame_rate=15)
+    >>> check_params(recording, CnmfParams())
+    15.0
     """
     volume = "z" in recording.dims
     if isinstance(params, Cnmf3dParams) != volume:
