@@ -427,7 +427,8 @@ def _of(model: type[Params], params: Params | None) -> Params:
         return model()
     if not isinstance(params, model):
         raise ParameterError(
-            f"{type(params).__name__} came; this engine takes {model.__name__}. "
-            "extract_components chooses the engine by the type of the parameters."
+            f"params is of type {type(params).__name__}; this engine takes "
+            f"{model.__name__}. Call extract_components, which chooses the engine by "
+            "the type of the parameters."
         )
     return params

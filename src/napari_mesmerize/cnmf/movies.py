@@ -100,12 +100,14 @@ def movie_of(
         came = None if recording is None else tuple(recording.shape)
         if came != expected:
             raise ParameterError(
-                f"The residual needs the recording of shape {expected}; came {came}."
+                f"The residual needs the recording of shape {expected}, in which the "
+                f"components were found; recording has shape {came}."
             )
     if recording is not None and image_shape(recording) != components.image_shape:
         raise ParameterError(
-            f"The recording's images have shape {image_shape(recording)}, the "
-            f"components' {components.image_shape}; give the one they were found in."
+            f"The recording's images have shape {image_shape(recording)}, those of the "
+            f"components {components.image_shape}; give the recording in which the "
+            "components were found."
         )
     if accepted_only:
         components = components.select(components.accepted)

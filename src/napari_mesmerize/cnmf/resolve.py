@@ -115,14 +115,14 @@ def check_params(recording: xr.DataArray, params: Params) -> float:
     if isinstance(params, Cnmf3dParams) != volume:
         expected = "Cnmf3dParams" if volume else "CnmfParams or CnmfeParams"
         raise ParameterError(
-            f"{type(params).__name__} came with a recording of dims {recording.dims}; "
-            f"that needs {expected}."
+            f"{type(params).__name__} does not fit a recording with dims "
+            f"{recording.dims}; use {expected}."
         )
     if params.method_init == "greedy_roi" and not params.components_per_patch:
         raise ParameterError(
             "components_per_patch=0 with method_init='greedy_roi' asks for no "
-            "component; give about how many cells a patch holds (K), for example "
-            "30, or use method_init='events', which needs no number."
+            "component; give the number of cells that a patch holds, roughly (K), for "
+            "example 30, or use method_init='events', which needs no number."
         )
     frame_rate = require_frame_rate(recording, "Extraction")
     decay_frames = params.decay_time_s * frame_rate
@@ -161,7 +161,7 @@ def settings_for(recording: xr.DataArray, params: Params) -> Settings:
     if params.largest_width and params.largest_width < diameter:
         raise ParameterError(
             f"largest_width={params.largest_width:g} px is less than the diameter of a "
-            f"cell, {diameter:.3g} px; give more, or 0 for no limit of your own."
+            f"cell, {diameter:.3g} px; give more, or 0 for the default limit."
         )
     if diameter < _SMALLEST_DIAMETER * params.spatial_downsampling:
         raise ParameterError(
@@ -187,7 +187,7 @@ def _diameter(recording: xr.DataArray, params: Params) -> float:
         if size is None:
             raise ParameterError(
                 f"cell_diameter_um={params.cell_diameter_um:g} needs the pixel size, "
-                "and the recording does not say it; set "
+                "which the recording does not hold; set "
                 "recording.attrs['pixel_size_um'] to (y, x) in um, or give "
                 "cell_diameter in pixels."
             )

@@ -35,7 +35,7 @@ def make_epochs(rows: "pd.DataFrame | Iterable[Row]" = ()) -> pd.DataFrame:
     ----------
     rows : pandas.DataFrame or iterable
         A row is a mapping with the keys ``stimulus_type``, ``name``, ``start_s``,
-        ``stop_s`` and, where wanted, ``colour``; or a sequence in this order. Without a
+        ``stop_s`` and, optionally, ``colour``; or a sequence in this order. Without a
         colour, each name gets one of its own.
 
     Returns
@@ -80,7 +80,7 @@ def _record(row: Row, number: int) -> dict[str, Any]:
     if isinstance(row, str) or len(row) > len(COLUMNS):
         raise ParameterError(
             f"Epoch {number} is {row!r}; expected the {len(COLUMNS)} values "
-            f"{', '.join(COLUMNS)}, the last where wanted."
+            f"{', '.join(COLUMNS)} (the last is optional)."
         )
     if not isinstance(row, Mapping):
         row = dict(zip(COLUMNS, row, strict=False))
@@ -89,7 +89,7 @@ def _record(row: Row, number: int) -> dict[str, Any]:
     if missing or unknown:
         raise ParameterError(
             f"Epoch {number} has {', '.join(map(str, row)) or 'nothing'}; expected "
-            f"{', '.join(COLUMNS[:4])} and, where wanted, colour."
+            f"{', '.join(COLUMNS[:4])} and, optionally, colour."
         )
     colour = row.get("colour")
     return {

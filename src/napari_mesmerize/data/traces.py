@@ -193,9 +193,8 @@ def dff(
     offset : float, optional
         What the camera counts without light; subtracted first.
     low : {"raise", "nan"}, optional
-        What becomes of a trace whose baseline is somewhere at or below zero, or nearer
-        to zero than 1/1000 of the trace's largest magnitude: an error, or NaN in those
-        frames.
+        What to do where a baseline is at or below zero, or closer to zero than 1/1000
+        of the trace's largest magnitude: raise an error, or give NaN in those frames.
 
     Returns
     -------
@@ -250,7 +249,8 @@ def dff(
         raise ParameterError(
             f"The baseline of {len(rois)} of {len(table)} traces is not above zero "
             f"(trace {rois[0]}: {f0[rois[0]].min():.3g}), so dF/F is not defined. Use "
-            "raw traces, choose another baseline, correct the offset, or say low='nan'."
+            "raw traces, choose another baseline, correct the offset, or give "
+            "low='nan'."
         )
     with np.errstate(divide="ignore", invalid="ignore"):
         relative = np.where(too_low, np.nan, (table - f0) / f0)

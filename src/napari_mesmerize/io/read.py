@@ -33,8 +33,8 @@ def list_recordings(
     Returns
     -------
     list of RecordingInfo
-        A recording per session, unit, series and channel. What can not be opened is
-        listed with its ``problem``.
+        One entry per session, unit, series and channel. Recordings that can not be
+        opened are listed with their ``problem``.
 
     Raises
     ------
@@ -97,11 +97,11 @@ def read_recording(
         Which recording of a file that holds several (see :func:`list_recordings`);
         default the first.
     axes : str, optional
-        What the file's axes are where it does not say so or is wrong, slowest first, of
-        the letters T, Z, C, Y, X: ``axes="ZYX"``.
+        Axes of the file, slowest first, by the letters T, Z, C, Y, X: ``axes="ZYX"``.
+        Give them if the file does not hold them, or if they are wrong.
     frame_rate : float, optional
-        Hz, of volumes where there are planes. Like the facts that follow it stands
-        above what a metadata file says, and that above what the recording's file says.
+        Hz; with planes, volumes per second. Facts given here override those of a
+        metadata file, and these override those of the recording's own file.
     pixel_size_um : tuple of float, optional
         (y, x), micrometres.
     z_step_um, date, origin, name : optional
@@ -118,8 +118,8 @@ def read_recording(
     Returns
     -------
     xarray.DataArray
-        Dims ``("frame", "y", "x")`` or ``("frame", "z", "y", "x")``. Facts that nobody
-        knows are ``None`` in ``attrs``.
+        Dims ``("frame", "y", "x")`` or ``("frame", "z", "y", "x")``. Unknown facts are
+        ``None`` in ``attrs``.
 
     Raises
     ------

@@ -38,8 +38,9 @@ _SCAN_FRAMES = 40
 _KEY_FRAMES = 8  # frames that identify a recording when work is resumed
 _NOTHING_COMMON = (
     "Nothing was moved: the mean of the frames shows nothing but noise, so there is no "
-    "structure to register. Of dF/F or where a background was subtracted, register the "
-    "recording as it was before, and move this one by apply_motion; or give a template."
+    "structure to register. If this is dF/F, or if a background was subtracted, "
+    "correct the recording as it was before and move this one with apply_motion. Or "
+    "give a template."
 )
 WORK_VERSION = 4  # of the computation: unfinished work of another one is not resumed
 

@@ -225,13 +225,13 @@ def advice(scores: pd.DataFrame, accepted: NDArray[np.bool_]) -> str:
     if not len(scores):
         return (
             "No component was found. Lower detection_threshold, and check "
-            "cell_diameter, decay_time_s and the frame rate: events of cells of that "
-            "size and decay are looked for."
+            "cell_diameter, decay_time_s and the frame rate: the search expects events "
+            "of cells with this size and decay."
         )
     best = scores.iloc[int(np.argmax(scores["shape"].to_numpy()))]
     return (
         f"{len(scores)} components were found and none accepted. The best candidate "
-        f"was kept out because it is {best['rejected_because']}."
+        f"was rejected: {best['rejected_because']}."
     )
 
 

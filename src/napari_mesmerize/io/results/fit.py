@@ -50,11 +50,11 @@ class Finding:
 
 
 def check_fit(components: Components, recording: xr.DataArray) -> list[Finding]:
-    """Compare results with the recording that they are said to be of.
+    """Compare results with the recording that they should belong to.
 
-    Some of the strongest ROIs and frames are read: if their traces go with the
-    brightness of the pixels in another orientation of the footprints, but not in
-    theirs, that orientation is suggested.
+    Some frames are read at the strongest ROIs. If the traces match the brightness of
+    the pixels only in another orientation of the footprints, that orientation is
+    suggested.
 
     Parameters
     ----------
@@ -66,7 +66,7 @@ def check_fit(components: Components, recording: xr.DataArray) -> list[Finding]:
     Returns
     -------
     list of Finding
-        What does not fit; empty if all does.
+        One entry for each thing that does not fit; empty if everything fits.
 
     Notes
     -----
@@ -172,7 +172,7 @@ def _check_traces(
     if best != "none" and scores[best] > _GOOD and scores[best] > own + _BETTER_BY:
         how = f"r = {scores[best]:.2f}" + (f" instead of {own:.2f}" if own > -1 else "")
         message = (
-            f"The traces go with the recording's pixels if the footprints are turned "
+            f"The traces match the recording's pixels if the footprints are turned "
             f"({best}: {how}); rows and columns were stored in another order. Apply: "
             f"{best}."
         )
@@ -181,9 +181,9 @@ def _check_traces(
         return [_shape_finding(components, shape, best)]
     if own < _GOOD:
         message = (
-            f"The traces do not go with the recording's pixels in any orientation (r = "
-            f"{own:.2f}); the results may be of another recording, of one before its "
-            "motion was corrected, or of other frames."
+            f"The traces do not match the recording's pixels in any orientation (r = "
+            f"{own:.2f}). The results may belong to another recording, to this one "
+            "before its motion was corrected, or to other frames."
         )
         return [Finding("traces", message)]
     return []
