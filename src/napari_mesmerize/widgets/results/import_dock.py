@@ -66,7 +66,7 @@ class ImportDock(Column):
         self._make_source()
         self.orientation = QComboBox()
         self.orientation.addItems([_AS_STORED, *ORIENTATIONS[1:]])
-        self.orientation.setToolTip("Turn all footprints, if they lie turned or flipped")
+        self.orientation.setToolTip("Turn all footprints, if they lie the wrong way")
         self.only_accepted = QCheckBox("Only ROIs accepted there")
         self.findings = note()
         self.job = JobBar(self._session.viewer)

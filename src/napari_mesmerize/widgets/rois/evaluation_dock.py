@@ -40,7 +40,7 @@ RULES = (
     Rule("min_shape_corrected", "shape_corrected", "Shape without noise, at least",
          "The same correlation, corrected for the noise of the average image.", 1.0),
     Rule("max_size_factor", "relative_area", "Times typical size, at most",
-         "Area divided by a typical cell's; smaller ROIs are limited by the same factor.",
+         "Area divided by a typical cell's; the same factor limits smaller ROIs.",
          6.0, lambda f: (f, 1 / f) if f > 1 else (1.0, 1.0),
          lambda place: max(place, 1 / place)),
     Rule("min_clear_size", "relative_area", "Size of clear ROIs, at least",
