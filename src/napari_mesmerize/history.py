@@ -1,4 +1,4 @@
-"""What was done to a datum: a list of steps, JSON-safe, that travels with it."""
+"""The history of a datum: a list of steps, JSON-safe, that travels with it."""
 
 import functools
 import importlib.metadata

@@ -77,12 +77,12 @@ def extract_components(
     max_memory : int, optional
         Bytes; default a quarter of what is free. Does not change the result.
     workers : int, optional
-        Patches worked on at the same time; default as many as there are cores and
-        memory for. Does not change the result.
+        Patches that are extracted at the same time; by default as many as cores and
+        memory allow. Does not change the result.
     progress : Progress, optional
         Wraps the loop over steps; it may raise ``Cancelled``.
     seed : int, optional
-        For the little that is random.
+        Seed of the random numbers; few steps use any.
     client : distributed.Client, optional
         Computes the patches on a cluster; pixels are read here. Does not change the
         result.
@@ -91,14 +91,15 @@ def extract_components(
         a labelled image of ``image_shape``, a sparse matrix (n_pixels, n), or the
         components of another extraction. Each becomes one component, in their order.
     resume_dir : str or Path, optional
-        A folder for finished patches: a run that was cancelled or killed goes on from
-        there when it is called again. Removed at the end.
+        A folder for finished patches. If the run is cancelled or killed, the same call
+        continues from there. The folder is removed at the end.
 
     Returns
     -------
     Components
-        Rejected ones included (``accepted``, ``scores["rejected_because"]``); traces
-        ``raw``, ``denoised``, ``residual``, ``dff`` and ``spikes``.
+        All components, rejected ones included (see ``accepted`` and
+        ``scores["rejected_because"]``), with the traces ``raw``, ``denoised``,
+        ``residual``, ``dff`` and ``spikes``.
 
     Raises
     ------

@@ -1,4 +1,4 @@
-"""Movies that a result stands for: reconstructed, background, residual, all lazy."""
+"""Lazy movies made from components: reconstruction, background and residual."""
 
 from typing import Any, Literal
 

@@ -60,9 +60,10 @@ class Curation(NamedTuple):
 def merge_components(components: Components, positions: Sequence[int]) -> Curation:
     """Make one component of several.
 
-    Footprint and trace are the product that comes nearest to the sum of the merged ones
-    (rank 1); without a background, which masks do not have, they are the union and the
-    mean weighted by area. Shape scores, which need the movie, become NaN: not judged.
+    Footprint and trace are the rank-1 product that is nearest to the sum of the merged
+    components. Components without a background, such as masks, get the union of the
+    footprints and the mean of the traces, weighted by area. Shape scores, which need
+    the movie, become NaN, which means that they were not judged.
 
     Parameters
     ----------

@@ -73,22 +73,22 @@ def replay_curation(
     recording: xr.DataArray | None = None,
     progress: Progress = silent,
 ) -> tuple[Components, pd.DataFrame | None]:
-    """Merge and split again, as a history says.
+    """Repeat the merges and splits of a history.
 
-    The same steps on the same components give the same footprints, traces and ids, so
-    that a journal of steps brings curation back after a crash, and the last step is
-    undone by doing all but the last.
+    The same steps on the same components give the same footprints, traces and ids. So a
+    journal of steps brings curation back after a crash, and repeating all steps but the
+    last undoes the last one.
 
     Parameters
     ----------
     components : Components
-        As they were before; steps in their own history are not done again.
+        As they were before; steps in their own history are not repeated.
     history : iterable of mapping
-        Steps; other operations than merges and splits are passed over.
+        Steps; operations other than merges and splits are skipped.
     table : pandas.DataFrame, optional
         Their ROI table, carried along.
     recording : xarray.DataArray, optional
-        Splits that looked at the movie need it.
+        Needed if a split used the movie.
     progress : Progress, optional
         Wraps the loop over steps.
 

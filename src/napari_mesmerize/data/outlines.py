@@ -1,7 +1,7 @@
 """Outlines: polygons of (y, x) or (z, y, x) vertices, to masks and back.
 
 The centre of pixel (i, j) is at (i, j). A mask holds the pixels whose centre lies
-inside the polygon or on it. An outline is one polygon, in volumes one a plane: of a
+inside the polygon or on it. An outline is one polygon, in volumes one per plane: of a
 mask in several pieces it keeps the largest piece (pixels that touch by a corner hang
 together), and it has no holes. What must keep pieces and holes is a footprint.
 """

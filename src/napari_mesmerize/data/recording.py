@@ -183,7 +183,7 @@ def _with_times(recording: xr.DataArray, time_s: ArrayLike) -> xr.DataArray:
     if times.shape != (n_frames,):
         raise ParameterError(
             f"time_s has shape {times.shape}, but there are {n_frames} frames; give "
-            "one time stamp a frame."
+            "one time stamp per frame."
         )
     return recording.assign_coords(time_s=xr.Variable("frame", times, fastpath=True))
 
@@ -200,7 +200,7 @@ def as_recording(
         of shape (n_frames, height, width) or (n_frames, n_planes, height, width) is
         wrapped without a copy. A memory map stays one.
     frame_rate : float, optional
-        Frames a second.
+        Frames per second.
     **facts
         Further facts, as in :func:`lazy_recording`.
 
@@ -330,7 +330,7 @@ def require_frame_rate(recording: xr.DataArray, purpose: str) -> float:
     Returns
     -------
     float
-        Frames a second, Hz.
+        Frames per second, Hz.
 
     Raises
     ------

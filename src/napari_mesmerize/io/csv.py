@@ -108,7 +108,7 @@ def _times(components: Components, given: ArrayLike | None) -> NDArray[Any] | No
         if times.shape != (components.n_frames,):
             raise ParameterError(
                 f"time_s has shape {times.shape}, but there are {components.n_frames} "
-                "frames; give one time stamp a frame."
+                "frames; give one time stamp per frame."
             )
         return times
     if components.frame_rate is None:

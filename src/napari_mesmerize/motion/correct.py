@@ -68,7 +68,8 @@ def correct_motion(
     recording : xarray.DataArray
         Dims ``("frame", "y", "x")`` or ``("frame", "z", "y", "x")``.
     params : RigidParams or PiecewiseParams, optional
-        Choose the engine: one shift a frame (default), or a field of shifts a frame.
+        The engine and its parameters: one shift per frame (default), or a field of
+        shifts per frame.
     out : str or Path, optional
         Where the corrected frames are stored (Zarr). Without it they are computed
         whenever they are read.
@@ -311,7 +312,7 @@ def _widened(mask: NDArray[np.bool_], shape: tuple[int, ...]) -> NDArray[np.bool
 def correct_rigid(
     recording: xr.DataArray, params: RigidParams | None = None, **options: Any
 ) -> MotionResult:
-    """Correct with one shift a frame; see :func:`correct_motion`.
+    """Correct with one shift per frame; see :func:`correct_motion`.
 
     Parameters
     ----------
@@ -353,7 +354,7 @@ def correct_rigid(
 def correct_piecewise(
     recording: xr.DataArray, params: PiecewiseParams | None = None, **options: Any
 ) -> MotionResult:
-    """Correct with a field of shifts a frame; see :func:`correct_motion`.
+    """Correct with a field of shifts per frame; see :func:`correct_motion`.
 
     Parameters
     ----------

@@ -144,7 +144,7 @@ class PiecewiseParams(RigidParams, frozen=True, extra="forbid"):
     -----
     Use it where parts of the image move apart. It takes about twice the time of
     :class:`RigidParams`, and gives the same on tissue that moves as a whole. In very
-    dim recordings the field falls back towards one shift a frame.
+    dim recordings the field falls back towards one shift per frame.
 
     Examples
     --------

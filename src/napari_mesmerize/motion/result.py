@@ -146,7 +146,7 @@ class MotionResult:
         return None if motion is None else motion.shifts()
 
     def table(self) -> pd.DataFrame:
-        """Return one row a frame: shifts, correlations, outlier."""
+        """Return one row per frame: shifts, correlations, outlier."""
         names = ("shift_z", "shift_y", "shift_x")[-self.shifts.shape[1] :]
         columns = dict(zip(names, self.shifts.T, strict=True))
         return pd.DataFrame(

@@ -158,7 +158,7 @@ def plot_bending(
     Notes
     -----
     Use it to decide between the engines: if the bending stays below about a tenth of a
-    pixel, one shift a frame is enough.
+    pixel, one shift per frame is enough.
 
     Examples
     --------

@@ -50,9 +50,9 @@ def create_project(
     roi_tags : iterable of str, optional
         Tag columns that every ROI table has: ``anatomical_region``, ``cell_type``.
     stimulus_types : iterable of str, optional
-        What epochs may be of: ``odour``, ``running``.
+        Types that stimulus epochs may have: ``odour``, ``running``.
     custom_columns : mapping or sequence, optional
-        Columns that every sample has a value of, by name:
+        Columns of the table of samples, by name:
         ``{"genotype": str, "age_days": {"dtype": "int", "default": 0}}``. Types are
         ``str``, ``int``, ``float`` and ``bool``.
 
@@ -109,7 +109,9 @@ def create_project(
 
 
 def open_project(path: str | Path) -> Project:
-    """Open a project folder; what a crash left half done is finished or cleared away.
+    """Open a project folder.
+
+    Changes that a crash interrupted are finished or cleared away.
 
     Parameters
     ----------
@@ -124,7 +126,7 @@ def open_project(path: str | Path) -> Project:
     Raises
     ------
     ProjectError
-        If it is no project, is damaged, or was made by a newer version.
+        If it is not a project, is damaged, or was made by a newer version.
 
     Notes
     -----

@@ -38,7 +38,7 @@ def shift_error(estimated: ArrayLike, true: ArrayLike | Truth) -> dict[str, Any]
 
     Notes
     -----
-    Use it for one shift a frame. For fields of shifts use :func:`field_error`: a mean
+    Use it for one shift per frame. For fields of shifts use :func:`field_error`: a mean
     shift hides bending. Compare ``rmse`` with ``identity``, the error of doing nothing.
 
     Examples
@@ -105,12 +105,12 @@ def field_error(
     -------
     dict
         ``rmse``, ``p95``, px; ``identity``: rmse of doing nothing; ``rigid_only``: rmse
-        of the best correction by one shift a frame; ``inner``: the same for the middle
-        of the view.
+        of the best correction by one shift per frame; ``inner``: the same for the
+        middle of the view.
 
     Notes
     -----
-    Use it for piecewise corrections of planes; for one shift a frame
+    Use it for piecewise corrections of planes; for one shift per frame
     :func:`shift_error` is enough. ``inner`` tells whether an error comes from the
     border, where few patches meet. Volumes move plane by plane and cannot be scored
     here.

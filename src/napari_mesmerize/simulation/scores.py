@@ -59,8 +59,8 @@ def score_components(
     truth : Truth
         From :func:`~napari_mesmerize.simulation.simulate.simulate`.
     components : Components or sparse matrix
-        Of components, the accepted ones count, with their ``denoised`` (otherwise
-        ``raw``) traces and ``spikes``; of a matrix, shape (n_pixels, n_rois), all.
+        If components, the accepted ones count, with their ``denoised`` (otherwise
+        ``raw``) traces and ``spikes``. If a matrix of shape (n_pixels, n_rois), all.
     traces, spikes : array_like, optional
         Shape (n_rois, n_frames); replace those of ``components``, row by row.
     offset : sequence of float, optional

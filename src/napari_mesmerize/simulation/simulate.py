@@ -253,7 +253,7 @@ def _parameters(preset: str, motion: str, override: dict[str, Any]) -> dict[str,
     smallest = (1,) * (ndim - 3) + (16, 16)
     if len(shape) != ndim or duration < 2 or min(shape) < 1:
         raise ParameterError(
-            f"shape={shape} at {p['fps']} frames a second can not be simulated; "
+            f"shape={shape} at {p['fps']} frames per second can not be simulated; "
             f"'{preset}' needs {ndim} axes and 2 s ({2 * p['fps']:.0f} frames) or more."
         )
     if any(n < low for n, low in zip(shape[1:], smallest, strict=True)):

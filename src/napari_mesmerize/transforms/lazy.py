@@ -39,8 +39,8 @@ def map_frames(
     recording : xarray.DataArray
         The recording.
     function : callable
-        From frames (n, height, width) to as many frames; each by itself, since any
-        number of them comes at once.
+        Takes frames (n, height, width) and returns as many. It must treat each frame on
+        its own, because it is called with any number of frames at once.
     dtype : dtype, optional
         Type of the result; default that of the first frame's.
     params : dict, optional
@@ -114,8 +114,8 @@ def normalise(
     signal_times : array_like, optional
         Shape (n,), seconds; interpolated to the times of frames.
     how : {"divide", "subtract", "regress"}, optional
-        Divide frames by the signal over its mean, subtract its deviation from the mean,
-        or subtract from each pixel what it has in common with the signal (reads the
+        Divide frames by the signal over its mean, subtract the signal's deviation from
+        its mean, or fit the signal to each pixel and subtract the fit (this reads the
         recording once).
     progress : Progress, optional
         Wraps the loop over batches of ``"regress"``.
@@ -219,7 +219,7 @@ def _at_frames(
         if values.shape != (n_frames,):
             raise ParameterError(
                 f"The signal has shape {values.shape}, but there are {n_frames} "
-                "frames; give a value a frame, or signal_times in seconds."
+                "frames; give a value per frame, or signal_times in seconds."
             )
     else:
         times = np.asarray(signal_times, np.float64)
@@ -251,9 +251,10 @@ def downsample(
     recording : xarray.DataArray
         The recording.
     time : int, optional
-        Frames that become one; a rest at the end is left out.
+        Number of frames that are averaged into one; a rest at the end is left out.
     space : int, optional
-        Side of the squares that become a pixel; a rest at the edges is left out.
+        Side of the squares that are averaged into one pixel; a rest at the edges is
+        left out.
 
     Returns
     -------

@@ -81,7 +81,7 @@ def reduce_frames(
         if values.shape != (traces.shape[1],):
             raise ParameterError(
                 f"The function returned shape {values.shape} for traces of shape "
-                f"{traces.shape}; expected one number a pixel, {(traces.shape[1],)}."
+                f"{traces.shape}; expected one number per pixel, {(traces.shape[1],)}."
             )
         out[strip] = values
     return out.reshape(shape)
@@ -249,7 +249,7 @@ def data_range(
     Returns
     -------
     tuple of float
-        One value a percentile; NaN if no value is finite.
+        One value per percentile; NaN if no value is finite.
 
     Notes
     -----

@@ -20,28 +20,28 @@ SMALLER = 0.75  # share of the least sizes that components which stand alone may
 
 
 class Thresholds(BaseModel, frozen=True, extra="forbid"):
-    """What a component must reach to be accepted; 0 switches a rule off.
+    """Thresholds that a component must reach to be accepted; 0 switches one off.
 
     Attributes
     ----------
     min_shape : float
-        Correlation of its average image with a typical cell (r_values_min).
+        Smallest correlation of its average image with a typical cell (r_values_min).
     min_shape_corrected : float
         The same, corrected for the image's noise.
     max_size_factor : float
-        Area against that of a typical cell: at most this many times, and at least one
-        over it.
+        Largest ratio of its area to that of a typical cell; one over it is the smallest
+        ratio.
     min_clear_size : float
-        Area against that of a typical cell which clear components have at least; noise
-        makes only the footprints of weak ones smaller.
+        Smallest ratio of its area to that of a typical cell, for components that are
+        clearly above the noise. (Noise shrinks only the footprints of weak ones.)
     min_snr : float
-        Peak of the trace over its noise (min_SNR).
+        Smallest peak of the trace over its noise (min_SNR).
     min_planes : int
-        Planes that it reaches over, in volumes.
+        Smallest number of planes that it reaches over, in volumes.
     neighbour_tolerance : float
-        How much lower ``min_shape`` and ``min_shape_corrected`` are for components that
-        stand alone, with activity of their own; for those that repeat a stronger
-        neighbour they are higher by twice as much. What stands alone may also be
+        ``min_shape`` and ``min_shape_corrected`` are lower by this for components that
+        stand alone, with activity of their own, and higher by twice as much for those
+        that repeat a stronger neighbour. Components that stand alone may also be
         smaller by a quarter.
 
     Notes

@@ -92,7 +92,7 @@ def read_signal(
     if times is not None and times.shape != signal.shape:
         raise ReadError(
             f"{path.name}: '{value}' has {len(signal)} values, '{time}' {len(times)}; "
-            "expected a time stamp a value."
+            "expected a time stamp per value."
         )
     return signal, times
 
