@@ -279,6 +279,11 @@ def estimate_memory(
     int
         Bytes: one patch for each worker. The result and the program itself come on top.
 
+    Raises
+    ------
+    ParameterError
+        If the parameters do not fit the recording.
+
     Notes
     -----
     Use it before a long run on a shared machine. If it is too much, lower ``workers``

@@ -283,7 +283,29 @@ class Components:
 
 
 def new_roi_ids(n_rois: int) -> tuple[str, ...]:
-    """Return ``n_rois`` new UUIDs."""
+    """Return ``n_rois`` new UUIDs.
+
+    Parameters
+    ----------
+    n_rois : int
+        How many ids.
+
+    Returns
+    -------
+    tuple of str
+        As many UUIDs, all different.
+
+    Notes
+    -----
+    Use it for the index of an ROI table that you make by hand. Do not give old ROIs new
+    ids: journals and histories refer to ROIs by id.
+
+    Examples
+    --------
+    >>> from napari_mesmerize.data.components import new_roi_ids
+    >>> len(set(new_roi_ids(3)))
+    3
+    """
     return tuple(str(uuid.uuid4()) for _ in range(n_rois))
 
 

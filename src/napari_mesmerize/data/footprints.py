@@ -30,6 +30,11 @@ def footprints_from_masks(masks: ArrayLike | Iterable[ArrayLike]) -> Any:
     scipy.sparse.csc_array
         Shape (n_pixels, n_rois), float32, pixels in C order.
 
+    Raises
+    ------
+    ParameterError
+        If the masks have another number of axes.
+
     Notes
     -----
     Use it where ROIs overlap, have weights, or consist of several pieces. For many
@@ -124,6 +129,11 @@ def footprints_from_labels(labels: ArrayLike) -> Any:
     -------
     scipy.sparse.csc_array
         Shape (n_pixels, n_rois), float32, 1 inside each ROI.
+
+    Raises
+    ------
+    ParameterError
+        If the labels are not an image of whole numbers.
 
     Notes
     -----
@@ -316,6 +326,11 @@ def rois_at(
     -------
     numpy.ndarray
         Positions of the footprints, int64; empty where no footprint covers the pixel.
+
+    Raises
+    ------
+    ParameterError
+        If the position has another number of axes than the image.
 
     Notes
     -----

@@ -313,7 +313,31 @@ def check_recording(recording: xr.DataArray, *, min_frames: int = 1) -> xr.DataA
 
 
 def image_shape(recording: xr.DataArray) -> tuple[int, ...]:
-    """Return (height, width), or (n_planes, height, width) of volumes."""
+    """Return (height, width), or (n_planes, height, width) of volumes.
+
+    Parameters
+    ----------
+    recording : xarray.DataArray
+        Dims ``("frame", "y", "x")`` or ``("frame", "z", "y", "x")``.
+
+    Returns
+    -------
+    tuple of int
+        The shape of one frame.
+
+    Notes
+    -----
+    Use it for arrays that belong to a recording: masks, footprints, projections. It
+    does not check the recording; see :func:`check_recording`.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from napari_mesmerize import as_recording
+    >>> from napari_mesmerize.data.recording import image_shape
+    >>> image_shape(as_recording(np.zeros((10, 3, 16, 24))))
+    (3, 16, 24)
+    """
     return tuple(int(size) for size in recording.shape[1:])
 
 
@@ -404,7 +428,24 @@ def frame_times(recording: xr.DataArray) -> NDArray[np.float64]:
 
 
 def default_max_memory() -> int:
-    """Return a quarter of the memory that is free, in bytes."""
+    """Return a quarter of the memory that is free, in bytes.
+
+    Returns
+    -------
+    int
+        Bytes.
+
+    Notes
+    -----
+    Functions of this package use it where ``max_memory`` is not given. The free memory
+    changes from moment to moment; give ``max_memory`` yourself on a shared machine.
+
+    Examples
+    --------
+    >>> from napari_mesmerize.data.recording import default_max_memory
+    >>> default_max_memory() > 0
+    True
+    """
     return int(psutil.virtual_memory().available) // 4
 
 
@@ -509,6 +550,11 @@ def batch_slices(n_frames: int, batch_size: int) -> list[slice]:
     -------
     list of slice
         Consecutive slices that cover all frames once.
+
+    Raises
+    ------
+    ParameterError
+        If ``batch_size`` is below 1.
 
     Notes
     -----

@@ -165,6 +165,11 @@ def roi_table_from_components(
         One row per component; index ``roi_id``; columns ``kind``, ``outline``,
         ``accepted``, the tags and the scores.
 
+    Raises
+    ------
+    ParameterError
+        If a tag or a score has the name of another column.
+
     Notes
     -----
     Use it to tag what an extraction found. The table keeps outlines only; keep the

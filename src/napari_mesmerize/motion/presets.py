@@ -35,6 +35,11 @@ def suggest_preset(recording: xr.DataArray) -> str:
     str
         A key of ``PRESETS``: ``two-photon``, ``miniscope`` or ``volume``.
 
+    Raises
+    ------
+    ParameterError
+        If the array is not a recording.
+
     Notes
     -----
     It is a guess from the facts. Where neither origin nor pixel size is known, a

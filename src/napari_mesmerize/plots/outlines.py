@@ -41,6 +41,11 @@ def plot_outlines(
     matplotlib.axes.Axes
         The axes, with one collection of as many lines as there are outlines.
 
+    Raises
+    ------
+    ParameterError
+        If there are not as many colours as outlines.
+
     Notes
     -----
     Use it over :func:`plot_projection`, with ``ax`` of that. Outlines of volumes are

@@ -45,6 +45,11 @@ def plot_projection(
     matplotlib.axes.Axes
         The axes, with one image on them.
 
+    Raises
+    ------
+    ParameterError
+        If the image has neither two nor three axes.
+
     Notes
     -----
     Give ``limits`` when two images are to be compared: with ``percentiles`` each image

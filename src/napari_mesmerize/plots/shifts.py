@@ -38,6 +38,11 @@ def plot_shifts(
     matplotlib.axes.Axes
         The axes, with a labelled line per axis.
 
+    Raises
+    ------
+    ParameterError
+        If the shifts have another shape.
+
     Notes
     -----
     Use it to see drift and jumps. A line that sticks at a limit means that

@@ -46,6 +46,11 @@ def plot_traces(
     matplotlib.axes.Axes
         The axes, with one collection of as many lines as there are traces.
 
+    Raises
+    ------
+    ParameterError
+        If ``times_s`` does not fit the traces, or is missing although epochs are given.
+
     Notes
     -----
     Use it for some dozen traces at most. Each is scaled to its own range, so heights

@@ -108,6 +108,11 @@ def field_error(
         of the best correction by one shift per frame; ``inner``: the same for the
         middle of the view.
 
+    Raises
+    ------
+    ParameterError
+        If the shapes do not fit, or the simulation is one of volumes.
+
     Notes
     -----
     Use it for piecewise corrections of planes; for one shift per frame

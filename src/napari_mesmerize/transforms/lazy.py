@@ -51,6 +51,11 @@ def map_frames(
     xarray.DataArray
         The lazy result, with the facts of ``recording``.
 
+    Raises
+    ------
+    ParameterError
+        If the array is not a recording.
+
     Notes
     -----
     Use it for filters in space and for pointwise functions. Each frame is computed anew

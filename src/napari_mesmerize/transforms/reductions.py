@@ -106,6 +106,11 @@ def percentile_image(
     numpy.ndarray
         Shape (height, width) or (n_planes, height, width).
 
+    Raises
+    ------
+    ParameterError
+        If the percentile is not from 0 to 100.
+
     Notes
     -----
     Use a low percentile as an image of the baseline, without activity. It needs whole
@@ -251,6 +256,11 @@ def data_range(
     tuple of float
         One value per percentile; NaN if no value is finite.
 
+    Raises
+    ------
+    ParameterError
+        If the array is not a recording.
+
     Notes
     -----
     Use it for contrast limits. It looks at a sample: a rare bright frame may be missed.
@@ -299,6 +309,11 @@ def montage(
     -------
     numpy.ndarray
         2-D, float32, values 0 to 1; NaN between frames.
+
+    Raises
+    ------
+    ParameterError
+        If a number is too small.
 
     Notes
     -----
