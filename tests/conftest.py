@@ -14,6 +14,8 @@ from napari_mesmerize.data.recording import as_recording
 from napari_mesmerize.simulation.simulate import Simulation, simulate
 from napari_mesmerize.workspace.roi_set import RoiSet
 
+pytest_plugins = ["leaks", "pytester"]  # leaks: tests/helpers/leaks.py
+
 settings.register_profile("mesmerize", deadline=None, max_examples=30)
 settings.load_profile("mesmerize")
 

@@ -3,7 +3,8 @@ import pytest
 from scipy.ndimage import gaussian_filter
 
 from napari_mesmerize.cnmf import CnmfParams, extract_components
-from napari_mesmerize.cnmf.cells import footprint_matrix
+from napari_mesmerize.cnmf.cells import Cell, footprint_matrix
+from napari_mesmerize.cnmf.search import graph
 from napari_mesmerize.cnmf.search.graph import search_graph
 from napari_mesmerize.cnmf.settings import Settings
 from napari_mesmerize.data.recording import as_recording
@@ -134,3 +135,87 @@ def test_nothing_is_found_where_nothing_is_valid():
     settings = Settings(15.0, 0.5, 0.0, radius=4.0, any_shape=True)
     valid = np.zeros(len(rows), bool)
     assert search_graph(rows, image.shape, valid, settings, "graph_nmf", 6, 9) == []
+
+
+def in_noise_units(seed, shape=(9, 11), n_frames=200):
+    rng = np.random.default_rng(seed)
+    return rng.normal(3, 2, (*shape, n_frames)).astype(np.float32)
+
+
+def test_the_movie_is_blurred_in_units_of_its_noise():
+    movie = in_noise_units(0)
+    z, unit = graph._smooth(movie)
+    expected = gaussian_filter(movie.astype(float), (0.8, 0.8, 0))
+    low, middle = np.percentile(expected, [16, 50], axis=2)
+    np.testing.assert_allclose(unit, middle - low, rtol=1e-4)
+    expected = (expected - middle[:, :, None]) / (middle - low)[:, :, None]
+    np.testing.assert_allclose(z, expected, atol=1e-4)
+
+
+@pytest.mark.parametrize("pixels", [[0, 1], [48, 49, 60], [98]])
+def test_the_blurred_movie_follows_what_is_taken_out(pixels):
+    """The blur is linear: it is that of the movie without the component."""
+    movie = in_noise_units(1)
+    z, unit = graph._smooth(movie)
+    trace = np.random.default_rng(2).random(200).astype(np.float32)
+    image = np.zeros((9, 11), np.float32)
+    image.ravel()[pixels] = np.arange(1, 1 + len(pixels))
+    cell = Cell(np.array(pixels), image.ravel()[pixels], trace=trace)
+    expected = z - (gaussian_filter(image, 0.8) / unit)[:, :, None] * trace
+    y0, y1, x0, x1 = graph._renew_smooth(z, unit, cell, (9, 11))
+    # cut at four px about the component, which is five standard deviations
+    np.testing.assert_allclose(z, expected, atol=2e-2)
+    changed = np.zeros((9, 11), bool)
+    changed[y0:y1, x0:x1] = True
+    assert changed.ravel()[pixels].all()
+
+
+def test_what_may_be_noise_is_no_activity():
+    trace = np.random.default_rng(0).normal(5, 1, 2000).astype(np.float32)
+    trace[100:110] = 20
+    active = graph._active(trace)
+    np.testing.assert_allclose(active[100:110], 15, atol=0.2)
+    assert (active[:100] > 0).mean() < 0.04  # two standard deviations: 2.3 %
+    assert (active >= 0).all()
+
+
+def test_together_components_and_residual_stay_the_movie():
+    rows, image = separate_pieces()
+    movie = rows.copy()
+    cells = []
+    for half in (np.s_[:, :30], np.s_[:, 30:]):
+        part = np.zeros_like(image)
+        part[half] = image[half]
+        pixels = np.flatnonzero(part)
+        trace = np.full(500, 0.5, np.float32)
+        cells.append(Cell(pixels, part.ravel()[pixels], trace=trace))
+        rows[pixels] -= trace
+    for kind in ("graph_nmf", "sparse_nmf"):
+        graph._fit_together(cells, rows, image.shape, kind)
+        footprints = footprint_matrix(cells, image.size).toarray()
+        traces = np.array([cell.trace for cell in cells])
+        np.testing.assert_allclose(rows + footprints @ traces, movie, atol=2e-3)
+        assert (footprints >= 0).all()
+        assert (traces >= 0).all()
+
+
+def test_touching_pieces_that_fire_together_are_joined():
+    shape, trace = (12, 20), np.zeros(100, np.float32)
+    trace[20:40] = 5
+    left, right = (np.arange(100 + k, 106 + k) for k in (2, 9))
+    other = np.arange(4, 9)
+    apart = Cell(other, np.ones(5, np.float32), trace=np.roll(trace, 50))
+    cells = [
+        Cell(left, np.ones(6, np.float32), trace=trace),
+        Cell(right, np.full(6, 2, np.float32), trace=0.5 * trace),
+        apart,
+    ]
+    rows = np.zeros((240, 100), np.float32)
+    movie = rows + footprint_matrix(cells, 240) @ np.array([c.trace for c in cells])
+    joined = graph._join(cells, rows, shape)
+    assert len(joined) == 2
+    one = max(joined, key=lambda cell: len(cell.pixels))
+    np.testing.assert_array_equal(one.pixels, [*left, *right])
+    np.testing.assert_allclose(one.weights, 1)  # in units of the strongest trace
+    after = rows + footprint_matrix(joined, 240) @ np.array([c.trace for c in joined])
+    np.testing.assert_allclose(after, movie, atol=1e-5)

@@ -138,10 +138,12 @@ def best_shifts(
     found = np.stack([i - reach[0], j - reach[1]], axis=1).astype(np.float64)
     if reach[0]:
         inner = np.clip(i, 1, 2 * reach[0] - 1)
-        found[:, 0] += _parabola(*(inside[frame, inner + k, j] for k in (-1, 0, 1)))
+        part = _parabola(*(inside[frame, inner + k, j] for k in (-1, 0, 1)))
+        found[:, 0] += np.where(inner == i, part, 0)  # at the end nothing lies beyond
     if reach[1]:
         inner = np.clip(j, 1, 2 * reach[1] - 1)
-        found[:, 1] += _parabola(*(inside[frame, i, inner + k] for k in (-1, 0, 1)))
+        part = _parabola(*(inside[frame, i, inner + k] for k in (-1, 0, 1)))
+        found[:, 1] += np.where(inner == j, part, 0)
     most = beyond.reshape(n_frames, -1).max(axis=1)
     gap = np.maximum(_BETTER_BEYOND * inside[frame, i, j], _SURE_BEYOND)
     at_edge = most - score[frame, i, j] > gap

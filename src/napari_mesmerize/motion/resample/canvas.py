@@ -140,7 +140,8 @@ def _add_shifted(frames, moves, pads, border, taps, total, squares, corners):  #
 def _add_warped(frames, moves, spacing, pads, border, total, count, squares):  # type: ignore[no-untyped-def]
     """Add frames to canvas sums, in place: canvas pixel u takes frame pixel u + e(u).
 
-    moves (n, z, ny, nx, 3) is e at canvas pixels every ``spacing``; linear between.
+    moves (n, z, ny, nx, 3) is e at canvas pixels every ``spacing``; linear between. But
+    along x, z is that of the place on the left: it hardly changes within a volume.
 
     It is one function because lines of 16 px are too short to be handed to another one:
     that makes it a quarter slower.

@@ -97,7 +97,7 @@ def inverse_moves(
         np.arange(0, height + _FIELD_STEP - 1, _FIELD_STEP, dtype=float),
         np.arange(0, width + _FIELD_STEP - 1, _FIELD_STEP, dtype=float),
     )
-    field = motion.at(frame_places).astype(np.float32)
+    field = _until_border(motion.at(frame_places), (height, width)).astype(np.float32)
     planes = (np.arange(depth + 2 * pads[0]) - pads[0]).astype(np.float32)
     y, x = (
         (np.arange((n + 2 * pad) // FIELD_SPACING + 2) * FIELD_SPACING - pad).astype(
@@ -108,6 +108,22 @@ def inverse_moves(
     out = np.empty((len(motion), planes.size, y.size, x.size, 3), np.float32)
     _invert(field, _FIELD_STEP, planes, y, x, height, width, out)
     return out
+
+
+def _until_border(
+    field: NDArray[np.float64], image_shape: tuple[int, int]
+) -> NDArray[np.float64]:
+    """Let a field (n, z, ny, nx, 3), linear between its places, be right at the border.
+
+    The last place lies beyond the border, where a spline is constant: what it holds is
+    changed, so that the field is linear up to the last pixel.
+    """
+    for axis, size in zip((2, 3), image_shape, strict=True):
+        rest = (size - 1) % _FIELD_STEP
+        if rest:
+            along = np.moveaxis(field, axis, 0)
+            along[-1] = along[-2] + (along[-1] - along[-2]) * (_FIELD_STEP / rest)
+    return field
 
 
 def seen_places(
@@ -131,7 +147,10 @@ def seen_places(
 
 @njit(**FAST)
 def _warp_cubic(frames, moves, spacing, out):  # type: ignore[no-untyped-def]
-    """out(u) = frame(u + e(u)), nearest border; moves as inverse_moves() gives."""
+    """out(u) = frame(u + e(u)), nearest border; moves as inverse_moves() gives.
+
+    Along x, z is that of the place on the left: it hardly changes within a volume.
+    """
     n_frames, depth, height, width = frames.shape
     other = np.empty(spacing, np.float32)
     for t in range(n_frames):
