@@ -11,7 +11,6 @@ one forward and one inverse single-precision FFT over the recording, before and 
 import argparse
 import cProfile
 import pstats
-import resource
 
 import numpy as np
 import scipy.fft
@@ -32,6 +31,8 @@ HEAD = (
 
 
 def cpu_seconds() -> float:
+    import resource  # Windows has none
+
     usage = resource.getrusage(resource.RUSAGE_SELF)
     return usage.ru_utime + usage.ru_stime
 

@@ -11,7 +11,6 @@ pages of the mapped file left out where the system says how many they are.
 
 import argparse
 import json
-import resource
 import subprocess
 import sys
 import tempfile
@@ -55,6 +54,8 @@ class PeakMemory:
 
 
 def cpu_seconds() -> float:
+    import resource  # Windows has none
+
     usage = resource.getrusage(resource.RUSAGE_SELF)
     return usage.ru_utime + usage.ru_stime
 

@@ -8,7 +8,6 @@ Footprints are written with pixels in C order. Imports nothing of napari-mesmeri
 import importlib
 import importlib.metadata
 import json
-import resource
 import sys
 from pathlib import Path
 
@@ -17,6 +16,8 @@ import numpy as np
 
 def cpu_seconds():
     """User and system time of this process."""
+    import resource  # Windows has none
+
     usage = resource.getrusage(resource.RUSAGE_SELF)
     return usage.ru_utime + usage.ru_stime
 

@@ -5,7 +5,6 @@ whole movie, one worker, measured in the same run: seconds depend on the machine
 hardly do.
 """
 
-import resource
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -78,6 +77,8 @@ MORE = [
 
 def cpu_seconds() -> float:
     """Return user and system time of this process, all threads."""
+    import resource  # Windows has none
+
     usage = resource.getrusage(resource.RUSAGE_SELF)
     return usage.ru_utime + usage.ru_stime
 

@@ -7,7 +7,6 @@ Shifts and fields are written as pixels to add. Imports nothing of napari-mesmer
 
 import importlib.metadata
 import json
-import resource
 import sys
 from pathlib import Path
 
@@ -19,6 +18,8 @@ STRIDE = OVERLAP = 24  # px; of the sizes tried, the best for the small movies
 def cpu_seconds():
     """User and system time of this process and its finished children."""
     total = 0.0
+    import resource  # Windows has none
+
     for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN):
         usage = resource.getrusage(who)
         total += usage.ru_utime + usage.ru_stime

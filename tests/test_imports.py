@@ -1,19 +1,23 @@
 """What importing the package costs, what it brings along, and who may import whom."""
 
+import ast
 import importlib
 import json
 import re
 import subprocess
 import sys
-from importlib.metadata import requires
+import tomllib
 from pathlib import Path
 
 import pytest
+from packaging.requirements import Requirement
 
 ROOT = Path(__file__).parents[1]
 LIMIT_S = 0.5
 WINDOWS = {"PyQt5", "PyQt6", "PySide2", "PySide6", "qtpy", "magicgui", "napari"}
-NEVER = {"pyqt5", "pyqt6", "pyside6", "isx", "caiman", "suite2p", "sima", "fissa"}
+WINDOWS |= {"pyqtgraph", "superqt", "vispy"}
+NEVER = {"isx", "caiman", "suite2p", "sima", "fissa"}
+POSIX_ONLY = {"fcntl", "grp", "pwd", "pty", "resource", "termios"}
 PUBLIC = {
     "Components",
     "correct_motion",
@@ -88,10 +92,32 @@ def test_imports_point_one_way():
     assert done.returncode == 0, done.stdout + done.stderr
 
 
-def test_the_package_depends_on_no_copyleft_and_no_qt_binding():
-    lines = requires("napari-mesmerize") or []
-    needed = {re.split(r"[^\w.-]", line)[0].lower() for line in lines}
-    assert not needed & NEVER
+def test_the_base_install_has_no_window_toolkit_and_no_extra_binds_by_its_licence():
+    lines = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
+    base = {Requirement(line).name.lower() for line in lines["dependencies"]}
+    assert not base & {name.lower() for name in WINDOWS}
+    extras = lines["optional-dependencies"]
+    needed = {Requirement(line).name.lower() for e in extras.values() for line in e}
+    assert not (base | needed) & NEVER
+    bindings = {"pyqt5", "pyqt6", "pyside6"}
+    assert not (base | needed) & bindings, "napari[all] chooses one"
+
+
+def test_all_includes_what_the_docks_need():
+    lines = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
+    assert "napari-mesmerize[gui]" in lines["optional-dependencies"]["all"]
+
+
+@pytest.mark.parametrize("folder", ["src", "benchmarks", "docs"])
+def test_no_module_needs_posix_to_be_imported(folder):
+    for path in (ROOT / folder).rglob("*.py"):
+        for node in ast.parse(path.read_text("utf-8")).body:
+            names = [alias.name for alias in getattr(node, "names", [])]
+            if isinstance(node, ast.ImportFrom):
+                names = [node.module or ""]
+            if isinstance(node, ast.Import | ast.ImportFrom):
+                found = {name.split(".")[0] for name in names}
+                assert not found & POSIX_ONLY, f"{path}:{node.lineno}"
 
 
 def test_the_readme_names_no_command_that_does_not_exist():

@@ -46,7 +46,7 @@ def test_bad_files(path):
 
 def test_missing_library_is_named(path, monkeypatch):
     monkeypatch.setitem(sys.modules, "liffile", None)
-    with pytest.raises(MissingExtraError, match="pip install liffile"):
+    with pytest.raises(MissingExtraError, match=r"mesmerize\[leica\]"):
         read_recording(path)
 
 

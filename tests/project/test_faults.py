@@ -3,7 +3,6 @@
 import errno
 import json
 import os
-import resource
 import shutil
 import signal
 import subprocess
@@ -169,6 +168,7 @@ def test_a_real_full_file_system(tmp_path, make_parts, version_of):
 def test_a_file_size_limit_of_the_system(project, sample, make_parts, version_of):
     noise = np.random.default_rng(0).integers(0, 2**16, (8, 200, 200), dtype=np.uint16)
     parts = {"recording": as_recording(noise)}
+    resource = pytest.importorskip("resource", reason="Windows sets no such limits")
     before = resource.getrlimit(resource.RLIMIT_FSIZE)
     handler = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
     resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, before[1]))

@@ -15,9 +15,12 @@ import psutil
 
 _LIBRARIES = ("numpy", "scipy", "xarray", "pandas", "zarr", "numba", "tifffile")
 _EXTRAS = {
+    "gui": ("pyqtgraph", "the docks in napari"),
     "nwb": ("pynwb", "NWB export"),
     "video": ("av", "video files (.avi, .mp4, .mkv)"),
+    "leica": ("liffile", "Leica files (.lif)"),
     "cluster": ("distributed", "clusters through dask"),
+    "gpu": ("torch", "motion correction on a graphics card"),
     "train": ("torch", "training of segmentation networks"),
 }
 _GIB = 2**30

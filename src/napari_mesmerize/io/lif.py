@@ -22,7 +22,7 @@ def _liffile() -> Any:
         import liffile
     except ImportError as error:
         raise MissingExtraError(
-            "Reading .lif files needs liffile: pip install liffile."
+            "Reading .lif files needs liffile: pip install 'napari-mesmerize[leica]'."
         ) from error
     return liffile
 

@@ -175,7 +175,7 @@ def test_matlab_file_has_images_in_matlabs_order(kind, request, tmp_path):
     content = loadmat(write_mat(components, tmp_path / "a.mat"), squeeze_me=True)
     size = tuple(content["image_size"].astype(int))
     for i in range(5):
-        column = content["footprints"][:, [i]].toarray()
+        column = content["footprints"].tocsc()[:, [i]].toarray()
         image = column.reshape(size, order="F")
         image = image.transpose(2, 0, 1) if image.ndim == 3 else image
         np.testing.assert_array_equal(image, components.footprint_image(i))

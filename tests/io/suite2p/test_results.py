@@ -150,6 +150,7 @@ def test_optional_files_may_be_absent(tmp_path):
 
 
 def test_real_output():
+    pytest.importorskip("numpy._core", reason="the sample was pickled by NumPy 2")
     found = read_results(DATA)
     assert (len(found), found.image_shape) == (46, (128, 128))
     assert int(found.accepted.sum()) == 40

@@ -17,6 +17,7 @@ from napari_mesmerize.errors import ParameterError
 
 _VERSION = 228
 _SUB_PIXEL = 128
+_MOST = 2**16 - 1
 _POLYGON, _RECTANGLE = 0, 1
 _LINES = {"line": 5, "freeline": 4, "polyline": 5, "angle": 9, "point": 10}
 
@@ -110,11 +111,15 @@ def _encode(name: str, row: "pd.Series[Any]") -> bytes:
 
 
 def _header(xy: NDArray[np.float64], kind: int, count: int, shape_size: int) -> bytes:
-    left, top = np.floor(xy.min(0)).astype(int)
-    right, bottom = np.ceil(xy.max(0)).astype(int)
+    left, top = np.floor(xy.min(0)).astype(int) & _MOST
+    right, bottom = np.ceil(xy.max(0)).astype(int) & _MOST
     head = bytearray(64)
     struct.pack_into(">4shBx", head, 0, b"Iout", _VERSION, kind)
-    struct.pack_into(">4hH", head, 8, top, left, bottom, right, count)
+    struct.pack_into(">4H", head, 8, top, left, bottom, right)
+    if count <= _MOST:
+        struct.pack_into(">H", head, 16, count)
+    else:
+        struct.pack_into(">i", head, 18, count)
     struct.pack_into(">i", head, 36, shape_size)
     struct.pack_into(">h", head, 50, 0 if shape_size else _SUB_PIXEL)
     return bytes(head)
@@ -125,7 +130,7 @@ def _polygon(
 ) -> bytes:
     head = _header(xy, kind, len(xy), 0)
     left_top = np.floor(xy.min(0))
-    whole = np.rint(xy - left_top).astype(">i2").T.tobytes()
+    whole = np.rint(xy - left_top).astype(np.int64).astype(">i2").T.tobytes()
     return _finish(head + whole + xy.astype(">f4").T.tobytes(), name, position)
 
 

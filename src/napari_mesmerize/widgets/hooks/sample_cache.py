@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from qtpy.QtCore import QStandardPaths
+import platformdirs
 
 from napari_mesmerize import __version__
 from napari_mesmerize.data.recording import FACTS, lazy_recording
@@ -29,8 +29,7 @@ _FRAMES, _TRUTH, _FACTS = "frames.npy", "truth.npz", "facts.json"
 
 def cache_folder() -> Path:
     """Return where samples are kept: in the user's cache, which may be emptied."""
-    place = QStandardPaths.StandardLocation.GenericCacheLocation
-    return Path(QStandardPaths.writableLocation(place)) / "napari-mesmerize/samples"
+    return platformdirs.user_cache_path("napari-mesmerize", appauthor=False) / "samples"
 
 
 def sample_shape(sample: str) -> tuple[int, ...]:
