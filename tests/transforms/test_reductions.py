@@ -35,7 +35,7 @@ def test_percentile_of_volumes_without_nan(make_recording):
 
 
 def test_reduce_frames_wants_a_number_a_pixel(frames, make_recording):
-    with pytest.raises(ParameterError, match="one number a pixel"):
+    with pytest.raises(ParameterError, match="one number per pixel"):
         reduce_frames(make_recording(frames), lambda traces: traces)
 
 

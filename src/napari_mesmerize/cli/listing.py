@@ -1,4 +1,4 @@
-"""What a file holds, as a tree: sessions, units, channels, a line a recording."""
+"""What a file holds, as a tree: sessions, units, channels, a line per recording."""
 
 from collections.abc import Sequence
 from pathlib import Path

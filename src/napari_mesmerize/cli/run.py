@@ -60,7 +60,7 @@ def demo(
     ] = True,
     as_json: Json = False,
 ) -> None:
-    """Do the main job on a simulated recording and compare it with the truth."""
+    """Analyse a simulated recording and compare the result with the truth."""
     with progress_bars() as progress:
         report = run_demo(out, preset=preset, seed=seed, progress=progress)
     if as_json:
@@ -127,7 +127,7 @@ def motion_command(
     ] = None,
     device: Annotated[str, typer.Option(help="cpu, or cuda for a GPU.")] = "cpu",
     workers: Annotated[
-        int, typer.Option(help="Threads; 0: one for each core.", min=0)
+        int, typer.Option(help="Number of threads; 0 uses one for each core.", min=0)
     ] = 0,
     max_memory: Memory = 0.0,
     overwrite: Overwrite = False,
@@ -190,8 +190,8 @@ def extract(
 ) -> None:
     """Extract components from a (motion-corrected) recording and write them.
 
-    Cancelled or killed, what is finished lies in OUT.partial, and the same command goes
-    on from there.
+    After a cancel or a crash, finished parts are in OUT.partial, and the same command
+    continues from there.
     """
     if method not in EXTRACTION_PARAMS:
         raise ParameterError(
@@ -226,7 +226,9 @@ def extract(
 @app.command()
 def run(
     file: File,
-    project: Annotated[Path, typer.Option(help="Project folder; made if absent.")],
+    project: Annotated[
+        Path, typer.Option(help="Project folder; it is made if it does not exist.")
+    ],
     animal: Annotated[str, typer.Option(help="Animal id.")],
     trial: Annotated[str, typer.Option(help="Trial id.")],
     selection: Selection = "",

@@ -77,12 +77,12 @@ def extract_components(
     max_memory : int, optional
         Bytes; default a quarter of what is free. Does not change the result.
     workers : int, optional
-        Patches worked on at the same time; default as many as there are cores and
-        memory for. Does not change the result.
+        Patches that are extracted at the same time; by default as many as cores and
+        memory allow. Does not change the result.
     progress : Progress, optional
         Wraps the loop over steps; it may raise ``Cancelled``.
     seed : int, optional
-        For the little that is random.
+        Seed of the random numbers; few steps use any.
     client : distributed.Client, optional
         Computes the patches on a cluster; pixels are read here. Does not change the
         result.
@@ -91,20 +91,41 @@ def extract_components(
         a labelled image of ``image_shape``, a sparse matrix (n_pixels, n), or the
         components of another extraction. Each becomes one component, in their order.
     resume_dir : str or Path, optional
-        A folder for finished patches: a run that was cancelled or killed goes on from
-        there when it is called again. Removed at the end.
+        A folder for finished patches. If the run is cancelled or killed, the same call
+        continues from there. The folder is removed at the end.
 
     Returns
     -------
     Components
-        Rejected ones included (``accepted``, ``scores["rejected_because"]``); traces
-        ``raw``, ``denoised``, ``residual``, ``dff`` and ``spikes``.
+        All components, rejected ones included (see ``accepted`` and
+        ``scores["rejected_because"]``), with the traces ``raw``, ``denoised``,
+        ``residual``, ``dff`` and ``spikes``.
 
     Raises
     ------
     ParameterError
         If a parameter does not fit the recording, or memory is too small for one patch;
         the text says how much it needs.
+
+    Notes
+    -----
+    Correct the motion first. Give ``CnmfeParams()`` for one-photon recordings: the
+    default is for two-photon. Try parameters on a part with
+    :func:`~napari_mesmerize.cnmf.preview.preview_components`. Thresholds of acceptance
+    need no new run: use :func:`~napari_mesmerize.cnmf.evaluate`. For ROIs that you
+    drew, whose pixels must stay as they are, use
+    :func:`~napari_mesmerize.extract_traces`. The methods are those of
+    :doi:`10.1016/j.neuron.2015.11.037` (CNMF) and :doi:`10.7554/eLife.28728` (CNMF-E).
+
+    Examples
+    --------
+    >>> from napari_mesmerize import extract_components, simulate
+    >>> recording, truth = simulate("2p-small", seed=1, shape=(150, 48, 48), n_cells=4)
+    >>> components = extract_components(recording)
+    >>> components.n_frames, components.image_shape
+    (150, (48, 48))
+    >>> len(components) > 0, components.accepted.dtype
+    (True, dtype('bool'))
     """
     recording = check_recording(as_recording(recording), min_frames=2)
     params = params if params is not None else default_params(recording)
@@ -244,7 +265,39 @@ def estimate_memory(
 ) -> int:
     """Return about how many bytes an extraction will need, before it runs.
 
-    That is one patch a worker; the result and the program itself come on top.
+    Parameters
+    ----------
+    recording : xarray.DataArray
+        The recording; no pixel is read if the cell diameter is given.
+    params : CnmfParams, CnmfeParams or Cnmf3dParams, optional
+        As for :func:`extract_components`.
+    workers : int, optional
+        Patches worked on at the same time.
+
+    Returns
+    -------
+    int
+        Bytes: one patch for each worker. The result and the program itself come on top.
+
+    Raises
+    ------
+    ParameterError
+        If the parameters do not fit the recording.
+
+    Notes
+    -----
+    Use it before a long run on a shared machine. If it is too much, lower ``workers``
+    first, then give a smaller ``patch_size``.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from napari_mesmerize import CnmfParams, as_recording
+    >>> from napari_mesmerize.cnmf import estimate_memory
+    >>> recording = as_recording(np.zeros((1000, 128, 128), np.uint8), frame_rate=15)
+    >>> params = CnmfParams(cell_diameter=10)
+    >>> 50 < estimate_memory(recording, params) / 2**20 < 1000  # MB
+    True
     """
     recording = check_recording(as_recording(recording), min_frames=2)
     params = params if params is not None else default_params(recording)
@@ -258,21 +311,120 @@ def estimate_memory(
 def extract_cnmf(
     recording: xr.DataArray, params: CnmfParams | None = None, **options: Any
 ) -> Components:
-    """Extract from a two-photon recording; see :func:`extract_components`."""
+    """Extract from a two-photon recording; see :func:`extract_components`.
+
+    Parameters
+    ----------
+    recording : xarray.DataArray
+        As for :func:`extract_components`; dims ``("frame", "y", "x")``.
+    params : CnmfParams, optional
+        Parameters.
+    **options
+        Further keywords of :func:`extract_components`.
+
+    Returns
+    -------
+    Components
+        As from :func:`extract_components`.
+
+    Raises
+    ------
+    ParameterError
+        As from :func:`extract_components`.
+
+    Notes
+    -----
+    This is the entry ``"cnmf"`` of ``ENGINES``. In a script, :func:`extract_components`
+    with :class:`CnmfParams` does the same.
+
+    Examples
+    --------
+    >>> from napari_mesmerize import simulate
+    >>> recording, truth = simulate("2p-small", seed=1, shape=(150, 48, 48), n_cells=4)
+    >>> from napari_mesmerize.cnmf import extract_cnmf
+    >>> extract_cnmf(recording).n_frames
+    150
+    """
     return extract_components(recording, _of(CnmfParams, params), **options)
 
 
 def extract_cnmfe(
     recording: xr.DataArray, params: CnmfeParams | None = None, **options: Any
 ) -> Components:
-    """Extract from a one-photon recording; see :func:`extract_components`."""
+    """Extract from a one-photon recording; see :func:`extract_components`.
+
+    Parameters
+    ----------
+    recording : xarray.DataArray
+        As for :func:`extract_components`; dims ``("frame", "y", "x")``.
+    params : CnmfeParams, optional
+        Parameters.
+    **options
+        Further keywords of :func:`extract_components`.
+
+    Returns
+    -------
+    Components
+        As from :func:`extract_components`.
+
+    Raises
+    ------
+    ParameterError
+        As from :func:`extract_components`.
+
+    Notes
+    -----
+    This is the entry ``"cnmfe"`` of ``ENGINES``. In a script,
+    :func:`extract_components` with :class:`CnmfeParams` does the same.
+
+    Examples
+    --------
+    >>> from napari_mesmerize import simulate
+    >>> from napari_mesmerize.cnmf import extract_cnmfe
+    >>> recording, _ = simulate("1p-small", seed=1, shape=(150, 48, 48), n_cells=4)
+    >>> extract_cnmfe(recording).n_frames
+    150
+    """
     return extract_components(recording, _of(CnmfeParams, params), **options)
 
 
 def extract_cnmf3d(
     recording: xr.DataArray, params: Cnmf3dParams | None = None, **options: Any
 ) -> Components:
-    """Extract from a recording of volumes; see :func:`extract_components`."""
+    """Extract from a recording of volumes; see :func:`extract_components`.
+
+    Parameters
+    ----------
+    recording : xarray.DataArray
+        As for :func:`extract_components`; dims ``("frame", "z", "y", "x")``.
+    params : Cnmf3dParams, optional
+        Parameters.
+    **options
+        Further keywords of :func:`extract_components`.
+
+    Returns
+    -------
+    Components
+        As from :func:`extract_components`.
+
+    Raises
+    ------
+    ParameterError
+        As from :func:`extract_components`.
+
+    Notes
+    -----
+    This is the entry ``"cnmf3d"`` of ``ENGINES``. In a script,
+    :func:`extract_components` chooses it for volumes by itself.
+
+    Examples
+    --------
+    >>> from napari_mesmerize import simulate
+    >>> from napari_mesmerize.cnmf import extract_cnmf3d
+    >>> recording, _ = simulate("3d-small", seed=1, shape=(40, 3, 32, 32), n_cells=4)
+    >>> extract_cnmf3d(recording).image_shape
+    (3, 32, 32)
+    """
     return extract_components(recording, _of(Cnmf3dParams, params), **options)
 
 
@@ -281,7 +433,8 @@ def _of(model: type[Params], params: Params | None) -> Params:
         return model()
     if not isinstance(params, model):
         raise ParameterError(
-            f"{type(params).__name__} came; this engine takes {model.__name__}. "
-            "extract_components chooses the engine by the type of the parameters."
+            f"params is of type {type(params).__name__}; this engine takes "
+            f"{model.__name__}. Call extract_components, which chooses the engine by "
+            "the type of the parameters."
         )
     return params

@@ -1,4 +1,4 @@
-"""Hold a recording where reading it again costs little: patches read it many times."""
+"""Keep a recording in memory or in a copy, since patches read it many times."""
 
 import contextlib
 import shutil

@@ -1,4 +1,4 @@
-"""What is done to found components: merge, split, demix, and the replay of it."""
+"""Curation of components: merge, split and demix them, and repeat such steps."""
 
 from napari_mesmerize.curation.merge_split import (
     Curation,

@@ -85,6 +85,31 @@ class Components:
         Hz.
     history : list of dict
         Steps that led here (see :mod:`napari_mesmerize.history`).
+
+    Notes
+    -----
+    Make one with :meth:`build`, which checks that all parts fit; engines and
+    :func:`~napari_mesmerize.io.results.read_results` return one. It is frozen:
+    functions that change components return new ones. For ROIs that you only draw and
+    tag, an ROI table (:mod:`napari_mesmerize.data.rois`) is enough.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from napari_mesmerize import Components
+    >>> from napari_mesmerize.data.rois import footprints_from_masks
+    >>> masks = np.zeros((2, 16, 16))
+    >>> masks[0, 2:6, 2:6] = masks[1, 9:13, 9:13] = 1
+    >>> components = Components.build(
+    ...     footprints_from_masks(masks),
+    ...     image_shape=(16, 16),
+    ...     traces={"raw": np.ones((2, 100))},
+    ...     frame_rate=15.0,
+    ... )
+    >>> len(components), components.n_frames
+    (2, 100)
+    >>> len(components.select([True, False]))
+    1
     """
 
     footprints: sparse.csc_array
@@ -111,9 +136,33 @@ class Components:
         frame_rate: float | None = None,
         history: Sequence[Mapping[str, Any]] = (),
     ) -> Self:
-        """Make components, filling in what is left out and checking that all fits.
+        """Make components, fill in what is left out, and check that all parts fit.
 
-        Ids are drawn where none are given; everything is accepted unless said.
+        Parameters
+        ----------
+        footprints : array_like or sparse matrix
+            Shape (n_pixels, n_rois); pixels in C order of ``image_shape``.
+        image_shape : sequence of int
+            (height, width) or (n_planes, height, width).
+        traces : mapping
+            Arrays (n_rois, n_frames) by kind; may be empty.
+        scores : pandas.DataFrame, optional
+            One row per component.
+        accepted : array_like, optional
+            Shape (n_rois,), bool; by default all are accepted.
+        roi_ids : sequence of str, optional
+            By default new UUIDs.
+        background : Background, optional
+            What the components lie on.
+        frame_rate : float, optional
+            Hz.
+        history : sequence, optional
+            Steps that led here.
+
+        Returns
+        -------
+        Components
+            The components, frozen.
 
         Raises
         ------
@@ -161,12 +210,17 @@ class Components:
         return next((t.shape[1] for t in self.traces.values()), 0)
 
     def select(self, which: ArrayLike) -> "Components":
-        """Return some of the components, all parts kept in step.
+        """Return some of the components, with all their parts.
 
         Parameters
         ----------
         which : array_like
             Shape (n_rois,) bool, or positions.
+
+        Returns
+        -------
+        Components
+            The selected ones, in the order of ``which``.
 
         Raises
         ------
@@ -193,17 +247,45 @@ class Components:
         )
 
     def footprint_image(self, position: int) -> NDArray[np.float32]:
-        """Return one footprint as an image of ``image_shape``."""
+        """Return one footprint as an image of ``image_shape``.
+
+        Parameters
+        ----------
+        position : int
+            Which component.
+
+        Returns
+        -------
+        numpy.ndarray
+            Shape ``image_shape``, float32.
+        """
         column = self.footprints[:, [position]].toarray()
         return np.asarray(column, np.float32).reshape(self.image_shape)
 
     def save(self, path: str | Path, *, overwrite: bool = False) -> None:
         """Write everything to a Zarr folder, whole or not at all.
 
+        Parameters
+        ----------
+        path : path
+            The folder, such as ``cells.zarr``.
+        overwrite : bool, optional
+            Whether a folder of that name may be replaced.
+
         Raises
         ------
         WriteError
             If ``path`` exists and ``overwrite`` is false, or can not be written.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from napari_mesmerize import Components
+        >>> footprints = np.eye(16)[:, :2]
+        >>> components = Components.build(footprints, (4, 4), {"raw": np.ones((2, 9))})
+        >>> components.save("cells.zarr")
+        >>> Components.load("cells.zarr").roi_ids == components.roi_ids
+        True
         """
         with written_whole(Path(path), overwrite=overwrite) as parts:
             write(self, parts)
@@ -212,10 +294,20 @@ class Components:
     def load(cls, path: str | Path) -> Self:
         """Read what :meth:`save` wrote.
 
+        Parameters
+        ----------
+        path : path
+            The folder.
+
+        Returns
+        -------
+        Components
+            As they were saved.
+
         Raises
         ------
         ReadError
-            If ``path`` is no such folder, is damaged, or is of a newer version.
+            If ``path`` is not such a folder, is damaged, or is of a newer version.
         """
         path = Path(path)
         if not path.exists():
@@ -232,7 +324,29 @@ class Components:
 
 
 def new_roi_ids(n_rois: int) -> tuple[str, ...]:
-    """Return ``n_rois`` new UUIDs."""
+    """Return ``n_rois`` new UUIDs.
+
+    Parameters
+    ----------
+    n_rois : int
+        How many ids.
+
+    Returns
+    -------
+    tuple of str
+        As many UUIDs, all different.
+
+    Notes
+    -----
+    Use it for the index of an ROI table that you make by hand. Do not give old ROIs new
+    ids: journals and histories refer to ROIs by id.
+
+    Examples
+    --------
+    >>> from napari_mesmerize.data.components import new_roi_ids
+    >>> len(set(new_roi_ids(3)))
+    3
+    """
     return tuple(str(uuid.uuid4()) for _ in range(n_rois))
 
 

@@ -1,4 +1,4 @@
-"""What of a footprint is drawn: its smooth area, and which ROI lies on top."""
+"""Pictures of ROIs: the smooth area of a footprint, and which ROI lies on top."""
 
 from collections.abc import Sequence
 from itertools import pairwise

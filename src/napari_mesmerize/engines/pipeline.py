@@ -130,8 +130,8 @@ def prepare(
             cnmf.check_params(recording, chosen["extract"])
         except ParameterError as error:
             raise ParameterError(
-                f"{error} Or leave the extraction out ('none'): the motion is "
-                "corrected and kept all the same."
+                f"{error} Or leave the extraction out ('none'); the motion is then "
+                "corrected and the result is kept."
             ) from error
     return chosen
 

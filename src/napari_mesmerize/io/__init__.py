@@ -1,4 +1,4 @@
-"""Files to recordings: what a file holds, and opening it, whatever the format."""
+"""Recordings in files of any format: list what a file holds, open it, write one."""
 
 from napari_mesmerize.io.facts.sidecar import METADATA_FORMATS
 from napari_mesmerize.io.items import ReadWarning, RecordingInfo

@@ -22,7 +22,7 @@ MAX_FRAMES = 10**8
 
 
 class ReadWarning(UserWarning):
-    """Something about a file that was opened and that the user should know."""
+    """Warning about a file that was opened all the same."""
 
 
 def warn(text: str) -> None:
@@ -32,7 +32,7 @@ def warn(text: str) -> None:
 
 @dataclass(frozen=True)
 class RecordingInfo:
-    """What one recording in a file is, known without reading pixels.
+    """Description of one recording in a file, made without reading pixels.
 
     Attributes
     ----------

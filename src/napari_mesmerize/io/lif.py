@@ -28,7 +28,7 @@ def _liffile() -> Any:
 
 
 def scan(path: Path) -> list[Item]:
-    """Return the images in a ``.lif`` file, one a channel.
+    """Return the images in a ``.lif`` file, one per channel.
 
     Parameters
     ----------

@@ -22,7 +22,7 @@ _DAMAGE = (
 
 
 def scan(path: Path, *, axes: str | None = None) -> list[Item]:
-    """Return the recordings in a ``.npy`` file (one a channel).
+    """Return the recordings in a ``.npy`` file (one per channel).
 
     Parameters
     ----------

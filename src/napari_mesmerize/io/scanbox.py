@@ -160,9 +160,9 @@ def _planes(info: Mapping[str, Any]) -> int:
 
 
 def _rate(info: Mapping[str, Any], rows: int, n_planes: int) -> float | None:
-    """Return the rate: lines a second by lines a frame, by planes.
+    """Return the rate: lines per second by lines per frame, by planes.
 
-    The mirror scans ``resfreq`` lines a second, twice as many in both directions
+    The mirror scans ``resfreq`` lines per second, twice as many in both directions
     (``scanmode`` 0).
     """
     resonant = positive(info.get("resfreq"))

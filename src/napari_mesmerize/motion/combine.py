@@ -1,4 +1,4 @@
-"""From what each frame says to the motion of all: filtered together over time."""
+"""Combine the displacements found for each frame into one motion, filtered in time."""
 
 import numpy as np
 from numpy.typing import NDArray

@@ -18,7 +18,7 @@ def decimate(
     first, last : int
         Range of frames, [first, last).
     n_bins : int
-        Bins across the range, about one a screen pixel.
+        Bins across the range, about one per screen pixel.
 
     Returns
     -------

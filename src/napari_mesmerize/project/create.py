@@ -45,9 +45,9 @@ def create_project(
     roi_tags : iterable of str, optional
         Tag columns that every ROI table has: ``anatomical_region``, ``cell_type``.
     stimulus_types : iterable of str, optional
-        What epochs may be of: ``odour``, ``running``.
+        Types that stimulus epochs may have: ``odour``, ``running``.
     custom_columns : mapping or sequence, optional
-        Columns that every sample has a value of, by name:
+        Columns of the table of samples, by name:
         ``{"genotype": str, "age_days": {"dtype": "int", "default": 0}}``. Types are
         ``str``, ``int``, ``float`` and ``bool``.
 
@@ -62,6 +62,22 @@ def create_project(
         If the folder holds something, or can not be written.
     ParameterError
         If a name or a column does not fit.
+
+    Notes
+    -----
+    Use it once for a set of recordings that will be analysed together: one table spans
+    one project. Tags, stimulus types and custom columns can be added later, but the
+    type of a column cannot change. To go on with an existing folder use
+    :func:`open_project`.
+
+    Examples
+    --------
+    >>> from napari_mesmerize import create_project
+    >>> project = create_project(
+    ...     "my_project", roi_tags=["region"], custom_columns={"genotype": str}
+    ... )
+    >>> project.name, project.roi_tags, len(project)
+    ('my_project', ('region',), 0)
     """
     path = Path(path).absolute()
     config = (
@@ -83,17 +99,37 @@ def create_project(
 
 
 def open_project(path: str | Path) -> Project:
-    """Open a project folder; what a crash left half done is finished or cleared away.
+    """Open a project folder.
+
+    Changes that a crash interrupted are finished or cleared away.
 
     Parameters
     ----------
     path : str or pathlib.Path
         The folder, or its ``mesmerize.json``.
 
+    Returns
+    -------
+    Project
+        The open project.
+
     Raises
     ------
     ProjectError
-        If it is no project, is damaged, or was made by a newer version.
+        If it is not a project, is damaged, or was made by a newer version.
+
+    Notes
+    -----
+    Use it as often as you like: several processes may have the same folder open. If an
+    earlier session crashed, ``project.unsaved_edits()`` lists the samples whose edits
+    ``project.recover()`` brings back.
+
+    Examples
+    --------
+    >>> from napari_mesmerize import create_project, open_project
+    >>> _ = create_project("my_project")
+    >>> open_project("my_project").samples
+    []
     """
     path = Path(path).absolute()
     if path.name == FILE:

@@ -31,6 +31,28 @@ class Project:
     ----------
     path : pathlib.Path
         The project folder, absolute.
+
+    Notes
+    -----
+    Use :meth:`add_sample` to keep a recording with its results, :meth:`update_rois` to
+    save curation, and :meth:`table` to analyse all ROIs together. Do not change files
+    in the folder by hand while the project is open. Nothing is lost by overwriting: see
+    :meth:`backups`.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from napari_mesmerize import as_recording, create_project
+    >>> from napari_mesmerize.data.rois import roi_table_from_outlines
+    >>> project = create_project("my_project")
+    >>> sample = project.add_sample(
+    ...     "mouse1",
+    ...     "trial1",
+    ...     recording=as_recording(np.zeros((10, 16, 16)), frame_rate=10),
+    ...     rois=roi_table_from_outlines([[(2, 2), (2, 8), (8, 8)]]),
+    ... )
+    >>> sample.sample_id, len(project.table())
+    ('mouse1-_-trial1', 1)
     """
 
     def __init__(self, path: Path) -> None:
@@ -140,7 +162,7 @@ class Project:
         skip_damaged: bool = False,
         progress: Progress = silent,
     ) -> pd.DataFrame:
-        """Return one row per ROI of all samples, with the sample's columns.
+        """Return one row per ROI of all samples, with the columns of its sample.
 
         Parameters
         ----------
@@ -157,13 +179,35 @@ class Project:
             Index ``roi_id``; columns ``sample_id``, ``animal_id``, ``trial_id``,
             ``date``, ``comments``, ``frame_rate``, ``n_frames``, the custom columns,
             then those of the ROI tables. Only files that changed are read again.
+
+        Raises
+        ------
+        ProjectError
+            If a sample can not be read, unless ``skip_damaged``.
+
+        Notes
+        -----
+        Start every analysis of the project here, and group by ``animal_id``, tags or
+        custom columns. For one row per sample use :meth:`sample_table`; traces are in
+        ``project.sample(id).components``.
         """
         return self._cache.roi_table(
             self._all(), self.config, outlines, skip_damaged, progress
         )
 
     def sample_table(self, *, skip_damaged: bool = False) -> pd.DataFrame:
-        """Return one row per sample: ids, date, comments, rate and custom columns."""
+        """Return one row per sample.
+
+        Parameters
+        ----------
+        skip_damaged : bool, optional
+            Leave samples out that can not be read, with a warning in the log.
+
+        Returns
+        -------
+        pandas.DataFrame
+            Ids, date, comments, frame rate and custom columns.
+        """
         return self._cache.sample_table(
             self._all(), self.config, skip_damaged=skip_damaged
         )
@@ -299,6 +343,18 @@ class Project:
     def update_rois(self, sample_id: str, rois: pd.DataFrame) -> Sample:
         """Save a curated ROI table; the old one is kept in ``backups/``.
 
+        Parameters
+        ----------
+        sample_id : str
+            The sample.
+        rois : pandas.DataFrame
+            The whole table, with the same ``roi_id`` as before.
+
+        Returns
+        -------
+        Sample
+            As it now lies in the project.
+
         Raises
         ------
         ParameterError
@@ -313,7 +369,20 @@ class Project:
         return self.sample(sample_id)
 
     def update_epochs(self, sample_id: str, epochs: pd.DataFrame) -> Sample:
-        """Save other stimulus epochs; the old ones are kept in ``backups/``."""
+        """Save other stimulus epochs; the old ones are kept in ``backups/``.
+
+        Parameters
+        ----------
+        sample_id : str
+            The sample.
+        epochs : pandas.DataFrame
+            All epochs of the sample.
+
+        Returns
+        -------
+        Sample
+            As it now lies in the project.
+        """
         sample_changes.replace_epochs(
             self.path, self.sample(sample_id), epochs, self.config
         )
@@ -326,7 +395,22 @@ class Project:
         comments: str | None = None,
         custom: Mapping[str, Any] | None = None,
     ) -> Sample:
-        """Save other comments, or values of some custom columns."""
+        """Save other comments, or values of some custom columns.
+
+        Parameters
+        ----------
+        sample_id : str
+            The sample.
+        comments : str, optional
+            New comments; the old ones stay if left out.
+        custom : mapping, optional
+            New values by name of column; the others stay.
+
+        Returns
+        -------
+        Sample
+            As it now lies in the project.
+        """
         sample_changes.replace_document(
             self.path, self.sample(sample_id), comments, custom, self.config
         )
@@ -339,7 +423,18 @@ class Project:
     # ------------------------------------------------- backups and crash recovery
 
     def backups(self, sample_id: str | None = None) -> list[Backup]:
-        """Return what was kept when it was replaced or removed, newest first."""
+        """Return the backups: everything that was replaced or removed, newest first.
+
+        Parameters
+        ----------
+        sample_id : str, optional
+            Only those of this sample.
+
+        Returns
+        -------
+        list of Backup
+            To be passed to :meth:`restore`.
+        """
         return backups.list_backups(self.path, sample_id and f"samples/{sample_id}")
 
     def restore(self, backup: Backup | str | Path) -> None:
@@ -353,13 +448,34 @@ class Project:
         recovery.restore(self.path, backup)
 
     def unsaved_edits(self) -> list[str]:
-        """Return the samples with edits that a crashed session did not save."""
+        """Return the samples with edits that a crashed session did not save.
+
+        Returns
+        -------
+        list of str
+            Their ids; :meth:`recover` returns what they should be.
+        """
         return recovery.unsaved_edits(self.path, self.journal.path)
 
     def recover(self, sample_id: str) -> tuple[Components | None, pd.DataFrame]:
         """Return a sample's components and ROI table as crashed sessions left them.
 
+        Parameters
+        ----------
+        sample_id : str
+            One of :meth:`unsaved_edits`.
+
+        Returns
+        -------
+        components : Components or None
+            With merges, splits and drawn ROIs made again.
+        rois : pandas.DataFrame
+            The ROI table that goes with them. Neither is saved yet.
+
+        Notes
+        -----
         After a merge or split, save both with :meth:`replace_components`.
+        After tags and verdicts alone, :meth:`update_rois` is enough.
         """
         sample = self.sample(sample_id)
         self._recovered.add(sample_id)

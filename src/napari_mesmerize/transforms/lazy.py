@@ -39,8 +39,8 @@ def map_frames(
     recording : xarray.DataArray
         The recording.
     function : callable
-        From frames (n, height, width) to as many frames; each by itself, since any
-        number of them comes at once.
+        Takes frames (n, height, width) and returns as many. It must treat each frame on
+        its own, because it is called with any number of frames at once.
     dtype : dtype, optional
         Type of the result; default that of the first frame's.
     params : dict, optional
@@ -50,6 +50,26 @@ def map_frames(
     -------
     xarray.DataArray
         The lazy result, with the facts of ``recording``.
+
+    Raises
+    ------
+    ParameterError
+        If the array is not a recording.
+
+    Notes
+    -----
+    Use it for filters in space and for pointwise functions. Each frame is computed anew
+    at every reading; write the result with :func:`~napari_mesmerize.io.write_recording`
+    if it is read often. For filters in time use :func:`map_pixels`.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from napari_mesmerize import as_recording
+    >>> from napari_mesmerize.transforms import map_frames
+    >>> recording = as_recording(np.full((10, 16, 16), 9.0))
+    >>> float(map_frames(recording, np.sqrt)[3].to_numpy().max())
+    3.0
     """
     check_recording(recording)
     timer = StepTimer(
@@ -99,8 +119,8 @@ def normalise(
     signal_times : array_like, optional
         Shape (n,), seconds; interpolated to the times of frames.
     how : {"divide", "subtract", "regress"}, optional
-        Divide frames by the signal over its mean, subtract its deviation from the mean,
-        or subtract from each pixel what it has in common with the signal (reads the
+        Divide frames by the signal over its mean, subtract the signal's deviation from
+        its mean, or fit the signal to each pixel and subtract the fit (this reads the
         recording once).
     progress : Progress, optional
         Wraps the loop over batches of ``"regress"``.
@@ -114,6 +134,23 @@ def normalise(
     ------
     ParameterError
         If signal and frames do not fit, or the signal can not be divided by.
+
+    Notes
+    -----
+    Use ``divide`` for light that flickers (the signal scales the image), ``subtract``
+    for an offset of the camera, and ``regress`` where pixels are affected differently.
+    Do not regress out a signal that follows the animal's behaviour: cells that follow
+    it, too, would lose their activity.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from napari_mesmerize import as_recording
+    >>> from napari_mesmerize.transforms import normalise
+    >>> lamp = np.array([1.0, 2.0, 1.0, 2.0])
+    >>> recording = as_recording(lamp[:, None, None] * np.full((4, 8, 8), 10.0))
+    >>> normalise(recording, lamp)[:, 0, 0].to_numpy().tolist()
+    [15.0, 15.0, 15.0, 15.0]
     """
     check_recording(recording)
     if how not in ("divide", "subtract", "regress"):
@@ -187,7 +224,7 @@ def _at_frames(
         if values.shape != (n_frames,):
             raise ParameterError(
                 f"The signal has shape {values.shape}, but there are {n_frames} "
-                "frames; give a value a frame, or signal_times in seconds."
+                "frames; give a value per frame, or signal_times in seconds."
             )
     else:
         times = np.asarray(signal_times, np.float64)
@@ -219,9 +256,10 @@ def downsample(
     recording : xarray.DataArray
         The recording.
     time : int, optional
-        Frames that become one; a rest at the end is left out.
+        Number of frames that are averaged into one; a rest at the end is left out.
     space : int, optional
-        Side of the squares that become a pixel; a rest at the edges is left out.
+        Side of the squares that are averaged into one pixel; a rest at the edges is
+        left out.
 
     Returns
     -------
@@ -232,6 +270,22 @@ def downsample(
     ------
     ParameterError
         If a number is below 1, or exceeds the recording.
+
+    Notes
+    -----
+    Use it to look at a long recording quickly or to try parameters. Do not extract
+    final traces from a recording that is averaged in time: transients shorter than
+    ``time`` frames get lost. Correct the motion first; means of moving frames blur.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from napari_mesmerize import as_recording
+    >>> from napari_mesmerize.transforms import downsample
+    >>> recording = as_recording(np.zeros((100, 32, 32)), frame_rate=20)
+    >>> small = downsample(recording, time=4, space=2)
+    >>> small.shape, small.attrs["frame_rate"]
+    ((25, 16, 16), 5.0)
     """
     check_recording(recording)
     height, width = image_shape(recording)[-2:]

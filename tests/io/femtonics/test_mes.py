@@ -129,7 +129,7 @@ def test_more_frames_than_there_are_are_told(rewrite, claimed):
     ("change", "said"),
     [
         ({"drop": ("IF0001_0001",)}, "'IF0001_0001' is not in the file"),
-        ({"fields": {"FoldedFrameInfo__numFrameLines": 10.0**6}}, "lines a frame"),
+        ({"fields": {"FoldedFrameInfo__numFrameLines": 10.0**6}}, "lines per frame"),
         ({"fields": {"FoldedFrameInfo__firstFramePos": 720.0}}, "no whole frame"),
     ],
 )

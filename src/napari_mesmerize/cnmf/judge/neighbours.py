@@ -1,4 +1,4 @@
-"""How a component stands to stronger ones beside it: alone, or a repetition of one.
+"""Whether a component stands alone or repeats a stronger one beside it.
 
 What is found besides cells is mostly left over from a stronger neighbour (its halo, a
 tear where the tissue moved, a second component on its place) and so repeats its trace,

@@ -1,4 +1,4 @@
-"""Any array on disk with named axes as recordings, one a channel."""
+"""Any array on disk with named axes as recordings, one per channel."""
 
 import math
 import threading

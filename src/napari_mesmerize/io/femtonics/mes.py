@@ -154,7 +154,7 @@ class Folded:
     first : int
         Line at which the first frame starts, counted from 0.
     shape : tuple of int
-        (n_frames, lines a frame, width).
+        (n_frames, lines per frame, width).
     dtype : str
         Type of the values.
     """
@@ -176,7 +176,7 @@ def _folded(record: Record, first_line: int | None) -> tuple[Folded, tuple[str, 
     claimed = one_number(info.get("numFrames")) or 0
     if not height or not 1 <= height <= n_lines:
         raise ReadError(
-            f"{record.group} has {height} lines a frame, but {n_lines} lines in all"
+            f"{record.group} has {height} lines per frame, but {n_lines} lines in all"
         )
     notes = []
     first = one_number(info.get("firstFramePos")) if first_line is None else first_line

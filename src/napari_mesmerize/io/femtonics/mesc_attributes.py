@@ -135,7 +135,7 @@ class Axis:
 
     @property
     def rate(self) -> float | None:
-        """Frames a second; None if this is no time axis."""
+        """Frames per second; None if this is no time axis."""
         factor = _PER_SECOND.get(self.unit)
         if self.is_depth or factor is None or self.scale is None or self.scale <= 0:
             return None

@@ -35,8 +35,8 @@ def read_signals(path: str | Path) -> pd.DataFrame:
     Returns
     -------
     pandas.DataFrame
-        A row a sample: ``channel`` (categorical, of all channels), ``time_s`` since the
-        start, ``value`` (float32), ``offset_us`` (uint64, exactly as stored).
+        One row per sample: ``channel`` (categorical, of all channels), ``time_s`` since
+        the start, ``value`` (float32), ``offset_us`` (uint64, exactly as stored).
         ``attrs`` has ``date``, ``duration_s`` and ``channels``.
 
     Raises

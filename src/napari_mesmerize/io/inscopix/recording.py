@@ -99,7 +99,7 @@ def scan(path: Path) -> list[Item]:
     if layout.code != RGB:
         return [Item(info, lambda: StoredFrames(layout), times, meta)]
     ask = (
-        f"{path.name} is a coloured movie. A recording has one value a pixel: choose "
+        f"{path.name} is a coloured movie. A recording has one value per pixel: choose "
         "selection='red', 'green' or 'blue'."
     )
     return [

@@ -145,7 +145,7 @@ def _map_shapes(footer: Footer, n: int) -> list[tuple[int, int]] | None:
 
 
 class _Reader:
-    """Walk through the records of a vessel set, one a vessel."""
+    """Walk through the records of a vessel set, one per vessel."""
 
     def __init__(
         self,

@@ -1,4 +1,4 @@
-"""Results of other programs and for them: read, fitted to the recording, written."""
+"""Results of other programs: read them, compare them with a recording, write them."""
 
 from napari_mesmerize.io.caiman.export import write_caiman
 from napari_mesmerize.io.csv import write_table_csv, write_traces_csv

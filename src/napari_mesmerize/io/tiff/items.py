@@ -1,4 +1,4 @@
-"""Layouts of TIFF pages as items: one a channel, mapped or decoded when read."""
+"""Layouts of TIFF pages as items: one per channel, mapped or decoded when read."""
 
 import math
 from collections.abc import Iterator
@@ -27,7 +27,7 @@ def page_of(tif: tifffile.TiffFile, chain: Chain, number: int) -> tifffile.TiffP
 
 
 class Itemizer:
-    """Turn layouts into items (one a channel)."""
+    """Turn layouts into items (one per channel)."""
 
     def __init__(
         self, path: Path, chain: Chain, tif: tifffile.TiffFile, allow_truncated: bool
@@ -140,9 +140,9 @@ class Itemizer:
         if len(pixels.samples) > 1:
             return (
                 f"{self.path.name} is a colour image: its pages have shape {shape}. A "
-                "recording has one value a pixel: choose selection='channel-0' (red), "
-                "'channel-1' (green) or 'channel-2' (blue); or say axes='TYX', if they "
-                "are frames."
+                "recording has one value per pixel: choose selection='channel-0' "
+                "(red), 'channel-1' (green) or 'channel-2' (blue); or give axes='TYX', "
+                "if they are frames."
             )
         if prefix and not layout.name and "tifffile" not in layout.meta:
             return (

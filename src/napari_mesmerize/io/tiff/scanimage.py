@@ -65,7 +65,7 @@ def _modern(
     order = order.transpose(0, 2, 1, 3).reshape(-1, n_planes, n_channels)
     if n_stored > n_planes:
         notes.append(
-            f"{n_stored - n_planes} fly-back frames a volume are stored and left out."
+            f"{n_stored - n_planes} fly-back frames per volume are stored and left out."
         )
     if facts.get("SI.hRoiManager.mroiEnable") in (True, 1):
         notes.append("Several scan regions are stacked vertically in each frame.")

@@ -1,4 +1,4 @@
-"""From frames to a template and one displacement a frame."""
+"""From frames to a template and one displacement per frame."""
 
 from dataclasses import dataclass, replace
 

@@ -180,7 +180,7 @@ def block_gradients(
 
 
 def rigid_information(template: Template) -> NDArray[np.float64]:
-    """Return the information (2 pad_z + 1, 3, 3) of one shift a frame, 1 / px^2.
+    """Return the information (2 pad_z + 1, 3, 3) of one shift per frame, 1 / px^2.
 
     A weak prior (the search range) keeps directions without structure where they are.
     """

@@ -26,7 +26,7 @@ _SAMPLED = 4096  # frames at most whose first coefficients are kept
 
 @dataclass(frozen=True, eq=False)
 class Estimates:
-    """What the pass over the frames found; arrays have one row a frame.
+    """What the pass over the frames found; arrays have one row per frame.
 
     Attributes
     ----------
@@ -116,7 +116,7 @@ class EstimateWork:
 
 
 class RigidEstimator:
-    """Finds one displacement a frame.
+    """Finds one displacement per frame.
 
     Parameters
     ----------

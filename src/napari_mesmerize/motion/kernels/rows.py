@@ -1,4 +1,4 @@
-"""Arithmetic on arrays with a row a frame, in place and some rows at a time.
+"""Arithmetic on arrays with one row per frame, in place, for some rows at a time.
 
 The fields of a long recording are its largest arrays: one of them fits into memory,
 several copies in double precision may not.

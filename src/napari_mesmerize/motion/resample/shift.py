@@ -1,4 +1,4 @@
-"""Resampling of frames by one shift a frame, and what fills their border."""
+"""Resampling of frames by one shift per frame, and what fills their border."""
 
 from dataclasses import dataclass
 from typing import Any

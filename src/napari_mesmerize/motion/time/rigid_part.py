@@ -1,4 +1,4 @@
-"""What frames say about their shift as a whole, and what is left: how they bend."""
+"""Split information about fields into the shift of the whole frame and the bending."""
 
 from dataclasses import dataclass
 from typing import Self

@@ -1,4 +1,4 @@
-"""Show what a result stands for as a movie, computed frame by frame when looked at."""
+"""Show components, background or residual as a movie, computed frame by frame."""
 
 from typing import Any
 
