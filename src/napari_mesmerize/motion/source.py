@@ -8,9 +8,9 @@ from typing import Any, TypeVar
 
 import numpy as np
 import xarray as xr
-from numba import njit
 from numpy.typing import NDArray
 
+from napari_mesmerize.compute.jit import compiled_exact
 from napari_mesmerize.data.recording import default_max_memory, image_shape
 from napari_mesmerize.motion.params import SMALLEST_SIDE
 from napari_mesmerize.motion.scan_phase import shift_odd_rows
@@ -24,7 +24,7 @@ T = TypeVar("T")
 Item = TypeVar("Item")
 
 
-@njit(nogil=True, cache=True)
+@compiled_exact
 def _fill_gaps(planes):  # type: ignore[no-untyped-def]
     """Fill non-finite pixels of planes (n, y, x), in place, from their row.
 
