@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from napari_mesmerize.compute.resume import UnfinishedWork
 from napari_mesmerize.data.recording import as_recording
 from napari_mesmerize.errors import Cancelled, WriteError
 from napari_mesmerize.io import read_recording
@@ -129,7 +130,7 @@ def test_a_disk_that_is_too_small_is_told_before(rigid_2p, tmp_path, monkeypatch
 
 def test_a_disk_that_fills_up_leaves_work_to_resume(rigid_2p, tmp_path, monkeypatch):
     recording, out = rigid_2p.recording, tmp_path / "out.zarr"
-    original = store_module.MotionStore._write_state
+    original = UnfinishedWork.note
 
     def fill_up(self, *, n_written):
         if n_written > 100:
@@ -137,7 +138,7 @@ def test_a_disk_that_fills_up_leaves_work_to_resume(rigid_2p, tmp_path, monkeypa
         original(self, n_written=n_written)
 
     with monkeypatch.context() as patch:
-        patch.setattr(store_module.MotionStore, "_write_state", fill_up)
+        patch.setattr(UnfinishedWork, "note", fill_up)
         with pytest.raises(WriteError, match="the disk is full"):
             correct_motion(recording, out=out, batch_size=64)
     assert not out.exists()
@@ -157,6 +158,7 @@ _SCRIPT = """
 import sys, numpy as np
 from napari_mesmerize.motion import PiecewiseParams, correct_motion
 from napari_mesmerize.progress import reporting
+from napari_mesmerize.compute.resume import UnfinishedWork
 from napari_mesmerize.data.recording import as_recording
 recording = as_recording(np.load(sys.argv[1], mmap_mode="r"))
 tell = reporting(lambda desc, done, total: print(desc, done, flush=True))

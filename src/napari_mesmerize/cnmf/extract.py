@@ -9,7 +9,6 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import xarray as xr
 from numpy.typing import ArrayLike
 
@@ -22,7 +21,7 @@ from napari_mesmerize.cnmf.params import (
 )
 from napari_mesmerize.cnmf.patches.assemble import assemble
 from napari_mesmerize.cnmf.patches.border import filled_border
-from napari_mesmerize.cnmf.patches.finished import FinishedPatches, work_key
+from napari_mesmerize.cnmf.patches.finished import FinishedPatches
 from napari_mesmerize.cnmf.patches.given_masks import make_room, read_seeds
 from napari_mesmerize.cnmf.patches.patch_job import Job, work_elsewhere
 from napari_mesmerize.cnmf.patches.plan import (
@@ -37,6 +36,7 @@ from napari_mesmerize.cnmf.resolve import default_params, settings_for
 from napari_mesmerize.cnmf.settings import Settings
 from napari_mesmerize.compute.cached import held
 from napari_mesmerize.compute.resources import one_blas_thread
+from napari_mesmerize.compute.resume import work_key
 from napari_mesmerize.data.components import Components
 from napari_mesmerize.data.recording import (
     as_recording,
@@ -49,7 +49,6 @@ from napari_mesmerize.history import StepTimer
 from napari_mesmerize.progress import Progress, silent
 
 _LOG = logging.getLogger(__name__)
-_KEY_FRAMES = 8  # that identify a recording when work is resumed
 WORK_VERSION = 1  # of the computation: finished patches of another are not used
 
 
@@ -220,23 +219,13 @@ def _key(job: Job) -> str:
     """Return what identifies the work on a recording."""
     recording = job.recording
     assert recording is not None
-    n_frames = recording.sizes["frame"]
     facts = {
-        "params": job.params.model_dump(mode="json"),
-        "engine": type(job.params).__name__,
         "settings": dataclasses.asdict(job.settings),
         "border": job.border,
         "seed": job.seed,
-        "version": WORK_VERSION,
-        "shape": recording.shape,
-        "dtype": str(recording.dtype),
-        "source": recording.attrs.get("source"),
     }
-    chosen = np.unique(np.linspace(0, n_frames - 1, _KEY_FRAMES).astype(int))
-    arrays = [recording[chosen].to_numpy()]
-    for cell in job.masks or []:
-        arrays += [cell.pixels, cell.weights]
-    return work_key(facts, arrays)
+    masks = [part for cell in job.masks or [] for part in (cell.pixels, cell.weights)]
+    return work_key(recording, job.params, WORK_VERSION, facts=facts, arrays=masks)
 
 
 def estimate_memory(

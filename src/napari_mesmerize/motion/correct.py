@@ -9,6 +9,7 @@ import xarray as xr
 from numpy.typing import ArrayLike, NDArray
 
 from napari_mesmerize.compute.resources import one_blas_thread
+from napari_mesmerize.compute.resume import work_key
 from napari_mesmerize.data.recording import check_recording, image_shape
 from napari_mesmerize.errors import ParameterError
 from napari_mesmerize.history import StepTimer
@@ -30,12 +31,11 @@ from napari_mesmerize.motion.passes import Passes
 from napari_mesmerize.motion.result import MotionResult, MotionWarning
 from napari_mesmerize.motion.scan_phase import estimate_scan_phase
 from napari_mesmerize.motion.source import Source, make_schedule
-from napari_mesmerize.motion.store import MotionStore, StoredFrames, work_key
+from napari_mesmerize.motion.store import MotionStore, StoredFrames
 from napari_mesmerize.motion.template.subset import choose_frames
 from napari_mesmerize.progress import Progress, silent
 
 _SCAN_FRAMES = 40
-_KEY_FRAMES = 8  # frames that identify a recording when work is resumed
 _NOTHING_COMMON = (
     "Nothing was moved: the mean of the frames shows nothing but noise, so there is no "
     "structure to register. Of dF/F or where a background was subtracted, register the "
@@ -206,16 +206,8 @@ def _open_store(
     """Open the folder ``out``; unfinished work of the same kind is resumed."""
     if out is None:
         return None
-    facts = {
-        "params": params.model_dump(mode="json"),
-        "engine": type(params).__name__,
-        "version": WORK_VERSION,
-        "shape": recording.shape,
-        "dtype": str(recording.dtype),
-        "source": recording.attrs.get("source"),
-    }
-    some = recording[choose_frames(recording.sizes["frame"], _KEY_FRAMES)].to_numpy()
-    key = work_key(facts, [some, guide.region, guide.template, *arrays])
+    determining = [guide.region, guide.template, *arrays]
+    key = work_key(recording, params, WORK_VERSION, arrays=determining)
     return MotionStore(Path(out), key, overwrite=overwrite)
 
 
