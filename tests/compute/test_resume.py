@@ -1,4 +1,4 @@
-"""Finished parts on disk: they come back, damaged ones do not, errors say what to do."""
+"""Finished parts on disk: they come back, damaged ones do not; errors and keys."""
 
 import errno
 import json

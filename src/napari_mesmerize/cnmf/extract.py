@@ -4,7 +4,6 @@ import contextlib
 import dataclasses
 import logging
 import math
-import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -31,17 +30,18 @@ from napari_mesmerize.cnmf.patches.plan import (
     plan_patches,
 )
 from napari_mesmerize.cnmf.patches.recipe import PatchResult
-from napari_mesmerize.cnmf.patches.run_patches import run_on_cluster, run_patches
+from napari_mesmerize.cnmf.patches.run_patches import Step, run_patches
 from napari_mesmerize.cnmf.resolve import default_params, settings_for
 from napari_mesmerize.cnmf.settings import Settings
 from napari_mesmerize.compute.cached import held
+from napari_mesmerize.compute.cluster import computed, n_threads
+from napari_mesmerize.compute.memory import Budget
 from napari_mesmerize.compute.resources import one_blas_thread
 from napari_mesmerize.compute.resume import work_key
 from napari_mesmerize.data.components import Components
 from napari_mesmerize.data.recording import (
     as_recording,
     check_recording,
-    default_max_memory,
     image_shape,
 )
 from napari_mesmerize.errors import ParameterError
@@ -114,14 +114,16 @@ def extract_components(
     n_frames = recording.sizes["frame"]
     patches = _plan(shape, n_frames, settings, params, masks)
     needed = largest_memory(patches, n_frames, settings, params)
-    memory = default_max_memory() if max_memory is None else max_memory
-    if needed > memory:
+    if client is not None and workers is None:
+        workers = len(patches)  # the cluster says how many
+    budget = Budget.of(max_memory, workers)
+    if needed > budget.memory:
         largest = max(patches, key=lambda patch: math.prod(patch.shape))
         raise ParameterError(
             f"One patch of {largest.shape[0]} x {largest.shape[1]} px and "
             f"{recording.sizes['frame']} frames needs about {needed / 2**20:.0f} MB, "
-            f"but max_memory allows {memory / 2**20:.0f} MB; allow more, choose a "
-            "smaller patch_size, or fewer frames."
+            f"but max_memory allows {budget.memory / 2**20:.0f} MB; allow more, choose "
+            "a smaller patch_size, or fewer frames."
         )
     top, bottom, left, right = (e + params.border_px for e in filled_border(recording))
     border = (top, bottom, left, right)
@@ -129,9 +131,8 @@ def extract_components(
     finished = None
     if resume_dir is not None:
         finished = FinishedPatches(Path(resume_dir), _key(job))
-    most = workers or (os.cpu_count() if client is None else None) or len(patches)
-    at_once = max(1, min(most, memory // needed, len(patches)))
-    room = memory - at_once * needed
+    at_once = budget.at_once(needed, len(patches))
+    room = budget.memory - at_once * needed
     with one_blas_thread(), _held(recording, patches, room, progress) as kept:
         job = dataclasses.replace(job, recording=kept)
         results = _run(job, patches, finished, at_once, client, progress)
@@ -182,36 +183,35 @@ def _run(
         results = [finished.load(number) for number in range(len(patches))]
     open_ones = [number for number, result in enumerate(results) if result is None]
 
-    def keep(place: int, result: PatchResult) -> PatchResult:
+    def keep(place: int, result: PatchResult) -> None:
+        results[open_ones[place]] = result
         if finished is not None:
             finished.save(open_ones[place], result)
-        return result
+
+    def here(place: int, step: Step) -> None:
+        keep(place, job.run(patches[open_ones[place]], step))
 
     desc = "Extracting components"
-    if client is not None:
-        new = run_on_cluster(
+    if client is None:
+        run_patches(
+            here,
+            len(open_ones),
+            5 + job.params.searches * (1 + job.params.refinement_rounds),
+            workers=min(at_once, max(1, len(open_ones))),
+            progress=progress,
+            desc=desc,
+        )
+    else:
+        elsewhere = computed(
             client,
             work_elsewhere,
             job.detached(),
             [patches[number] for number in open_ones],
             job.read,
-            keep,
-            at_once=at_once,
-            progress=progress,
-            desc=desc,
+            at_once=min(at_once, n_threads(client) + 1),
         )
-    else:
-        params = job.params
-        new = run_patches(
-            lambda place, step: keep(place, job.run(patches[open_ones[place]], step)),
-            len(open_ones),
-            5 + params.searches * (1 + params.refinement_rounds),
-            workers=min(at_once, max(1, len(open_ones))),
-            progress=progress,
-            desc=desc,
-        )
-    for number, result in zip(open_ones, new, strict=True):
-        results[number] = result
+        for place, result in progress(elsewhere, desc=desc, total=len(open_ones)):
+            keep(place, result)
     return [result for result in results if result is not None]
 
 
