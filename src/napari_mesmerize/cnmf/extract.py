@@ -12,12 +12,7 @@ import xarray as xr
 from numpy.typing import ArrayLike
 
 from napari_mesmerize.cnmf.cells import Cell
-from napari_mesmerize.cnmf.params import (
-    Cnmf3dParams,
-    CnmfeParams,
-    CnmfParams,
-    Params,
-)
+from napari_mesmerize.cnmf.params import Params
 from napari_mesmerize.cnmf.patches.assemble import assemble
 from napari_mesmerize.cnmf.patches.border import filled_border
 from napari_mesmerize.cnmf.patches.finished import FinishedPatches
@@ -242,35 +237,3 @@ def estimate_memory(
     patches = plan_patches(image_shape(recording), settings, params, n_frames)
     needed = largest_memory(patches, n_frames, settings, params)
     return needed * max(1, min(workers, len(patches)))
-
-
-def extract_cnmf(
-    recording: xr.DataArray, params: CnmfParams | None = None, **options: Any
-) -> Components:
-    """Extract from a two-photon recording; see :func:`extract_components`."""
-    return extract_components(recording, _of(CnmfParams, params), **options)
-
-
-def extract_cnmfe(
-    recording: xr.DataArray, params: CnmfeParams | None = None, **options: Any
-) -> Components:
-    """Extract from a one-photon recording; see :func:`extract_components`."""
-    return extract_components(recording, _of(CnmfeParams, params), **options)
-
-
-def extract_cnmf3d(
-    recording: xr.DataArray, params: Cnmf3dParams | None = None, **options: Any
-) -> Components:
-    """Extract from a recording of volumes; see :func:`extract_components`."""
-    return extract_components(recording, _of(Cnmf3dParams, params), **options)
-
-
-def _of(model: type[Params], params: Params | None) -> Params:
-    if params is None:
-        return model()
-    if not isinstance(params, model):
-        raise ParameterError(
-            f"{type(params).__name__} came; this engine takes {model.__name__}. "
-            "extract_components chooses the engine by the type of the parameters."
-        )
-    return params

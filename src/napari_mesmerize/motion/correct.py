@@ -253,20 +253,6 @@ def _widened(mask: NDArray[np.bool_], shape: tuple[int, ...]) -> NDArray[np.bool
     return np.pad(mask, extra, mode="edge")
 
 
-def correct_rigid(
-    recording: xr.DataArray, params: RigidParams | None = None, **options: Any
-) -> MotionResult:
-    """Correct with one shift a frame; see :func:`correct_motion`."""
-    return correct_motion(recording, params or RigidParams(), **options)
-
-
-def correct_piecewise(
-    recording: xr.DataArray, params: PiecewiseParams | None = None, **options: Any
-) -> MotionResult:
-    """Correct with a field of shifts a frame; see :func:`correct_motion`."""
-    return correct_motion(recording, params or PiecewiseParams(), **options)
-
-
 def preview_motion(
     recording: xr.DataArray,
     params: RigidParams | None = None,
