@@ -55,7 +55,7 @@ class RegionChooser(QComboBox):
         self.addItems(names)
         self.setCurrentText(before if before in names else WHOLE)
 
-    def mask(self, image: Image) -> NDArray[np.bool_] | None:
+    def mask_of(self, image: Image) -> NDArray[np.bool_] | None:
         """Return the region as a mask of ``image`` (y, x); ``None``: the whole image.
 
         Raises
@@ -106,7 +106,7 @@ class PreviewRegion(QWidget):
         layout.addLayout(row_of(self.draw, self.choice, stretch=1))
         self.draw.clicked.connect(self._on_draw)
 
-    def mask(self, image: Image) -> NDArray[np.bool_] | None:
+    def mask_of(self, image: Image) -> NDArray[np.bool_] | None:
         """Return the region as a mask (y, x) of ``image``; ``None``: all of it.
 
         Raises
@@ -114,7 +114,7 @@ class PreviewRegion(QWidget):
         ParameterError
             If nothing of the image is covered.
         """
-        return self.choice.mask(image)
+        return self.choice.mask_of(image)
 
     def _on_draw(self) -> None:
         viewer, image = self._session.viewer, self._chooser.layer
