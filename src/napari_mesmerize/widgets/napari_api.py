@@ -9,17 +9,18 @@ import functools
 import logging
 import weakref
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from napari.components import ViewerModel
-from qtpy.QtWidgets import QMainWindow, QWidget
+from qtpy.QtWidgets import QDockWidget, QLabel, QMainWindow, QWidget
 
 if TYPE_CHECKING:
     from uuid import UUID
 
 _log = logging.getLogger(__name__)
 _opened: "weakref.WeakSet[Any]" = weakref.WeakSet()  # a closed one has no Qt window
-PROVIDER = "napari-mesmerize"
+PLUGIN = "napari-mesmerize"
+W = TypeVar("W", bound=QWidget)
 
 
 def unwrapped(viewer: ViewerModel) -> ViewerModel:
@@ -61,6 +62,39 @@ def canvas_is_shown(viewer: ViewerModel | None) -> bool:
     return canvas.isVisible() if isinstance(canvas, QWidget) else True
 
 
+def dock_title_label(dock: QDockWidget) -> QLabel | None:
+    """Return the label in the title bar that napari gives a dock.
+
+    A title bar that stands upright, or that is none of napari's, has none.
+    """
+    bar = dock.titleBarWidget()
+    label = getattr(bar, "title", None)
+    if not isinstance(label, QLabel) or getattr(bar, "vertical", False):
+        return None
+    return label
+
+
+def show_dock(viewer: ViewerModel, kind: type[W], name: str) -> W:
+    """Return a dock of this plugin in a viewer's window, opened or brought to front.
+
+    Parameters
+    ----------
+    viewer : napari viewer
+        One with a window.
+    kind : type of QWidget
+        Class of the dock.
+    name : str
+        Its name in the menu of the plugin.
+    """
+    window = _window(viewer)
+    area, dock = window.add_plugin_dock_widget(PLUGIN, name)
+    area.show()
+    area.raise_()
+    if not isinstance(dock, kind):
+        raise TypeError(f"'{name}' is a {type(dock).__name__}, not a {kind.__name__}.")
+    return dock
+
+
 class CloseNotice:
     """A line in the question that napari asks before it closes a busy window.
 
@@ -85,7 +119,7 @@ class CloseNotice:
         if self._task is None:
             register = _private(_window(self._viewer()), "_register_task_status")
             if register is not None:
-                self._task = register(PROVIDER, _status("BUSY"), text, cancel)
+                self._task = register(PLUGIN, _status("BUSY"), text, cancel)
         else:
             self._update("BUSY", text)
 
@@ -105,7 +139,7 @@ def close_notices(viewer: ViewerModel | None) -> list[str]:
     """Return the lines of this package that the question before closing shows."""
     manager = _private(_window(viewer), "_task_status_manager")
     known: list[str] = [] if manager is None else manager.get_status()
-    prefix = f"{PROVIDER}: "
+    prefix = f"{PLUGIN}: "
     return [text.removeprefix(prefix) for text in known if text.startswith(prefix)]
 
 

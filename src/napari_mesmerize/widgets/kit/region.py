@@ -1,7 +1,5 @@
 """A region of the image, given by the shapes of a layer."""
 
-from typing import Any
-
 import numpy as np
 from napari.layers import Image, Shapes
 from numpy.typing import NDArray
@@ -10,8 +8,10 @@ from qtpy.QtWidgets import QComboBox, QVBoxLayout, QWidget
 from napari_mesmerize.errors import ParameterError
 from napari_mesmerize.widgets.kit.column import button, row_of
 from napari_mesmerize.widgets.kit.lifetime import connect_while_alive
+from napari_mesmerize.widgets.kit.recording_chooser import RecordingChooser
 from napari_mesmerize.widgets.layers.drawn import shapes_in_pixels
 from napari_mesmerize.widgets.layers.recordings import KEY, layer_in_role
+from napari_mesmerize.widgets.session.session import Session
 
 WHOLE = "whole image"
 
@@ -25,7 +25,7 @@ class RegionChooser(QComboBox):
         The viewer's session.
     """
 
-    def __init__(self, session: Any, parent: QWidget | None = None) -> None:
+    def __init__(self, session: Session, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._session = session
         self.setToolTip(
@@ -95,7 +95,12 @@ class PreviewRegion(QWidget):
         Says on which recording it is drawn.
     """
 
-    def __init__(self, session: Any, chooser: Any, parent: QWidget | None = None):
+    def __init__(
+        self,
+        session: Session,
+        chooser: RecordingChooser,
+        parent: QWidget | None = None,
+    ) -> None:
         super().__init__(parent)
         self._session = session
         self._chooser = chooser
@@ -143,4 +148,5 @@ class PreviewRegion(QWidget):
         self.choice.setCurrentText(layer.name)
 
     def _layer(self) -> Shapes | None:
-        return layer_in_role(self._session.viewer, "region")
+        layer = layer_in_role(self._session.viewer, "region")
+        return layer if isinstance(layer, Shapes) else None
