@@ -32,7 +32,6 @@ class CloseGuard(QObject):
     def __init__(self, viewer: ViewerModel, window: QMainWindow) -> None:
         super().__init__(window)
         self._viewer = weakref.ref(viewer)
-        self._window = window
         window.installEventFilter(self)
 
     def eventFilter(self, watched: QObject | None, event: QEvent | None) -> bool:
@@ -58,7 +57,7 @@ class CloseGuard(QObject):
 
     def ask(self, tasks: list[str]) -> bool:
         """Return whether to close all the same."""
-        box = QMessageBox(self._window)
+        box = QMessageBox(main_window(self._viewer()))
         box.setIcon(QMessageBox.Icon.Warning)
         box.setWindowTitle("Close napari?")
         box.setText("Not finished, or not saved yet:")
