@@ -241,10 +241,14 @@ class Session:
         return not self.suggested
 
     def offer_console(self) -> None:
-        """Put ``mesmerize`` into the namespace of napari's console."""
+        """Put ``mesmerize`` into the namespace of napari's console.
+
+        napari keeps names by weak references until its console is opened.
+        """
         from napari_mesmerize.widgets.session.console import Api
 
-        offer_in_console(self.viewer, {"mesmerize": Api(self)})
+        self._api = Api(self)
+        offer_in_console(self.viewer, {"mesmerize": self._api})
 
     # ----------------------------------------------------------------- events
     def _on_layers(self, event: Any = None) -> None:
