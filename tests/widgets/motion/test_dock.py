@@ -169,7 +169,7 @@ def test_a_drawn_region_is_registered_on(
         name="region",
     )
     dock.region.setCurrentText("region")
-    mask = dock.region.mask(layer)
+    mask = dock.region.mask_of(layer)
     assert mask.shape == (64, 64)
     assert mask.sum() == pytest.approx(42**2, rel=0.1)
     dock.run.click()

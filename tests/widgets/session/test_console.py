@@ -1,8 +1,11 @@
+import gc
+
 import numpy as np
 import pytest
 
 import napari_mesmerize
 from napari_mesmerize.widgets.session.console import Api
+from napari_mesmerize.widgets.session.session import get_session
 
 
 @pytest.fixture
@@ -53,3 +56,13 @@ def test_mesmerize_is_a_name_in_the_console(make_napari_viewer, monkeypatch):
     viewer.window.add_plugin_dock_widget("napari-mesmerize", "ROI manager")
     viewer.window.add_plugin_dock_widget("napari-mesmerize", "Project")
     assert isinstance(pushed["mesmerize"], Api)
+
+
+def test_mesmerize_waits_for_a_console_that_is_opened_later(make_napari_viewer):
+    viewer = make_napari_viewer()
+    session = get_session(viewer)
+    gc.collect()
+    (waiting,) = viewer.window._qt_viewer.console_backlog
+    api = waiting["mesmerize"]()  # a weak reference
+    assert isinstance(api, Api)
+    assert api.project is session.project

@@ -117,7 +117,7 @@ class CnmfDock(Column):
             self.chooser.recording, self.preview_frames.value(), around=frame
         )
         try:
-            region = self.region.mask(layer)
+            region = self.region.mask_of(layer)
         except MesmerizeError as error:
             self.job.show_error(error)
             return

@@ -5,7 +5,8 @@ from collections.abc import Sequence
 
 import napari
 
-PLUGIN = "napari-mesmerize"
+from napari_mesmerize.widgets.napari_api import PLUGIN, show_dock
+from napari_mesmerize.widgets.project.dock import ProjectDock
 
 
 def open_project_in_napari(folder: str, *, sample: int = 0) -> "napari.Viewer":
@@ -19,10 +20,9 @@ def open_project_in_napari(folder: str, *, sample: int = 0) -> "napari.Viewer":
         Position of the sample that is opened; nothing is opened in an empty project.
     """
     viewer = napari.Viewer(title="napari-mesmerize")
-    window = viewer.window
-    _, project = window.add_plugin_dock_widget(PLUGIN, "Project")
-    window.add_plugin_dock_widget(PLUGIN, "ROI manager", tabify=True)
-    window.add_plugin_dock_widget(PLUGIN, "Traces")
+    project = show_dock(viewer, ProjectDock, "Project")
+    viewer.window.add_plugin_dock_widget(PLUGIN, "ROI manager", tabify=True)
+    viewer.window.add_plugin_dock_widget(PLUGIN, "Traces")
     project.open_at(folder, sample=sample)
     return viewer
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 
 from napari.utils.notifications import show_warning
 
@@ -15,7 +15,11 @@ from napari_mesmerize.io.sniff import (
 )
 from napari_mesmerize.widgets.layers.recordings import is_recording, recording_of
 
-LayerData = tuple[Any, dict[str, Any], str]
+if TYPE_CHECKING:
+    from qtpy.QtWidgets import QWidget
+
+D = TypeVar("D", bound="QWidget")
+LayerData: TypeAlias = tuple[Any, dict[str, Any], str] | tuple[None]
 _MOST_LAYERS = 8
 
 
@@ -47,7 +51,10 @@ def get_reader(path: str | list[str]) -> Callable[[Any], list[LayerData]] | None
 
 def open_project(path: str | list[str]) -> list[LayerData]:
     """Open a project folder in the project dock; it adds no layer by itself."""
-    dock = _dock("Project", f"{path} is a project; open_project(path) opens it.")
+    from napari_mesmerize.widgets.project.dock import ProjectDock
+
+    advice = f"{path} is a project; open_project(path) opens it."
+    dock = _dock(ProjectDock, "Project", advice)
     dock.open_at(path[0] if isinstance(path, list) else path)
     return [(None,)]
 
@@ -58,10 +65,11 @@ def open_results(path: str | list[str]) -> list[LayerData]:
     Where a movie lies with them (an NWB file, a folder), and is not open yet, it is
     opened too.
     """
+    from napari_mesmerize.widgets.results.import_dock import ImportDock
+
     first = str(path[0] if isinstance(path, list) else path)
-    dock = _dock(
-        "Import results", f"{first} holds results; read_results(path) reads it."
-    )
+    advice = f"{first} holds results; read_results(path) reads it."
+    dock = _dock(ImportDock, "Import results", advice)
     movies: list[LayerData] = [(None,)]
     if holds_recording(first) and not _is_open(first):
         movies = _movies(first)
@@ -71,23 +79,25 @@ def open_results(path: str | list[str]) -> list[LayerData]:
 
 def open_signals(path: str | list[str]) -> list[LayerData]:
     """Show signals (Inscopix GPIO, IMU) in the stimulus dock; they are no layer."""
+    from napari_mesmerize.widgets.stimulus.dock import StimulusDock
+
     first = str(path[0] if isinstance(path, list) else path)
-    dock = _dock("Stimulus mapping", f"{first} holds signals; see read_signals(path).")
+    advice = f"{first} holds signals; see read_signals(path)."
+    dock = _dock(StimulusDock, "Stimulus mapping", advice)
     dock.look_at(first)
     return [(None,)]
 
 
-def _dock(name: str, advice: str) -> Any:
+def _dock(kind: type[D], name: str, advice: str) -> D:
     """Return a dock of the viewer that a file was dropped on, and show it."""
     import napari
+
+    from napari_mesmerize.widgets.napari_api import show_dock
 
     viewer = napari.current_viewer()
     if viewer is None:
         raise ReadError(f"{advice} Without napari's window it has no place to go.")
-    area, dock = viewer.window.add_plugin_dock_widget("napari-mesmerize", name)
-    area.show()
-    area.raise_()
-    return dock
+    return show_dock(viewer, kind, name)
 
 
 def _is_open(path: str) -> bool:
@@ -137,20 +147,20 @@ def _movies(path: str | list[str]) -> list[LayerData]:
             f"{_MOST_LAYERS} were opened. For the others: read_recording(path, "
             "selection=...) in the console."
         )
-    layers = []
+    layers: list[LayerData] = []
     for info in movies[:_MOST_LAYERS]:
         selection = info.selection if len(movies) > 1 else None
         layers.append(_layer(path, selection, visible=not layers))
     return layers
 
 
-def _layer(path: Any, selection: Any, *, visible: bool) -> LayerData:
+def _layer(path: str | list[str], selection: str | None, *, visible: bool) -> LayerData:
     from napari_mesmerize.io import read_recording
     from napari_mesmerize.widgets.layers.recordings import layer_data_tuple
 
     recording = read_recording(path, selection=selection)
     options: dict[str, Any] = {"visible": visible}
-    parts = [] if selection is None else str(selection).split("/")
+    parts = [] if selection is None else selection.split("/")
     if not all(part in str(recording.name) for part in parts):
         options["name"] = f"{recording.name} [{selection}]"
     return layer_data_tuple(recording, **options)

@@ -4,6 +4,8 @@ import uuid
 from typing import Any
 
 import numpy as np
+from napari.components import ViewerModel
+from napari.layers import Image
 from napari.utils.notifications import show_info
 
 from napari_mesmerize.data.recording import PLANE_DIMS, VOLUME_DIMS
@@ -58,7 +60,7 @@ def _layer(made: Simulation, name: str) -> LayerData:
     return data, options, kind
 
 
-def _filled_later(viewer: Any, sample: str, name: str) -> LayerData:
+def _filled_later(viewer: ViewerModel, sample: str, name: str) -> LayerData:
     """Return a dark layer; simulate off the GUI thread, then fill it."""
     token, shape = uuid.uuid4().hex, sample_shape(sample)
     bar = JobBar(viewer)
@@ -105,8 +107,8 @@ def simulate_sample(sample: str, *, progress: Progress) -> Simulation:
     return made
 
 
-def _layer_with(viewer: Any, token: str) -> Any:
+def _layer_with(viewer: ViewerModel, token: str) -> Image | None:
     for layer in viewer.layers:
         if layer.metadata.get(KEY, {}).get("token") == token:
-            return layer
+            return layer if isinstance(layer, Image) else None
     return None

@@ -5,12 +5,12 @@ from collections.abc import Callable
 from typing import Any, TypeVar
 
 from qtpy.QtCore import QEventLoop, Qt
-from qtpy.QtWidgets import QApplication, QProgressDialog
+from qtpy.QtWidgets import QApplication, QMainWindow, QProgressDialog
 
 from napari_mesmerize.errors import Cancelled
 from napari_mesmerize.progress import silent
 from napari_mesmerize.widgets.jobs.job import Job
-from napari_mesmerize.widgets.session.session import is_shown
+from napari_mesmerize.widgets.napari_api import shown_window
 
 T = TypeVar("T")
 _SHOWN_AFTER_MS = 400
@@ -46,7 +46,7 @@ def run_behind_a_dialog(
     return results[0]
 
 
-def _wait(job: Job, title: str, window: Any) -> None:
+def _wait(job: Job, title: str, window: QMainWindow) -> None:
     """Start a job and show how far it is until it has ended."""
     loop = QEventLoop()
     dialog = QProgressDialog(title, "Cancel", 0, 0, window)
@@ -68,13 +68,12 @@ def _wait(job: Job, title: str, window: Any) -> None:
     dialog.deleteLater()
 
 
-def _window() -> Any:
+def _window() -> QMainWindow | None:
     """Return napari's window, if there is one and this is the GUI thread."""
     import napari
 
-    viewer = napari.current_viewer()
-    if QApplication.instance() is None or viewer is None or not is_shown(viewer):
+    if QApplication.instance() is None:
         return None
     if threading.current_thread() is not threading.main_thread():
         return None
-    return viewer.window._qt_window
+    return shown_window(napari.current_viewer())

@@ -1,5 +1,6 @@
 """napari's File > Save: recordings and ROIs in the formats of this package."""
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -56,9 +57,9 @@ def save_drawn(path: str, data: Any, attributes: dict[str, Any]) -> list[str]:
     if known.get("role") == "rois":
         return save_rois(path, data, attributes)
     if path.lower().endswith(".csv"):
-        from napari_builtins.io import napari_write_shapes
+        from napari_mesmerize.widgets.napari_api import write_shapes
 
-        return [napari_write_shapes(path, data, attributes)]
+        return write_shapes(path, data, attributes)
     raise WriteError(
         f"Layer '{attributes.get('name', 'shapes')}' holds shapes without traces; save "
         "them as .csv, or draw ROIs with Plugins > napari-mesmerize > ROI manager."
@@ -71,7 +72,7 @@ def _write_rois(components: Components, path: str, *, progress: Progress) -> Pat
     return written
 
 
-def _run(path: str, function: Any, *args: Any, **kwargs: Any) -> Path:
+def _run(path: str, function: Callable[..., Path], *args: Any, **kwargs: Any) -> Path:
     """Write off the GUI thread, behind a dialog with Cancel."""
     from napari_mesmerize.widgets.hooks.saving import run_behind_a_dialog
 
@@ -82,7 +83,8 @@ def _run(path: str, function: Any, *args: Any, **kwargs: Any) -> Path:
 def _recording_of(data: Any, attributes: dict[str, Any]) -> xr.DataArray | None:
     known = attributes.get("metadata", {}).get(KEY, {})
     if known.get("role") == "recording":
-        return known["recording"]
+        recording: xr.DataArray = known["recording"]
+        return recording
     if not attributes.get("rgb") and np.ndim(data) in (3, 4):
         return as_recording(data)
     return None

@@ -1,11 +1,13 @@
 """A run outlives the panel that it was started from; the user is asked about it."""
 
+from collections.abc import Callable
 from contextlib import suppress
-from typing import Any
 
 from napari.utils.notifications import show_info
 from qtpy.QtCore import QCoreApplication, QEvent, QObject, QTimer
-from qtpy.QtWidgets import QDockWidget, QMessageBox, QWidget
+from qtpy.QtWidgets import QDockWidget, QMainWindow, QMessageBox, QWidget
+
+from napari_mesmerize.widgets.qt_api import present
 
 _ASK_AFTER_MS = 250  # what ends before is not worth a question
 _kept: "set[Lasting]" = set()
@@ -19,22 +21,35 @@ class Lasting(QObject):
 
     Parameters
     ----------
-    bar : JobBar
-        Whose job runs.
+    bar : QWidget
+        What shows the run, somewhere in the panel.
     title : str
         What runs.
+    cancel : callable
+        Asks the run to stop.
+    window : callable
+        Returns the viewer's window if it can be seen.
     lasting : bool
         False: the result is shown in the panel alone, so that the run is cancelled.
     """
 
-    def __init__(self, bar: Any, title: str, *, lasting: bool) -> None:
+    def __init__(
+        self,
+        bar: QWidget,
+        title: str,
+        *,
+        cancel: Callable[[], None],
+        window: Callable[[], QMainWindow | None],
+        lasting: bool,
+    ) -> None:
         super().__init__()
-        self._bar = bar
+        self._cancel: Callable[[], None] | None = cancel
+        self._window: Callable[[], QMainWindow | None] | None = window
         self._title = title
         self._lasting = lasting
         self._box: QMessageBox | None = None
         self.closed = False
-        self._panel = _outermost(bar)
+        self._panel: QWidget | None = _outermost(bar)
         self._panel.installEventFilter(self)
         bar.destroyed.connect(self.let_go)  # with its window: the job ends with it
         application = QCoreApplication.instance()
@@ -42,8 +57,10 @@ class Lasting(QObject):
             application.aboutToQuit.connect(self.let_go)
         _kept.add(self)
 
-    def eventFilter(self, watched: QObject, event: QEvent) -> bool:
+    def eventFilter(self, watched: QObject | None, event: QEvent | None) -> bool:
         """Notice that the panel was taken out of its dock for good."""
+        if watched is None or event is None:
+            return False
         gone = event.type() == QEvent.Type.ParentChange and watched.parent() is None
         if gone and self in _kept and not self.closed:
             self.closed = True
@@ -51,16 +68,16 @@ class Lasting(QObject):
         return False
 
     def _on_closed(self) -> None:
-        if self not in _kept:
+        if self._cancel is None or self._window is None:
             return  # it has ended
         if not self._lasting:
-            self._bar.cancel()
+            self._cancel()
             show_info(
                 f"{self._title}: cancelled, since the panel that shows the result was "
                 "closed."
             )
             return
-        window = self._bar.window_shown()
+        window = self._window()
         if window is None:
             return
         box = QMessageBox(window)
@@ -74,10 +91,10 @@ class Lasting(QObject):
         )
         role = QMessageBox.ButtonRole
         keep = box.addButton("Keep it running", role.RejectRole)
-        cancel = box.addButton("Cancel it", role.DestructiveRole)
+        cancel = present(box.addButton("Cancel it", role.DestructiveRole))
         box.setDefaultButton(keep)
         box.setEscapeButton(keep)
-        cancel.clicked.connect(self._bar.cancel)
+        cancel.clicked.connect(self._cancel)
         self._box = box
         box.open()  # does not wait: the run may end first
 
@@ -97,7 +114,7 @@ class Lasting(QObject):
         if self._panel is not None:
             with suppress(RuntimeError):  # Qt has deleted it with its window
                 self._panel.removeEventFilter(self)
-        self._panel = self._bar = None
+        self._panel = self._cancel = self._window = None
 
 
 def let_all_go() -> None:

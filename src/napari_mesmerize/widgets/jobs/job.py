@@ -6,8 +6,9 @@ import threading
 import time
 import weakref
 from collections.abc import Callable
-from typing import Any
+from typing import Any, TypeAlias, TypeVar
 
+from napari.components import ViewerModel
 from napari.utils import cancelable_progress
 from napari.utils.notifications import (
     ErrorNotification,
@@ -18,6 +19,7 @@ from qtpy.QtCore import QCoreApplication, QObject, Signal
 from qtpy.QtWidgets import (
     QHBoxLayout,
     QLabel,
+    QMainWindow,
     QProgressBar,
     QPushButton,
     QSizePolicy,
@@ -28,7 +30,10 @@ from qtpy.QtWidgets import (
 from napari_mesmerize.errors import Cancelled, MesmerizeError
 from napari_mesmerize.progress import reporting
 from napari_mesmerize.widgets.jobs.closed_panel import Lasting, let_all_go
+from napari_mesmerize.widgets.napari_api import CloseNotice, main_window, shown_window
 
+T = TypeVar("T")
+_Call: TypeAlias = tuple[Callable[..., object], tuple[Any, ...], dict[str, Any]]
 _log = logging.getLogger(__name__)
 _REPORT_EVERY_S = 0.05
 _LAST_S = 3.0  # that the end of the program waits for a job
@@ -55,9 +60,11 @@ class Job(QObject):
     cancelled = Signal()
     finished = Signal()
 
-    def __init__(self, function: Callable[..., Any], *args: Any, **kwargs: Any) -> None:
+    def __init__(
+        self, function: Callable[..., object], *args: Any, **kwargs: Any
+    ) -> None:
         super().__init__()
-        self._call = (function, args, kwargs)
+        self._call: _Call = (function, args, kwargs)
         self._stop = threading.Event()
         self._last: tuple[float, str] = (0.0, "")
         # a daemon thread: a computation never keeps the program from ending
@@ -97,14 +104,16 @@ class Job(QObject):
         function, args, kwargs = self._call
         self._call = (function, (), {})  # a finished job keeps no movie alive
         try:
-            self._emit_outcome(function, args, kwargs)
+            self._emit_outcome(function, *args, **kwargs)
         except RuntimeError:
             # Qt has deleted this object: the window is gone, nobody listens
             _log.debug("job outlived its window", exc_info=True)
         finally:
             _running.discard(self)
 
-    def _emit_outcome(self, function: Any, args: Any, kwargs: Any) -> None:
+    def _emit_outcome(
+        self, function: Callable[..., object], *args: Any, **kwargs: Any
+    ) -> None:
         try:
             result = function(*args, progress=reporting(self._report), **kwargs)
         except Cancelled:
@@ -142,7 +151,8 @@ class _Activity(cancelable_progress):
 
     def cancel(self) -> None:
         super().cancel()
-        self.cancel_callback()
+        if self.cancel_callback is not None:
+            self.cancel_callback()
 
 
 class JobBar(QWidget):
@@ -156,13 +166,14 @@ class JobBar(QWidget):
 
     running_changed = Signal(bool)
 
-    def __init__(self, viewer: Any, parent: QWidget | None = None) -> None:
+    def __init__(self, viewer: ViewerModel, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._viewer = weakref.ref(viewer)
         self.job: Job | None = None
         self._title = ""
+        self._on_result: Callable[[Any], object] | None = None
         self._activity: _Activity | None = None
-        self._task: tuple[Any, Any] | None = None
+        self._notice = CloseNotice(viewer)
         self._lasting: Lasting | None = None
         self._started = 0.0
         self.text = QLabel()
@@ -198,9 +209,9 @@ class JobBar(QWidget):
     def start(
         self,
         title: str,
-        function: Callable[..., Any],
+        function: Callable[..., T],
         *args: Any,
-        on_result: Callable[[Any], None] | None = None,
+        on_result: Callable[[T], object] | None = None,
         lasting: bool = True,
         **kwargs: Any,
     ) -> Job | None:
@@ -224,11 +235,13 @@ class JobBar(QWidget):
         job.cancelled.connect(self._on_cancelled)
         job.finished.connect(self._on_finished)
         self.destroyed.connect(job.cancel)
-        self._lasting = Lasting(self, title, lasting=lasting)
+        self._lasting = Lasting(
+            self, title, cancel=self.cancel, window=self.window_shown, lasting=lasting
+        )
         self.say(f"{title} …")
         self.bar.setRange(0, 0)
         self._show_running(True)
-        self._open_activity(title)
+        self._open_activity(job, title)
         job.start()
         return job
 
@@ -301,14 +314,16 @@ class JobBar(QWidget):
         outcome = self.text.text()
         self._show_running(False)
         if ended is not None:
-            if self._lasting is not None:  # another job has begun
-                self._lasting.closed = ended.closed
-            ended.end(outcome)
+            self._end_lasting(ended, outcome)
 
-    def window_shown(self) -> QWidget | None:
+    def _end_lasting(self, ended: Lasting, outcome: str) -> None:
+        if self._lasting is not None:  # another job has begun
+            self._lasting.closed = ended.closed
+        ended.end(outcome)
+
+    def window_shown(self) -> QMainWindow | None:
         """Return the viewer's window if it can be seen."""
-        window = getattr(getattr(self._viewer(), "window", None), "_qt_window", None)
-        return window if window is not None and window.isVisible() else None
+        return shown_window(self._viewer())
 
     def _show_running(self, running: bool) -> None:
         self.bar.setVisible(running)
@@ -316,25 +331,15 @@ class JobBar(QWidget):
         self.cancel_button.setEnabled(running)
         self.running_changed.emit(running)
 
-    def _open_activity(self, title: str) -> None:
+    def _open_activity(self, job: Job, title: str) -> None:
         """Show the job in napari's activity dock, and stop it when napari closes."""
-        window = getattr(self._viewer(), "window", None)
-        if window is None:
+        if main_window(self._viewer()) is None:
             return
         self._activity = _Activity(total=100, desc=title, cancel_callback=self.cancel)
-        register = getattr(window, "_register_task_status", None)
-        if register is not None:  # napari asks before it closes a busy window
-            from napari.utils.task_status import Status
-
-            job = self.job
-            task = register("napari-mesmerize", Status.BUSY, title, job.cancel)
-            self._task = (task, Status.COMPLETED)
+        self._notice.say(title, job.cancel)
 
     def _close_activity(self) -> None:
         if self._activity is not None:
             self._activity.close()
             self._activity = None
-        window = getattr(self._viewer(), "window", None)
-        if self._task is not None and window is not None:
-            window._update_task_status(*self._task)
-        self._task = None
+        self._notice.withdraw()

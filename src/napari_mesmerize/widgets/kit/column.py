@@ -1,8 +1,7 @@
 """Small parts that all docks are made of: hints, headings, scrolling."""
 
-from typing import Any
-
 from qtpy.QtCore import QSize, Qt
+from qtpy.QtGui import QDragEnterEvent, QDropEvent
 from qtpy.QtWidgets import (
     QFormLayout,
     QFrame,
@@ -33,18 +32,19 @@ class Column(QScrollArea):
         self.rows.setContentsMargins(4, 4, 8, 4)
         self.rows.setSpacing(6)
         self.setWidget(inner)
+        self._inner = inner
         self.setMinimumWidth(DOCK_WIDTH)
         self.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Expanding)
         self.dock_title = DockTitle(self)
 
     def sizeHint(self) -> QSize:
         """Ask for as much height as the content has."""
-        inner = self.widget().sizeHint()
+        inner = self._inner.sizeHint()
         return QSize(max(DOCK_WIDTH, inner.width() + 12), min(inner.height() + 8, 900))
 
-    def dragEnterEvent(self, event: Any) -> None:
+    def dragEnterEvent(self, event: QDragEnterEvent | None) -> None:
         """Accept files, where a dock takes any (``setAcceptDrops``)."""
-        if event.mimeData().hasUrls():
+        if event is not None and dropped_files(event):
             event.acceptProposedAction()
 
     def add_row(self, *widgets: QWidget, stretch: int | None = None) -> QHBoxLayout:
@@ -52,6 +52,12 @@ class Column(QScrollArea):
         row = row_of(*widgets, stretch=stretch)
         self.rows.addLayout(row)
         return row
+
+
+def dropped_files(event: QDropEvent) -> list[str]:
+    """Return the paths of the files that are dragged or dropped."""
+    data = event.mimeData()
+    return [] if data is None else [url.toLocalFile() for url in data.urls()]
 
 
 def row_of(*widgets: QWidget, stretch: int | None = None) -> QHBoxLayout:

@@ -1,10 +1,12 @@
 """A dock's title that is too long for its width loses what matters least."""
 
 from contextlib import suppress
-from typing import Any
 
 from qtpy.QtCore import QEvent, QObject, Qt, QTimer
 from qtpy.QtWidgets import QDockWidget, QLabel, QPushButton, QWidget
+
+from napari_mesmerize.widgets.napari_api import dock_title_label
+from napari_mesmerize.widgets.qt_api import present
 
 _LINE = 8  # pixels that the line beside the title keeps
 _EVENTS = (QEvent.Type.Resize, QEvent.Type.Show, QEvent.Type.ParentChange)
@@ -28,19 +30,20 @@ class DockTitle(QObject):
         self._dock: QDockWidget | None = None
         widget.installEventFilter(self)
 
-    def eventFilter(self, watched: QObject, event: QEvent) -> bool:
+    def eventFilter(self, watched: QObject | None, event: QEvent | None) -> bool:
         """Fit the title after the dock has got its size."""
-        if event.type() in _EVENTS:
+        if event is not None and event.type() in _EVENTS:
             QTimer.singleShot(0, self.fit)
         return False
 
-    def fit(self, *_: Any) -> None:
+    def fit(self) -> None:
         """Write as much of the title as there is room for."""
         with suppress(RuntimeError):  # closed meanwhile
             dock = self._widget.parent()
-            bar = dock.titleBarWidget() if isinstance(dock, QDockWidget) else None
-            label = getattr(bar, "title", None)
-            if not isinstance(label, QLabel) or getattr(bar, "vertical", False):
+            if not isinstance(dock, QDockWidget):
+                return
+            bar, label = dock.titleBarWidget(), dock_title_label(dock)
+            if bar is None or label is None:
                 return
             if dock is not self._dock:
                 self._dock = dock  # napari makes a new title bar when a dock floats
@@ -50,7 +53,7 @@ class DockTitle(QObject):
             label.setText(text)
             label.setToolTip(full if text != full else "")
 
-    def _soon(self, *_: Any) -> None:
+    def _soon(self) -> None:
         QTimer.singleShot(0, self.fit)
 
 
@@ -61,7 +64,7 @@ def fitting(label: QLabel, full: str, room: int) -> str:
     for text in (full, short):
         if measure.horizontalAdvance(text) <= room:
             return text
-    return str(measure.elidedText(short, Qt.TextElideMode.ElideRight, room))
+    return measure.elidedText(short, Qt.TextElideMode.ElideRight, room)
 
 
 def _room(bar: QWidget, label: QLabel) -> int:
@@ -70,7 +73,7 @@ def _room(bar: QWidget, label: QLabel) -> int:
     if layout is None:
         return label.width()
     margins = layout.contentsMargins()
-    items = [layout.itemAt(i).widget() for i in range(layout.count())]
+    items = [present(layout.itemAt(i)).widget() for i in range(layout.count())]
     buttons = [item.width() for item in items if isinstance(item, QPushButton)]
     spaces = layout.spacing() * (len(items) - 1)
     taken = margins.left() + margins.right() + sum(buttons) + spaces

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 from pydantic import BaseModel, ValidationError
 from pydantic.fields import FieldInfo
@@ -21,16 +21,18 @@ from qtpy.QtWidgets import (
 from napari_mesmerize.errors import ParameterError
 from napari_mesmerize.params import explain_validation
 from napari_mesmerize.widgets.kit.inputs import (
+    Field,
     change_signal,
     get_value,
     make_field,
     set_value,
 )
 
+P = TypeVar("P", bound=BaseModel)
 _UNIT_TEXT = {"um": "µm", "um/px": "µm/px"}
 
 
-class ParamsForm(QWidget):
+class ParamsForm(QWidget, Generic[P]):
     """Edit the parameters of an engine.
 
     Parameters
@@ -47,7 +49,7 @@ class ParamsForm(QWidget):
 
     def __init__(
         self,
-        model: type[BaseModel],
+        model: type[P],
         *,
         basic: Sequence[str] = (),
         presets: Mapping[str, Mapping[str, Any]] | None = None,
@@ -56,7 +58,7 @@ class ParamsForm(QWidget):
         super().__init__(parent)
         self.model = model
         self.presets = dict(presets or {})
-        self.fields: dict[str, QWidget] = {}
+        self.fields: dict[str, Field] = {}
         self.touched = False
         self._labels: dict[str, QLabel] = {}
         self._wheel = _IgnoreWheel(self)
@@ -81,7 +83,7 @@ class ParamsForm(QWidget):
         self.reset()
 
     # ------------------------------------------------------------------ values
-    def value(self) -> BaseModel:
+    def value(self) -> P:
         """Return the parameters.
 
         Raises
@@ -202,7 +204,7 @@ class ParamsForm(QWidget):
             self.preset.setCurrentIndex(index)
         self.touched = True
 
-    def _on_edited(self, *_: Any) -> None:
+    def _on_edited(self, *_: object) -> None:
         self.touched = True
         self._mark(())
         self.changed.emit()
@@ -251,9 +253,11 @@ def _tooltip(name: str, info: FieldInfo) -> str:
 class _IgnoreWheel(QObject):
     """Scrolling over a form must not change the values under the pointer."""
 
-    def eventFilter(self, watched: QObject, event: QEvent) -> bool:
+    def eventFilter(self, watched: QObject | None, event: QEvent | None) -> bool:
         """Swallow wheel events of fields that do not have the focus."""
-        if event.type() == QEvent.Type.Wheel and not watched.hasFocus():
-            event.ignore()
-            return True
-        return False
+        if event is None or event.type() != QEvent.Type.Wheel:
+            return False
+        if isinstance(watched, QWidget) and watched.hasFocus():
+            return False
+        event.ignore()
+        return True

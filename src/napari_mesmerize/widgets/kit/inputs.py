@@ -2,18 +2,19 @@
 
 import enum
 import re
-from typing import Any, Literal, get_args, get_origin
+from typing import Any, Literal, TypeAlias, get_args, get_origin
 
 from pydantic.fields import FieldInfo
+from qtpy.QtCore import SignalInstance
 from qtpy.QtWidgets import (
     QCheckBox,
     QComboBox,
     QDoubleSpinBox,
     QLineEdit,
     QSpinBox,
-    QWidget,
 )
 
+Field: TypeAlias = QCheckBox | QComboBox | QLineEdit | QSpinBox | QDoubleSpinBox
 _AUTOMATIC = re.compile(r"\b0(:| chooses| estimates| lets| derives| is as many)")
 _LARGEST = 10**9
 
@@ -33,7 +34,7 @@ def _bounds(info: FieldInfo) -> tuple[float, float, bool]:
     return low, high, open_low
 
 
-def make_field(info: FieldInfo) -> QWidget:
+def make_field(info: FieldInfo) -> Field:
     """Return the widget that edits a field: check box, list, number or line."""
     kind = info.annotation
     if kind is bool:
@@ -53,27 +54,28 @@ def make_field(info: FieldInfo) -> QWidget:
     return QLineEdit()
 
 
-def _make_number(info: FieldInfo) -> QWidget:
+def _make_number(info: FieldInfo) -> QSpinBox | QDoubleSpinBox:
     low, high, open_low = _bounds(info)
     default = info.get_default(call_default_factory=True)
+    box: QSpinBox | QDoubleSpinBox
     if info.annotation is int:
-        box: Any = QSpinBox()
+        whole = box = QSpinBox()
         low, high = max(low, -(2**31)), min(high, 2**31 - 1)
-        box.setRange(int(low) + open_low, int(high))
-        box.setSingleStep(10 if default >= 100 else 1)
+        whole.setRange(int(low) + open_low, int(high))
+        whole.setSingleStep(10 if default >= 100 else 1)
     else:
-        box = QDoubleSpinBox()
-        box.setDecimals(3 if abs(default) < 1 else 2)
-        smallest = 10.0 ** -box.decimals()
-        box.setRange(low + (smallest if open_low else 0), high)
-        box.setSingleStep(0.05 if high <= 1 else 0.1 if abs(default) < 2 else 0.5)
+        real = box = QDoubleSpinBox()
+        real.setDecimals(3 if abs(default) < 1 else 2)
+        smallest = 10.0 ** -real.decimals()
+        real.setRange(low + (smallest if open_low else 0), high)
+        real.setSingleStep(0.05 if high <= 1 else 0.1 if abs(default) < 2 else 0.5)
     if low == 0 and not open_low and _AUTOMATIC.search(info.description or ""):
         box.setSpecialValueText("auto")
     box.setMinimumWidth(90)
     return box
 
 
-def get_value(field: QWidget) -> Any:
+def get_value(field: Field) -> Any:
     """Return what a widget holds."""
     if isinstance(field, QCheckBox):
         return field.isChecked()
@@ -90,7 +92,7 @@ def get_value(field: QWidget) -> Any:
     return field.value()
 
 
-def set_value(field: QWidget, value: Any) -> None:
+def set_value(field: Field, value: Any) -> None:
     """Write a value into a widget."""
     if isinstance(field, QCheckBox):
         field.setChecked(bool(value))
@@ -105,7 +107,7 @@ def set_value(field: QWidget, value: Any) -> None:
         field.setValue(int(value))
 
 
-def change_signal(field: QWidget) -> Any:
+def change_signal(field: Field) -> SignalInstance:
     """Return the signal of a widget that tells of changes."""
     if isinstance(field, QCheckBox):
         return field.toggled

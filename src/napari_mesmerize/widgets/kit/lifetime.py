@@ -2,13 +2,16 @@
 
 from collections.abc import Callable, Mapping
 from contextlib import suppress
-from typing import Any
 
+from napari.utils.events import EventEmitter
+from psygnal import SignalInstance
 from qtpy.QtWidgets import QWidget
 
 
 def connect_while_alive(
-    widget: QWidget, signal: Any, method: Callable[..., Any]
+    widget: QWidget,
+    signal: SignalInstance | EventEmitter,
+    method: Callable[..., None],
 ) -> None:
     """Connect a bound method of ``widget`` to a psygnal or napari signal.
 
@@ -25,7 +28,10 @@ def connect_while_alive(
 
 
 def follow(
-    widget: QWidget, old: Any, new: Any, slots: Mapping[str, Callable[..., Any]]
+    widget: QWidget,
+    old: object,
+    new: object,
+    slots: Mapping[str, Callable[..., None]],
 ) -> None:
     """Listen to the signals of ``new`` in the place of those of ``old``.
 

@@ -1,7 +1,5 @@
 """Choose one of the open recordings, see its facts, give its frame rate."""
 
-from typing import Any
-
 import xarray as xr
 from napari.layers import Image
 from qtpy.QtCore import Signal
@@ -13,6 +11,7 @@ from napari_mesmerize.widgets.layers.recordings import (
     set_frame_rate,
     summary,
 )
+from napari_mesmerize.widgets.session.session import Session
 
 
 class RecordingChooser(QWidget):
@@ -26,7 +25,7 @@ class RecordingChooser(QWidget):
 
     changed = Signal()
 
-    def __init__(self, session: Any, parent: QWidget | None = None) -> None:
+    def __init__(self, session: Session, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._session = session
         self._layers: list[Image] = []
@@ -108,5 +107,5 @@ class RecordingChooser(QWidget):
     def _on_rate(self, value: float) -> None:
         if self.layer is not None:
             set_frame_rate(self.layer, value)
-            self.facts.setText(summary(self.recording))
+            self.facts.setText(summary(recording_of(self.layer)))
             self.changed.emit()

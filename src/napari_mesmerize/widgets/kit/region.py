@@ -1,7 +1,5 @@
 """A region of the image, given by the shapes of a layer."""
 
-from typing import Any
-
 import numpy as np
 from napari.layers import Image, Shapes
 from numpy.typing import NDArray
@@ -10,8 +8,10 @@ from qtpy.QtWidgets import QComboBox, QVBoxLayout, QWidget
 from napari_mesmerize.errors import ParameterError
 from napari_mesmerize.widgets.kit.column import button, row_of
 from napari_mesmerize.widgets.kit.lifetime import connect_while_alive
+from napari_mesmerize.widgets.kit.recording_chooser import RecordingChooser
 from napari_mesmerize.widgets.layers.drawn import shapes_in_pixels
 from napari_mesmerize.widgets.layers.recordings import KEY, layer_in_role
+from napari_mesmerize.widgets.session.session import Session
 
 WHOLE = "whole image"
 
@@ -25,7 +25,7 @@ class RegionChooser(QComboBox):
         The viewer's session.
     """
 
-    def __init__(self, session: Any, parent: QWidget | None = None) -> None:
+    def __init__(self, session: Session, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._session = session
         self.setToolTip(
@@ -55,7 +55,7 @@ class RegionChooser(QComboBox):
         self.addItems(names)
         self.setCurrentText(before if before in names else WHOLE)
 
-    def mask(self, image: Image) -> NDArray[np.bool_] | None:
+    def mask_of(self, image: Image) -> NDArray[np.bool_] | None:
         """Return the region as a mask of ``image`` (y, x); ``None``: the whole image.
 
         Raises
@@ -95,7 +95,12 @@ class PreviewRegion(QWidget):
         Says on which recording it is drawn.
     """
 
-    def __init__(self, session: Any, chooser: Any, parent: QWidget | None = None):
+    def __init__(
+        self,
+        session: Session,
+        chooser: RecordingChooser,
+        parent: QWidget | None = None,
+    ) -> None:
         super().__init__(parent)
         self._session = session
         self._chooser = chooser
@@ -106,7 +111,7 @@ class PreviewRegion(QWidget):
         layout.addLayout(row_of(self.draw, self.choice, stretch=1))
         self.draw.clicked.connect(self._on_draw)
 
-    def mask(self, image: Image) -> NDArray[np.bool_] | None:
+    def mask_of(self, image: Image) -> NDArray[np.bool_] | None:
         """Return the region as a mask (y, x) of ``image``; ``None``: all of it.
 
         Raises
@@ -114,7 +119,7 @@ class PreviewRegion(QWidget):
         ParameterError
             If nothing of the image is covered.
         """
-        return self.choice.mask(image)
+        return self.choice.mask_of(image)
 
     def _on_draw(self) -> None:
         viewer, image = self._session.viewer, self._chooser.layer
@@ -143,4 +148,5 @@ class PreviewRegion(QWidget):
         self.choice.setCurrentText(layer.name)
 
     def _layer(self) -> Shapes | None:
-        return layer_in_role(self._session.viewer, "region")
+        layer = layer_in_role(self._session.viewer, "region")
+        return layer if isinstance(layer, Shapes) else None

@@ -7,7 +7,7 @@ import pandas as pd
 import pyqtgraph as pg
 from numpy.typing import NDArray
 from qtpy.QtCore import QRectF, Signal
-from qtpy.QtGui import QColor
+from qtpy.QtGui import QColor, QPainter
 from qtpy.QtWidgets import QWidget
 
 from napari_mesmerize.plots.decimate import decimate, heights, to_unit
@@ -15,7 +15,7 @@ from napari_mesmerize.plots.decimate import decimate, heights, to_unit
 _BINS = 1500  # about a screen's width
 
 
-class TracePlot(pg.PlotWidget):
+class TracePlot(pg.PlotWidget):  # type: ignore[misc]  # pyqtgraph has no types
     """Traces over time; x is seconds, or frames where ``seconds_per_frame`` is 0."""
 
     frame_picked = Signal(int)
@@ -81,7 +81,8 @@ class TracePlot(pg.PlotWidget):
         self._draw_many()
         row = None
         if selected is not None:
-            row = self._rows(slice(selected, selected + 1), traces[[selected]])[0]
+            seen = slice(selected, selected + 1)
+            row = self._rows(seen, traces[[selected]], len(traces))[0]
         self.show_one(row, colour)
 
     def show_heat(self, traces: NDArray[np.floating] | None) -> None:
@@ -136,7 +137,7 @@ class TracePlot(pg.PlotWidget):
         stop = max(min(n_rows, n_rows - int(np.floor(bottom)) + 2), start + 1)
         seen = slice(start, stop)
         frames, values = decimate(self._many[seen], first, last, _BINS // 2)
-        values = self._rows(seen, values)
+        values = self._rows(seen, values, n_rows)
         x = np.interp(frames, np.arange(len(self._times)), self._times)
         connect = np.ones(values.shape, np.int32)
         connect[:, -1] = 0
@@ -144,14 +145,15 @@ class TracePlot(pg.PlotWidget):
             np.tile(x, len(values)), values.ravel(), connect=connect.ravel()
         )
 
-    def _rows(self, which: slice, traces: NDArray[np.floating]) -> NDArray[np.float32]:
+    def _rows(
+        self, which: slice, traces: NDArray[np.floating], n_rows: int
+    ) -> NDArray[np.float32]:
         """Return traces as rows of unit height, the first of all at the top."""
-        n_rows = len(self._many)
         base = n_rows - 1 - np.arange(which.start, which.stop)
         unit = np.clip(to_unit(traces, self._limits[which]), -0.5, 1.3)
         return 0.9 * unit + base[:, None].astype(np.float32)
 
-    def _on_range(self, *_: Any) -> None:
+    def _on_range(self, *_: object) -> None:
         self._draw_many()
         self.bands.follow_view()
 
@@ -181,7 +183,7 @@ class TracePlot(pg.PlotWidget):
             )
 
     # ----------------------------------------------------------------- colours
-    def set_theme(self, background: Any, foreground: Any) -> None:
+    def set_theme(self, background: str, foreground: str) -> None:
         """Take napari's colours."""
         self.setBackground(QColor(background))
         pen = pg.mkPen(QColor(foreground))
@@ -196,7 +198,7 @@ class TracePlot(pg.PlotWidget):
         self.others.setPen(pg.mkPen(grey, width=1))
 
 
-class EpochBands(pg.GraphicsObject):
+class EpochBands(pg.GraphicsObject):  # type: ignore[misc]  # pyqtgraph has no types
     """Stimulus epochs as coloured bands, a lane a stimulus type, drawn as one item."""
 
     def __init__(self) -> None:
@@ -211,10 +213,15 @@ class EpochBands(pg.GraphicsObject):
         if epochs is not None:
             lanes, types = pd.factorize(epochs["stimulus_type"])
             self._n_lanes = max(1, len(types))
-            for row, lane in zip(epochs.itertuples(), lanes, strict=True):
-                colour = QColor(str(row.colour))
+            starts, stops = (
+                (epochs[name].to_numpy(np.float64) * scale).tolist()
+                for name in ("start_s", "stop_s")
+            )
+            for start, stop, lane, name in zip(
+                starts, stops, lanes, epochs["colour"], strict=True
+            ):
+                colour = QColor(str(name))
                 colour.setAlpha(70)
-                start, stop = row.start_s * scale, row.stop_s * scale
                 self._bands.append((start, stop, int(lane), colour))
         self.prepareGeometryChange()
         self.update()
@@ -230,7 +237,7 @@ class EpochBands(pg.GraphicsObject):
         """Cover all that is seen."""
         return QRectF(self.viewRect()) if self.getViewBox() is not None else QRectF()
 
-    def paint(self, painter: Any, *_: Any) -> None:
+    def paint(self, painter: QPainter, *_: object) -> None:
         """Fill the bands that are seen."""
         seen = self.viewRect()
         height = seen.height() / self._n_lanes

@@ -14,6 +14,7 @@ from napari_mesmerize.data.colours import colours_for
 from napari_mesmerize.data.components import Components
 from napari_mesmerize.widgets.layers.recordings import KEY, recording_of
 from napari_mesmerize.widgets.layers.selection import draw_selection, hide_selection
+from napari_mesmerize.widgets.napari_api import use_fast_triangulation
 from napari_mesmerize.workspace.journalling import note_exchange, redrawn
 from napari_mesmerize.workspace.roi_set import RoiSet
 
@@ -183,15 +184,3 @@ def empty_components(shape: tuple[int, ...], recording: Any) -> Components:
         {"raw": np.zeros((0, recording.sizes["frame"]), np.float32)},
         frame_rate=recording.attrs.get("frame_rate"),
     )
-
-
-def use_fast_triangulation() -> None:
-    """Let napari triangulate polygons with compiled code where it is installed."""
-    from napari.settings import get_settings
-
-    experimental = get_settings().experimental
-    choices = type(experimental).model_fields.get("triangulation_backend")
-    if choices is not None and hasattr(experimental, "triangulation_backend"):
-        fastest = type(experimental.triangulation_backend).fastest_available
-        if experimental.triangulation_backend != fastest:
-            experimental.triangulation_backend = fastest

@@ -156,7 +156,7 @@ class MotionDock(Column):
             return
         try:
             params = self.form.value()
-            region = self.region.mask(layer)
+            region = self.region.mask_of(layer)
         except MesmerizeError as error:
             self.job.say(str(error), error=True)
             return

@@ -8,8 +8,8 @@ from napari.layers import Image, Shapes
 from numpy.typing import NDArray
 
 from napari_mesmerize.errors import MesmerizeError
-from napari_mesmerize.widgets.layers.drawn import use_fast_triangulation
 from napari_mesmerize.widgets.layers.recordings import KEY, layer_in_role
+from napari_mesmerize.widgets.napari_api import use_fast_triangulation
 
 NAME = "patches"
 _INSET = 0.05

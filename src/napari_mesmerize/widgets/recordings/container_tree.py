@@ -3,7 +3,6 @@
 import math
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,7 +11,10 @@ from qtpy.QtGui import QIcon, QImage, QPixmap
 from qtpy.QtWidgets import QAbstractItemView, QTreeWidget, QTreeWidgetItem, QWidget
 
 from napari_mesmerize.io.items import RecordingInfo
+from napari_mesmerize.widgets.qt_api import present
 
+Source = str | list[str]  # a file, a folder, or the files of one recording
+Listed = tuple[Source, list[RecordingInfo]]
 _INFO = Qt.ItemDataRole.UserRole
 COLUMNS = ("recording", "frames × size, rate")
 _NAME_WIDTH, _FACTS_WIDTH, _INDENT = 150, 175, 12
@@ -31,7 +33,7 @@ class ContainerTree(QTreeWidget):
         self.setMinimumHeight(180)
         self.setToolTip("Double-click opens a recording; Ctrl or Shift choose several")
 
-    def show_found(self, found: Sequence[tuple[Any, list[RecordingInfo]]]) -> None:
+    def show_found(self, found: Sequence[Listed]) -> None:
         """Show (path, recordings) pairs; the first recording that opens is chosen."""
         self.clear()
         for path, infos in found:
@@ -54,19 +56,17 @@ class ContainerTree(QTreeWidget):
 
     def leaves(self) -> list[QTreeWidgetItem]:
         """Return the items of recordings that can be opened."""
-        found, stack = (
-            [],
-            [self.topLevelItem(i) for i in range(self.topLevelItemCount())],
-        )
+        found: list[QTreeWidgetItem] = []
+        stack = [present(self.topLevelItem(i)) for i in range(self.topLevelItemCount())]
         while stack:
             item = stack.pop(0)
-            stack = [item.child(i) for i in range(item.childCount())] + stack
+            stack = _children(item) + stack
             known = item.data(0, _INFO)
             if known is not None and not known[1].problem:
                 found.append(item)
         return found
 
-    def chosen(self) -> list[tuple[Any, RecordingInfo]]:
+    def chosen(self) -> list[tuple[Source, RecordingInfo]]:
         """Return (path, recording) of what is selected and can be opened."""
         selected = set(map(id, self.selectedItems()))
         return [i.data(0, _INFO) for i in self.leaves() if id(i) in selected]
@@ -78,12 +78,15 @@ class ContainerTree(QTreeWidget):
             leaves[at].setIcon(0, QIcon(_pixmap(picture)))
 
 
+def _children(item: QTreeWidgetItem) -> list[QTreeWidgetItem]:
+    return [present(item.child(i)) for i in range(item.childCount())]
+
+
 def _place(branch: QTreeWidgetItem, info: RecordingInfo) -> QTreeWidgetItem:
     """Add a recording below its session and unit, as its selection names them."""
     *groups, last = info.selection.split("/") if info.selection else [info.name]
     for group in groups:
-        below = [branch.child(i) for i in range(branch.childCount())]
-        known = next((b for b in below if b.text(0) == group), None)
+        known = next((b for b in _children(branch) if b.text(0) == group), None)
         if known is None:
             known = QTreeWidgetItem(branch, [group])
             known.setFlags(Qt.ItemFlag.ItemIsEnabled)
@@ -136,14 +139,15 @@ def _bytes(n_bytes: int) -> str:
     return f"{size:.0f} {unit}" if size >= 10 else f"{size:.1f} {unit}"
 
 
-def _name(path: Any) -> str:
+def _name(path: Source) -> str:
     if isinstance(path, list):
         return f"{Path(path[0]).name} and {len(path) - 1} more"
-    return Path(str(path)).name
+    return Path(path).name
 
 
 def _pixmap(picture: NDArray[np.uint8]) -> QPixmap:
-    grey = np.ascontiguousarray(picture)
+    grey = np.asarray(picture, np.uint8)
     height, width = grey.shape
-    image = QImage(grey.data, width, height, width, QImage.Format.Format_Grayscale8)
+    pixels = grey.tobytes()  # the image does not own them
+    image = QImage(pixels, width, height, width, QImage.Format.Format_Grayscale8)
     return QPixmap.fromImage(image.copy())

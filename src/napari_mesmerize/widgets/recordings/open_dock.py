@@ -2,8 +2,12 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+import numpy as np
+import xarray as xr
+from numpy.typing import NDArray
+from qtpy.QtGui import QDropEvent
 from qtpy.QtWidgets import (
     QCheckBox,
     QDoubleSpinBox,
@@ -15,12 +19,26 @@ from qtpy.QtWidgets import (
 from napari_mesmerize.data.pictures import contrast_limits
 from napari_mesmerize.errors import MesmerizeError
 from napari_mesmerize.io import SUFFIXES, list_recordings, read_recording
+from napari_mesmerize.io.items import RecordingInfo
 from napari_mesmerize.progress import Progress
 from napari_mesmerize.transforms.thumbnails import thumbnail
 from napari_mesmerize.widgets.jobs.job import JobBar
-from napari_mesmerize.widgets.kit.column import Column, Hint, button, form_of
-from napari_mesmerize.widgets.recordings.container_tree import ContainerTree
+from napari_mesmerize.widgets.kit.column import (
+    Column,
+    Hint,
+    button,
+    dropped_files,
+    form_of,
+)
+from napari_mesmerize.widgets.recordings.container_tree import (
+    ContainerTree,
+    Listed,
+    Source,
+)
 from napari_mesmerize.widgets.session.session import get_session
+
+if TYPE_CHECKING:
+    import napari.viewer
 
 _MOST_PICTURES = 24
 _START = (
@@ -38,12 +56,12 @@ class OpenDock(Column):
         The viewer.
     """
 
-    def __init__(self, napari_viewer: "napari.viewer.Viewer") -> None:  # noqa: F821
+    def __init__(self, napari_viewer: "napari.viewer.Viewer") -> None:
         super().__init__()
         self._session = get_session(napari_viewer)
         self._paths: list[str] = []
         self._options: dict[str, Any] = {}
-        self._without_picture: list[Any] = []
+        self._without_picture: list[Listed] = []
         self.hint = Hint(_START)
         self.path = QLineEdit()
         self.path.setPlaceholderText("a file, a folder, or a glob such as day1/*.tif")
@@ -102,18 +120,20 @@ class OpenDock(Column):
         self.job.running_changed.connect(self._on_running)
 
     # ------------------------------------------------------------------ looking
-    def dropEvent(self, event: Any) -> None:
+    def dropEvent(self, event: QDropEvent | None) -> None:
         """Look into the files that were dropped."""
-        self.look_into([url.toLocalFile() for url in event.mimeData().urls()])
+        if event is not None:
+            self.look_into(dropped_files(event))
 
     def look_into(self, paths: Sequence[str | Path]) -> None:
         """List what files hold, then fetch a picture of each recording."""
-        paths = [str(path) for path in paths if str(path).strip()]
-        if not paths or self.job.running:
+        names = [str(path) for path in paths if str(path).strip()]
+        if not names or self.job.running:
             return
-        self._paths, self._options = paths, self._axes_options()
-        self.path.setText(paths[0] if len(paths) == 1 else f"{len(paths)} files")
-        whole = [paths] if len(paths) > 1 and self.joined.isChecked() else paths
+        self._paths, self._options = names, self._axes_options()
+        self.path.setText(names[0] if len(names) == 1 else f"{len(names)} files")
+        joined = len(names) > 1 and self.joined.isChecked()
+        whole: list[Source] = [names] if joined else [*names]
         self.job.start(
             "Looking",
             scan,
@@ -134,7 +154,7 @@ class OpenDock(Column):
             options["n_planes"] = self.planes.value()
         return options
 
-    def _show_found(self, found: Any) -> None:
+    def _show_found(self, found: list[Listed]) -> None:
         self.tree.show_found(found)
         leaves = len(self.tree.leaves())
         self.job.say("" if leaves else "Nothing that can be opened was found.")
@@ -159,7 +179,7 @@ class OpenDock(Column):
                 on_result=self._show_pictures,
             )
 
-    def _show_pictures(self, found: Any) -> None:
+    def _show_pictures(self, found: list[tuple[int, NDArray[np.uint8]]]) -> None:
         self.job.say("")
         for at, picture in found:
             self.tree.show_picture(at, picture)
@@ -174,7 +194,7 @@ class OpenDock(Column):
             facts["frame_rate"] = self.rate.value()
         self.job.start("Opening", read, chosen, facts, on_result=self._show)
 
-    def _show(self, opened: Any) -> None:
+    def _show(self, opened: list[tuple[xr.DataArray, tuple[float, float]]]) -> None:
         for recording, limits in opened:
             self._session.show_recording(recording, limits=limits)
         self.job.say(f"{len(opened)} opened.")
@@ -198,8 +218,8 @@ class OpenDock(Column):
 
 
 def scan(
-    paths: Sequence[Any], options: dict[str, Any], *, progress: Progress
-) -> list[tuple[Any, Any]]:
+    paths: Sequence[Source], options: dict[str, Any], *, progress: Progress
+) -> list[Listed]:
     """Return (path, recordings) of each path."""
     return [
         (path, list_recordings(path, **options))
@@ -208,8 +228,8 @@ def scan(
 
 
 def pictures(
-    found: Sequence[tuple[Any, Any]], options: dict[str, Any], *, progress: Progress
-) -> list[tuple[int, Any]]:
+    found: Sequence[Listed], options: dict[str, Any], *, progress: Progress
+) -> list[tuple[int, NDArray[np.uint8]]]:
     """Return (position, picture) of the recordings that can be opened."""
     items = [(path, i) for path, infos in found for i in infos if not i.problem]
     items = items[:_MOST_PICTURES]
@@ -224,8 +244,11 @@ def pictures(
 
 
 def read(
-    chosen: Sequence[tuple[Any, Any]], facts: dict[str, Any], *, progress: Progress
-) -> list[tuple[Any, tuple[float, float]]]:
+    chosen: Sequence[tuple[Source, RecordingInfo]],
+    facts: dict[str, Any],
+    *,
+    progress: Progress,
+) -> list[tuple[xr.DataArray, tuple[float, float]]]:
     """Return (recording, display limits) of what was chosen."""
     opened = []
     for path, info in progress(chosen, desc="Opening", total=len(chosen)):

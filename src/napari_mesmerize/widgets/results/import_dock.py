@@ -1,12 +1,16 @@
 """Import results: ROIs of other programs onto an open recording, checked first."""
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 import numpy as np
-from napari.layers import Labels
+import pandas as pd
+import xarray as xr
+from napari.layers import Image, Labels
+from qtpy.QtGui import QDropEvent
 from qtpy.QtWidgets import QCheckBox, QComboBox, QFileDialog, QLineEdit
 
+from napari_mesmerize.data.components import Components
 from napari_mesmerize.errors import MesmerizeError
 from napari_mesmerize.io.inscopix.as_components import with_events
 from napari_mesmerize.io.results import FORMATS, ORIENTATIONS
@@ -16,6 +20,7 @@ from napari_mesmerize.widgets.kit.column import (
     Column,
     Hint,
     button,
+    dropped_files,
     form_of,
     n_rois,
     note,
@@ -26,6 +31,9 @@ from napari_mesmerize.widgets.layers.recordings import KEY
 from napari_mesmerize.widgets.session.session import get_session
 from napari_mesmerize.workspace import import_results
 from napari_mesmerize.workspace.roi_set import RoiSet
+
+if TYPE_CHECKING:
+    import napari.viewer
 
 _START = (
     "<b>Start here:</b> choose, or drop on this panel or on the canvas, what Suite2p, "
@@ -53,12 +61,12 @@ class ImportDock(Column):
         The viewer.
     """
 
-    def __init__(self, napari_viewer: "napari.viewer.Viewer") -> None:  # noqa: F821
+    def __init__(self, napari_viewer: "napari.viewer.Viewer") -> None:
         super().__init__()
         self._session = get_session(napari_viewer)
         self._found: import_results.Found | None = None
         self._path = ""
-        self._of: Any = None  # the recording that it was compared with
+        self._of: xr.DataArray | None = None  # the recording that it was compared with
         self._waiting = ""  # dropped before its recording was open
         self._show_next = False
         self.hint = Hint(_START)
@@ -116,9 +124,10 @@ class ImportDock(Column):
         connect_while_alive(self, self._session.recordings_changed, self._enable)
 
     # ------------------------------------------------------------------- reading
-    def dropEvent(self, event: Any) -> None:
+    def dropEvent(self, event: QDropEvent | None) -> None:
         """Look at the file that was dropped."""
-        self.look_at(event.mimeData().urls()[0].toLocalFile(), show=True)
+        for path in [] if event is None else dropped_files(event)[:1]:
+            self.look_at(path, show=True)
 
     def look_at(self, path: str | Path, *, show: bool = False) -> None:
         """Read results and compare them with the chosen recording.
@@ -173,7 +182,7 @@ class ImportDock(Column):
         if found.components is not None:
             n, accepted = len(found.components), int(found.components.accepted.sum())
             self.job.say(f"{n_rois(n)}, {accepted} accepted there.")
-        else:
+        elif found.events is not None:
             self.job.say(f"{len(found.events)} events.")
         self._say(found, suggested)
         self._enable()
@@ -202,7 +211,7 @@ class ImportDock(Column):
             on_result=lambda traced: self._add_traces(roi_set, traced),
         )
 
-    def _add_traces(self, roi_set: RoiSet, traced: Any) -> None:
+    def _add_traces(self, roi_set: RoiSet, traced: Components) -> None:
         if traced.roi_ids == roi_set.components.roi_ids:  # none was merged or split
             roi_set.replace(traced, roi_set.table, areas=roi_set.areas)
 
@@ -230,7 +239,8 @@ class ImportDock(Column):
         if found is None or self.job.running:
             return
         if found.components is None:
-            self._add_events(found)
+            if found.events is not None:
+                self._add_events(found.events)
             return
         chosen = self.orientation.currentText()
         layer, recording = self.chooser.layer, self.chooser.recording
@@ -249,14 +259,14 @@ class ImportDock(Column):
         self,
         made: import_results.Prepared,
         found: import_results.Found,
-        layer: Any,
-        recording: Any,
+        layer: Image | None,
+        recording: xr.DataArray | None,
     ) -> None:
         viewer, project = self._session.viewer, self._session.project
         name = Path(self._path).name
         if recording is None and found.images:
             self._show_image(found, made.components.image_shape, name)
-        elif recording is not None:
+        elif layer is not None:
             name = f"{name} on {layer.name}"
         open_layer = layer if layer is not None and layer in viewer.layers else None
         roi_set = RoiSet(
@@ -276,14 +286,16 @@ class ImportDock(Column):
         if not made.components.traces and recording is not None:
             self.job.running_changed.connect(self._trace_after)
 
-    def _show_image(self, found: import_results.Found, shape: Any, name: str) -> None:
+    def _show_image(
+        self, found: import_results.Found, shape: tuple[int, ...], name: str
+    ) -> None:
         """Show the image that came with results, where no recording is open."""
-        images = {k: v for k, v in found.images.items() if np.shape(v) == tuple(shape)}
+        images = {k: v for k, v in found.images.items() if np.shape(v) == shape}
         if images:
             kind, image = next(iter(images.items()))
             self._session.viewer.add_image(image, name=f"{kind} of {name}")
 
-    def _add_events(self, found: import_results.Found) -> None:
+    def _add_events(self, events: pd.DataFrame) -> None:
         roi_set = self._session.roi_set
         if roi_set is None:
             self.hint.say(
@@ -292,12 +304,12 @@ class ImportDock(Column):
             )
             return
         try:
-            components = with_events(roi_set.components, found.events)
+            components = with_events(roi_set.components, events)
         except MesmerizeError as error:
             self.job.show_error(error)
             return
         roi_set.replace(components, roi_set.table, areas=roi_set.areas)
-        self.job.say(f"{len(found.events)} events added to {roi_set.name}.")
+        self.job.say(f"{len(events)} events added to {roi_set.name}.")
         self.hint.say("Choose <b>events</b> in the Traces dock to see them.")
 
     # -------------------------------------------------------------------- events
@@ -329,16 +341,16 @@ class ImportDock(Column):
     def _labels_layer(self) -> Labels | None:
         """Return the selected, or only, Labels layer that is not one of ours."""
         viewer = self._session.viewer
-        layers = [] if viewer is None else viewer.layers
-        foreign = [
+        if viewer is None:
+            return None
+        foreign: list[Labels] = [
             layer
-            for layer in layers
+            for layer in viewer.layers
             if isinstance(layer, Labels) and KEY not in layer.metadata
         ]
-        active = viewer.layers.selection.active if foreign else None
-        if active in foreign:
-            return active
-        return foreign[-1] if foreign else None
+        active = viewer.layers.selection.active
+        chosen = [layer for layer in foreign if layer is active] or foreign[-1:]
+        return chosen[0] if chosen else None
 
     def _ask_file(self) -> None:
         path, _ = QFileDialog.getOpenFileName(self, "Results of another program")

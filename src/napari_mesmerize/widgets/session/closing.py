@@ -6,12 +6,16 @@ switched off; then this asks.
 """
 
 import weakref
-from typing import Any
 
+from napari.components import ViewerModel
 from qtpy.QtCore import QEvent, QObject
-from qtpy.QtWidgets import QMessageBox
+from qtpy.QtWidgets import QMainWindow, QMessageBox
 
-_PROVIDER = "napari-mesmerize: "
+from napari_mesmerize.widgets.napari_api import (
+    canvas_is_shown,
+    close_notices,
+    main_window,
+)
 
 
 class CloseGuard(QObject):
@@ -19,18 +23,20 @@ class CloseGuard(QObject):
 
     Parameters
     ----------
-    window : napari.window.Window
+    viewer : napari viewer
         Whose tasks are asked for.
+    window : QMainWindow
+        Its window.
     """
 
-    def __init__(self, window: Any) -> None:
-        super().__init__(window._qt_window)
-        self._window = weakref.ref(window)
-        window._qt_window.installEventFilter(self)
+    def __init__(self, viewer: ViewerModel, window: QMainWindow) -> None:
+        super().__init__(window)
+        self._viewer = weakref.ref(viewer)
+        window.installEventFilter(self)
 
-    def eventFilter(self, watched: QObject, event: QEvent) -> bool:
+    def eventFilter(self, watched: QObject | None, event: QEvent | None) -> bool:
         """Keep the window open if the user says so."""
-        if event.type() != QEvent.Type.Close or event.spontaneous():
+        if event is None or event.type() != QEvent.Type.Close or event.spontaneous():
             return False
         tasks = self.tasks()
         if not tasks or not self._closed_by_hand() or self.ask(tasks):
@@ -40,28 +46,18 @@ class CloseGuard(QObject):
 
     def tasks(self) -> list[str]:
         """Return what of ours is under way or not saved."""
-        manager = getattr(self._window(), "_task_status_manager", None)
-        known = [] if manager is None else manager.get_status()
-        return [text.removeprefix(_PROVIDER) for text in known if _PROVIDER in text]
+        return close_notices(self._viewer())
 
     def _closed_by_hand(self) -> bool:
         """Say whether a user, not a script, closes the window.
 
         ``viewer.close()`` hides the canvas first; and who sees no window is not asked.
         """
-        window = self._window()
-        qt_window = getattr(window, "_qt_window", None)
-        canvas = getattr(window, "_qt_viewer", None)
-        return bool(
-            qt_window is not None
-            and qt_window.isVisible()
-            and canvas is not None
-            and canvas.isVisible()
-        )
+        return canvas_is_shown(self._viewer())
 
     def ask(self, tasks: list[str]) -> bool:
         """Return whether to close all the same."""
-        box = QMessageBox(self.parent())
+        box = QMessageBox(main_window(self._viewer()))
         box.setIcon(QMessageBox.Icon.Warning)
         box.setWindowTitle("Close napari?")
         box.setText("Not finished, or not saved yet:")
@@ -75,9 +71,8 @@ class CloseGuard(QObject):
         return box.clickedButton() is close
 
 
-def guard(viewer: Any) -> None:
+def guard(viewer: ViewerModel) -> None:
     """Ask before the window of a viewer closes; without a window, do nothing."""
-    window = getattr(viewer, "window", None)
-    qt_window = getattr(window, "_qt_window", None)
-    if qt_window is not None and not qt_window.findChildren(CloseGuard):
-        CloseGuard(window)
+    window = main_window(viewer)
+    if window is not None and not window.findChildren(CloseGuard):
+        CloseGuard(viewer, window)

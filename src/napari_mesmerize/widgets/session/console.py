@@ -1,8 +1,9 @@
 """What ``mesmerize`` is in napari's console: the API, bound to the viewer."""
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+import pandas as pd
 import xarray as xr
 from napari.layers import Image, Labels
 
@@ -11,6 +12,10 @@ from napari_mesmerize.data.components import Components
 from napari_mesmerize.data.recording import as_recording
 from napari_mesmerize.widgets.layers.recordings import recording_of
 from napari_mesmerize.workspace.roi_set import RoiSet
+
+if TYPE_CHECKING:
+    from napari_mesmerize.project import Project
+    from napari_mesmerize.widgets.session.session import Session
 
 
 class Api:
@@ -23,7 +28,7 @@ class Api:
     ``mesmerize.correct_motion(mesmerize.recording)``.
     """
 
-    def __init__(self, session: Any) -> None:
+    def __init__(self, session: "Session") -> None:
         self._session = session
 
     @property
@@ -33,7 +38,7 @@ class Api:
         return None if layer is None else recording_of(layer)
 
     @property
-    def rois(self) -> Any:
+    def rois(self) -> pd.DataFrame | None:
         """The ROI table that the docks show (a copy)."""
         roi_set = self._session.roi_set
         return None if roi_set is None else roi_set.table.copy()
@@ -45,9 +50,10 @@ class Api:
         return None if roi_set is None else roi_set.curated_components()
 
     @property
-    def project(self) -> Any:
+    def project(self) -> "Project | None":
         """The project that is open in the project dock."""
-        return self._session.project
+        project: Project | None = self._session.project
+        return project
 
     def show(
         self, data: Any, *, name: str | None = None, **facts: Any
@@ -65,13 +71,14 @@ class Api:
         """
         if isinstance(data, Components):
             layer = self._session.active_recording_layer()
-            same = layer is not None and layer.data.shape[1:] == data.image_shape
+            if layer is not None and layer.data.shape[1:] != data.image_shape:
+                layer = None
             roi_set = RoiSet(
                 data,
-                recording=recording_of(layer) if same else None,
+                recording=None if layer is None else recording_of(layer),
                 name=name or "ROIs",
             )
-            return self._session.show_rois(roi_set, like=layer if same else None)
+            return self._session.show_rois(roi_set, like=layer)
         if isinstance(data, str | Path):
             recording = napari_mesmerize.read_recording(data, **facts)
         else:

@@ -17,6 +17,11 @@ from napari_mesmerize.widgets.layers.recordings import (
     layer_data_tuple,
     recording_of,
 )
+from napari_mesmerize.widgets.napari_api import (
+    offer_in_console,
+    shown_window,
+    unwrapped,
+)
 from napari_mesmerize.widgets.session.closing import guard
 from napari_mesmerize.widgets.session.unsaved import UnsavedNotice
 from napari_mesmerize.widgets.session.warm_up import start_warm_up
@@ -28,22 +33,16 @@ _sessions: "weakref.WeakKeyDictionary[Any, Session]" = weakref.WeakKeyDictionary
 
 def get_session(viewer: Any) -> "Session":
     """Return the session of a viewer; docks opened in any order get the same one."""
-    viewer = getattr(viewer, "__wrapped__", viewer)  # napari hands docks a proxy
+    viewer = unwrapped(viewer)
     session = _sessions.get(viewer)
     if session is None:
         session = Session(viewer)
         _sessions[viewer] = session
         session.offer_console()
         guard(viewer)
-        if is_shown(viewer):
+        if shown_window(viewer) is not None:
             start_warm_up()
     return session
-
-
-def is_shown(viewer: Any) -> bool:
-    """Say whether a viewer has a window that can be seen."""
-    window = getattr(getattr(viewer, "window", None), "_qt_window", None)
-    return window is not None and bool(window.isVisible())
 
 
 class Session:
@@ -242,12 +241,14 @@ class Session:
         return not self.suggested
 
     def offer_console(self) -> None:
-        """Put ``mesmerize`` into the namespace of napari's console."""
+        """Put ``mesmerize`` into the namespace of napari's console.
+
+        napari keeps names by weak references until its console is opened.
+        """
         from napari_mesmerize.widgets.session.console import Api
 
-        update = getattr(self.viewer, "update_console", None)
-        if update is not None:
-            update({"mesmerize": Api(self)})
+        self._api = Api(self)
+        offer_in_console(self.viewer, {"mesmerize": self._api})
 
     # ----------------------------------------------------------------- events
     def _on_layers(self, event: Any = None) -> None:

@@ -5,6 +5,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pyqtgraph as pg
+from napari.utils.theme import Theme
 from qtpy.QtCore import QSize, Qt
 from qtpy.QtGui import QColor
 from qtpy.QtWidgets import QWidget
@@ -16,7 +17,7 @@ from napari_mesmerize.widgets.kit.trace_plot import EpochBands
 _HEIGHT = 130
 
 
-class SignalPlot(pg.PlotWidget):
+class SignalPlot(pg.PlotWidget):  # type: ignore[misc]  # pyqtgraph has no types
     """A signal over time in seconds."""
 
     def __init__(self, parent: QWidget | None = None) -> None:
@@ -74,7 +75,7 @@ class SignalPlot(pg.PlotWidget):
         """Draw epochs as coloured bands."""
         self.bands.set_epochs(epochs)
 
-    def look(self, theme: Any) -> None:
+    def look(self, theme: Theme) -> None:
         """Take napari's colours."""
         self._text = QColor(theme.text.as_hex())
         self.setBackground(QColor(theme.background.as_hex()))
