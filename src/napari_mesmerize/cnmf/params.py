@@ -15,6 +15,35 @@ def also(name: str, unit: str = "") -> dict[str, Any]:
     return extra
 
 
+RefinementRounds = Annotated[
+    int,
+    Field(
+        ge=1,
+        le=10,
+        description="Rounds of background and footprint and trace updates after each "
+        "search",
+    ),
+]
+MinShape = Annotated[
+    float,
+    Field(
+        ge=0,
+        le=1,
+        description="Accepted components look like a cell: correlation of the average "
+        "image of their events with a typical cell is at least this",
+        json_schema_extra=also("r_values_min"),
+    ),
+]
+MinShapeCorrected = Annotated[
+    float,
+    Field(
+        ge=0,
+        le=1,
+        description="The same correlation without the image's noise, at least this",
+    ),
+]
+
+
 class SharedParams(BaseModel, frozen=True, extra="forbid"):
     """How components are found and refined."""
 
@@ -135,15 +164,7 @@ class SharedParams(BaseModel, frozen=True, extra="forbid"):
             json_schema_extra=also("refit"),
         ),
     ] = 2
-    refinement_rounds: Annotated[
-        int,
-        Field(
-            ge=1,
-            le=10,
-            description="Rounds of background and footprint and trace updates after "
-            "each search",
-        ),
-    ] = 2
+    refinement_rounds: RefinementRounds = 2
     background: Annotated[
         Literal["lowrank", "ring"],
         Field(
@@ -285,24 +306,8 @@ class CnmfParams(_Judged, frozen=True, extra="forbid"):
     are those of CaImAn.
     """
 
-    min_shape: Annotated[
-        float,
-        Field(
-            ge=0,
-            le=1,
-            description="Accepted components look like a cell: correlation of the "
-            "average image of their events with a typical cell is at least this",
-            json_schema_extra=also("r_values_min"),
-        ),
-    ] = 0.55
-    min_shape_corrected: Annotated[
-        float,
-        Field(
-            ge=0,
-            le=1,
-            description="The same correlation without the image's noise, at least this",
-        ),
-    ] = 0.75
+    min_shape: MinShape = 0.55
+    min_shape_corrected: MinShapeCorrected = 0.75
 
 
 class CnmfeParams(_Judged, frozen=True, extra="forbid"):
@@ -312,33 +317,9 @@ class CnmfeParams(_Judged, frozen=True, extra="forbid"):
     ring background and corr_pnr initialisation can be selected.
     """
 
-    refinement_rounds: Annotated[
-        int,
-        Field(
-            ge=1,
-            le=10,
-            description="Rounds of background and footprint and trace updates after "
-            "each search",
-        ),
-    ] = 3
-    min_shape: Annotated[
-        float,
-        Field(
-            ge=0,
-            le=1,
-            description="Accepted components look like a cell: correlation of the "
-            "average image of their events with a typical cell is at least this",
-            json_schema_extra=also("r_values_min"),
-        ),
-    ] = 0.6
-    min_shape_corrected: Annotated[
-        float,
-        Field(
-            ge=0,
-            le=1,
-            description="The same correlation without the image's noise, at least this",
-        ),
-    ] = 0.9
+    refinement_rounds: RefinementRounds = 3
+    min_shape: MinShape = 0.6
+    min_shape_corrected: MinShapeCorrected = 0.9
 
 
 class Cnmf3dParams(_Judged, frozen=True, extra="forbid"):
@@ -353,24 +334,8 @@ class Cnmf3dParams(_Judged, frozen=True, extra="forbid"):
             json_schema_extra=also("", "sd"),
         ),
     ] = 8.0
-    min_shape: Annotated[
-        float,
-        Field(
-            ge=0,
-            le=1,
-            description="Accepted components look like a cell: correlation of the "
-            "average image of their events with a typical cell is at least this",
-            json_schema_extra=also("r_values_min"),
-        ),
-    ] = 0.6
-    min_shape_corrected: Annotated[
-        float,
-        Field(
-            ge=0,
-            le=1,
-            description="The same correlation without the image's noise, at least this",
-        ),
-    ] = 0.8
+    min_shape: MinShape = 0.6
+    min_shape_corrected: MinShapeCorrected = 0.8
     min_planes: Annotated[
         int, Field(ge=1, description="Accepted components reach over this many planes")
     ] = 2
