@@ -169,6 +169,6 @@ def engine_params(
         if name == NONE:
             chosen[step] = None
         else:
-            model = find_engine(step, name).params
+            model = find_engine(step, name, or_else=[NONE]).params
             chosen[step] = parse_params(model, params.get(step, {}))
     return chosen

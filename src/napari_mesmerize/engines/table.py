@@ -5,7 +5,7 @@ code is imported when one is checked or run, so that reading the table costs lit
 """
 
 import importlib.util
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, cast
 
@@ -249,8 +249,17 @@ def engine_names(step: Step) -> list[str]:
     return [engine.name for engine in engines(step)]
 
 
-def find_engine(step: str, name: str) -> Engine:
+def find_engine(step: str, name: str, *, or_else: Sequence[str] = ()) -> Engine:
     """Return an engine by its name.
+
+    Parameters
+    ----------
+    step : {"motion", "extract"}
+        What it has to do.
+    name : str
+        Its name.
+    or_else : sequence of str, optional
+        Other words that could have stood there; the error lists them, too.
 
     Raises
     ------
@@ -259,7 +268,7 @@ def find_engine(step: str, name: str) -> Engine:
     """
     engine = ENGINES.get(name)
     if engine is None or engine.step != step:
-        known = engine_names(cast(Step, step))
+        known = [*engine_names(cast(Step, step)), *or_else]
         raise ParameterError(
             f"'{name}' is no engine for '{step}'; choose one of {', '.join(known)}."
         )
