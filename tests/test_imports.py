@@ -5,7 +5,6 @@ import json
 import re
 import subprocess
 import sys
-import tomllib
 from importlib.metadata import requires
 from pathlib import Path
 
@@ -87,20 +86,6 @@ def test_imports_point_one_way():
         timeout=120,
     )
     assert done.returncode == 0, done.stdout + done.stderr
-
-
-def test_every_part_is_in_the_import_contract():
-    contracts = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))
-    layers = contracts["tool"]["importlinter"]["contracts"][0]["layers"]
-    named = set(re.findall(r"napari_mesmerize\.(\w+)", " ".join(layers)))
-    package = ROOT / "src" / "napari_mesmerize"
-    parts = {
-        path.stem
-        for path in package.iterdir()
-        if path.suffix == ".py" or (path / "__init__.py").exists()
-    }
-    parts = {part for part in parts if not part.startswith("_")}
-    assert parts <= named, f"not in any layer: {sorted(parts - named)}"
 
 
 def test_the_package_depends_on_no_copyleft_and_no_qt_binding():

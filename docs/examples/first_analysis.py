@@ -8,8 +8,8 @@ import napari_mesmerize as mesmerize
 from napari_mesmerize.data.epochs import epochs_to_frames, make_epochs
 from napari_mesmerize.data.rois import roi_table_from_components
 from napari_mesmerize.plots import plot_outlines, plot_projection, plot_traces
-from napari_mesmerize.simulation.scores import score_components, shift_error
-from napari_mesmerize.transforms.projections import project as project_image
+from napari_mesmerize.simulation import score_components, shift_error
+from napari_mesmerize.transforms import project as project_image
 
 # [a file]
 simulation = mesmerize.simulate("2p-small", motion="rigid", seed=1)

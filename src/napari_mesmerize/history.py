@@ -51,8 +51,34 @@ class Step(BaseModel, frozen=True, extra="forbid"):
 class StepTimer:
     """Time an operation and make its :class:`Step`.
 
-    ``timer = StepTimer("correct_motion", params, inputs=[recording])`` before the work,
-    ``recording.attrs["history"] = timer.extend(recording.attrs["history"])`` after it.
+    Parameters
+    ----------
+    operation : str
+        Name of the operation.
+    params : BaseModel or mapping, optional
+        Its parameters.
+    inputs : iterable, optional
+        The data it uses: recordings, components, or ids.
+    seed : int, optional
+        Seed of its random numbers.
+
+    Notes
+    -----
+    Make it before the work, and call :meth:`extend` after it. Functions of this package
+    do so themselves; use it for an operation of your own, so that the history stays
+    complete.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from napari_mesmerize import as_recording
+    >>> from napari_mesmerize.history import StepTimer
+    >>> recording = as_recording(np.ones((5, 8, 8)), frame_rate=10)
+    >>> timer = StepTimer("double", {"factor": 2}, inputs=[recording])
+    >>> doubled = as_recording(2 * recording.to_numpy(), frame_rate=10)
+    >>> doubled.attrs["history"] = timer.extend(recording.attrs["history"])
+    >>> doubled.attrs["history"][-1]["operation"]
+    'double'
     """
 
     def __init__(
@@ -96,8 +122,29 @@ class StepTimer:
 def identify(datum: Any) -> str:
     """Return the id by which a history names a datum.
 
-    The id of the last step of its history; without one the URI of its source; otherwise
-    its type's name. Strings stand for themselves.
+    This is the id of the last step of its history. Without a history it is the URI of
+    its source, and without a source the name of its type. Strings stand for themselves.
+
+    Parameters
+    ----------
+    datum : object
+        A recording, components, a step or a string.
+
+    Returns
+    -------
+    str
+        The id.
+
+    Notes
+    -----
+    Use it for ``inputs`` of a step that you write yourself; :class:`StepTimer` calls
+    it.
+
+    Examples
+    --------
+    >>> from napari_mesmerize.history import identify
+    >>> identify("file:///data/movie.tif")
+    'file:///data/movie.tif'
     """
     if isinstance(datum, str):
         return datum
@@ -111,7 +158,37 @@ def identify(datum: Any) -> str:
 
 
 def parse_history(history: Iterable[Mapping[str, Any]]) -> list[Step]:
-    """Return the steps of a JSON-safe history as objects."""
+    """Return the steps of a JSON-safe history as objects.
+
+    Parameters
+    ----------
+    history : iterable of mapping
+        As in ``recording.attrs["history"]`` or ``components.history``.
+
+    Returns
+    -------
+    list of Step
+        The steps, oldest first.
+
+    Raises
+    ------
+    pydantic.ValidationError
+        If a step has unknown fields or lacks its operation.
+
+    Notes
+    -----
+    Use it to read a history with attributes instead of keys. To write one back, use
+    ``step.model_dump(mode="json")``.
+
+    Examples
+    --------
+    >>> from napari_mesmerize import simulate
+    >>> from napari_mesmerize.history import parse_history
+    >>> recording, _ = simulate("2p-small", seed=1, shape=(40, 32, 32), n_cells=2)
+    >>> (step,) = parse_history(recording.attrs["history"])
+    >>> step.operation, step.seed
+    ('simulate', 1)
+    """
     return [Step.model_validate(step) for step in history]
 
 
@@ -127,12 +204,52 @@ def _versions() -> tuple[tuple[str, str], ...]:
 
 
 def versions() -> dict[str, str]:
-    """Return the versions of Python, this package and the libraries that compute."""
+    """Return the versions of Python, this package and the libraries that compute.
+
+    Returns
+    -------
+    dict of str to str
+        Version by name; libraries that are not installed are left out.
+
+    Notes
+    -----
+    Use it in reports and bug reports; the command ``napari-mesmerize doctor`` tells
+    more.
+
+    Examples
+    --------
+    >>> from napari_mesmerize.history import versions
+    >>> "numpy" in versions()
+    True
+    """
     return dict(_versions())
 
 
 def json_safe(value: Any) -> Any:
-    """Return ``value`` with only what JSON holds (NaN and infinity become ``None``)."""
+    """Return ``value`` with only what JSON holds (NaN and infinity become ``None``).
+
+    Parameters
+    ----------
+    value : object
+        Anything: models, arrays, mappings, sets, dates.
+
+    Returns
+    -------
+    object
+        Dicts, lists, text, numbers, booleans and ``None`` alone.
+
+    Notes
+    -----
+    Use it for metadata. It loses information (arrays become lists, NaN becomes
+    ``None``, what is unknown becomes text), so do not use it to store data.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from napari_mesmerize.history import json_safe
+    >>> json_safe({"shape": (3, 4), "noise": np.float32(np.nan), "n": np.int64(5)})
+    {'shape': [3, 4], 'noise': None, 'n': 5}
+    """
     if isinstance(value, BaseModel):
         return json_safe(value.model_dump(mode="json"))
     if isinstance(value, Mapping):

@@ -37,7 +37,7 @@ def _run(app: typer.Typer, words: Sequence[str], debug: bool) -> int:
             words, prog_name="napari-mesmerize", standalone_mode=False
         )
     except (typer.Abort, KeyboardInterrupt):
-        print_error("Interrupted; what was not finished was removed.")
+        print_error("Interrupted. No half-written result is left.")
         return EXIT_INTERRUPTED
     except MesmerizeError as error:
         return _fail(error, str(error), words, EXIT_FAILED, debug=debug)

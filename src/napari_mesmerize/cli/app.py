@@ -16,16 +16,18 @@ app = typer.Typer(
     help="Calcium-imaging analysis: motion correction, CNMF, projects.",
     epilog="--debug, anywhere on the line, shows the traceback of an error.",
 )
-project_app = typer.Typer(no_args_is_help=True, help="Look into a project folder.")
+project_app = typer.Typer(no_args_is_help=True, help="Inspect a project folder.")
 app.add_typer(project_app, name="project")
 
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
-File = Annotated[Path, typer.Argument(help="Recording: a file, folder or glob.")]
+File = Annotated[Path, typer.Argument(help="Recording: a file, a folder or a glob.")]
 Rate = Annotated[
-    float, typer.Option(help="Frames a second [Hz]; 0: what the file says.", min=0)
+    float,
+    typer.Option(help="Frames per second [Hz]; 0 takes the file's own rate.", min=0),
 ]
 Memory = Annotated[
-    float, typer.Option(help="Memory to use [GB]; 0: a quarter of what is free.", min=0)
+    float,
+    typer.Option(help="Memory to use [GB]; 0 uses a quarter of what is free.", min=0),
 ]
 Selection = Annotated[
     str, typer.Option(help="Which recording of a container ('info' lists them).")
@@ -33,7 +35,7 @@ Selection = Annotated[
 ParamsFile = Annotated[
     Path | None, typer.Option("--params", help="JSON file with parameters.")
 ]
-Overwrite = Annotated[bool, typer.Option(help="Replace what is there.")]
+Overwrite = Annotated[bool, typer.Option(help="Replace an existing result.")]
 
 
 @app.callback(invoke_without_command=True)

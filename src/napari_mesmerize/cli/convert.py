@@ -20,19 +20,24 @@ from napari_mesmerize.transforms.projections import KINDS, project
 def convert(
     file: File,
     out: Annotated[
-        Path, typer.Argument(help=f"Result; ends in one of {', '.join(WRITERS)}.")
+        Path,
+        typer.Argument(help=f"Result; its name ends in one of {', '.join(WRITERS)}."),
     ],
     selection: Selection = "",
     frames: Annotated[
-        str, typer.Option(help="FIRST:STOP, from 0 and without STOP; default all.")
+        str,
+        typer.Option(help="Frames FIRST:STOP, from 0 and without STOP; default all."),
     ] = "",
-    rows: Annotated[str, typer.Option(help="FIRST:STOP of the rows to keep.")] = "",
-    columns: Annotated[
-        str, typer.Option(help="FIRST:STOP of the columns to keep.")
-    ] = "",
-    bin_time: Annotated[int, typer.Option(help="Frames that become one.", min=1)] = 1,
+    rows: Annotated[str, typer.Option(help="Rows to keep, FIRST:STOP.")] = "",
+    columns: Annotated[str, typer.Option(help="Columns to keep, FIRST:STOP.")] = "",
+    bin_time: Annotated[
+        int, typer.Option(help="Number of frames that are averaged into one.", min=1)
+    ] = 1,
     bin_space: Annotated[
-        int, typer.Option(help="Side of the squares that become a pixel.", min=1)
+        int,
+        typer.Option(
+            help="Side of the squares that are averaged into one pixel.", min=1
+        ),
     ] = 1,
     frame_rate: Rate = 0.0,
     overwrite: Overwrite = False,
@@ -60,7 +65,7 @@ def images(
     file: File,
     out: Annotated[Path, typer.Argument(help="Folder for the images (.tif).")],
     kinds: Annotated[
-        str, typer.Option(help=f"Some of {','.join(KINDS)}, with commas between.")
+        str, typer.Option(help=f"Comma-separated list of: {','.join(KINDS)}.")
     ] = ",".join(KINDS),
     selection: Selection = "",
     max_memory: Memory = 0.0,

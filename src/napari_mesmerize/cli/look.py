@@ -22,7 +22,7 @@ def info(
     selection: Selection = "",
     as_json: Json = False,
 ) -> None:
-    """Say what a file holds, without reading pixels."""
+    """Show what a file holds, without reading pixels."""
     found = _recordings(file)
     if selection:
         known = [one.selection for one in found]
@@ -128,11 +128,13 @@ def project_show(
 
 @app.command()
 def doctor(
-    folder: Annotated[Path, typer.Argument(help="Disk to look at.")] = Path("."),
+    folder: Annotated[
+        Path, typer.Argument(help="A folder on the disk to check.")
+    ] = Path("."),
     graphics: Annotated[bool, typer.Option(help="Also try OpenGL.")] = True,
     as_json: Json = False,
 ) -> None:
-    """Say what works, what is missing, and the line that installs it."""
+    """Show what works and what is missing, with the line that installs it."""
     checks = examine(folder, graphics=graphics)
     if as_json:
         print_json({"checks": [vars(check) for check in checks]})

@@ -57,7 +57,7 @@ def demo(
     ] = True,
     as_json: Json = False,
 ) -> None:
-    """Do the main job on a simulated recording and compare it with the truth."""
+    """Analyse a simulated recording and compare the result with the truth."""
     from napari_mesmerize.cli.demo import run_demo  # brings matplotlib along
 
     with progress_bars() as progress:
@@ -124,7 +124,7 @@ def motion_command(
     ] = None,
     device: Annotated[str, typer.Option(help="cpu, or cuda for a GPU.")] = "cpu",
     workers: Annotated[
-        int, typer.Option(help="Threads; 0: one for each core.", min=0)
+        int, typer.Option(help="Number of threads; 0 uses one for each core.", min=0)
     ] = 0,
     max_memory: Memory = 0.0,
     overwrite: Overwrite = False,
@@ -182,8 +182,8 @@ def extract(
 ) -> None:
     """Extract components from a (motion-corrected) recording and write them.
 
-    Cancelled or killed, what is finished lies in OUT.partial, and the same command goes
-    on from there.
+    After a cancel or a crash, finished parts are in OUT.partial, and the same command
+    continues from there.
     """
     engine = find_engine("extract", method)
     values = {**_section(read_params_file(params), engine.step), **given}
@@ -215,7 +215,9 @@ def extract(
 @app.command()
 def run(
     file: File,
-    project: Annotated[Path, typer.Option(help="Project folder; made if absent.")],
+    project: Annotated[
+        Path, typer.Option(help="Project folder; it is made if it does not exist.")
+    ],
     animal: Annotated[str, typer.Option(help="Animal id.")],
     trial: Annotated[str, typer.Option(help="Trial id.")],
     selection: Selection = "",

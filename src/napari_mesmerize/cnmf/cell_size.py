@@ -37,6 +37,20 @@ def estimate_cell_diameter(recording: xr.DataArray, decay_time_s: float = 0.6) -
     -------
     float
         Pixels; 10 where too little is active.
+
+    Notes
+    -----
+    Use it as a first value, and check it on the images of :func:`correlation_pnr`. With
+    few active cells, or on a recording that moves, it is unreliable; measure a cell
+    with the mouse then. A somewhat large diameter does less harm than a small one.
+
+    Examples
+    --------
+    >>> from napari_mesmerize import simulate
+    >>> recording, truth = simulate("2p-small", seed=1, shape=(150, 48, 48), n_cells=4)
+    >>> from napari_mesmerize.cnmf import estimate_cell_diameter
+    >>> 5 < estimate_cell_diameter(recording) < 20
+    True
     """
     frames = _moments(recording, decay_time_s)
     height, width = frames.shape[1:]

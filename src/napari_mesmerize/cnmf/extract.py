@@ -99,6 +99,26 @@ def extract_components(
     ParameterError
         If a parameter does not fit the recording, or memory is too small for one patch;
         the text says how much it needs.
+
+    Notes
+    -----
+    Correct the motion first. Give ``CnmfeParams()`` for one-photon recordings: the
+    default is for two-photon. Try parameters on a part with
+    :func:`~napari_mesmerize.cnmf.preview.preview_components`. Thresholds of acceptance
+    need no new run: use :func:`~napari_mesmerize.cnmf.evaluate`. For ROIs that you
+    drew, whose pixels must stay as they are, use
+    :func:`~napari_mesmerize.extract_traces`. The methods are those of
+    :doi:`10.1016/j.neuron.2015.11.037` (CNMF) and :doi:`10.7554/eLife.28728` (CNMF-E).
+
+    Examples
+    --------
+    >>> from napari_mesmerize import extract_components, simulate
+    >>> recording, truth = simulate("2p-small", seed=1, shape=(150, 48, 48), n_cells=4)
+    >>> components = extract_components(recording)
+    >>> components.n_frames, components.image_shape
+    (150, (48, 48))
+    >>> len(components) > 0, components.accepted.dtype
+    (True, dtype('bool'))
     """
     recording = check_recording(as_recording(recording), min_frames=2)
     params = params if params is not None else default_params(recording)
@@ -228,7 +248,34 @@ def estimate_memory(
 ) -> int:
     """Return about how many bytes an extraction will need, before it runs.
 
-    That is one patch a worker; the result and the program itself come on top.
+    Parameters
+    ----------
+    recording : xarray.DataArray
+        The recording; no pixel is read if the cell diameter is given.
+    params : CnmfParams, CnmfeParams or Cnmf3dParams, optional
+        As for :func:`extract_components`.
+    workers : int, optional
+        Patches worked on at the same time.
+
+    Returns
+    -------
+    int
+        Bytes: one patch for each worker. The result and the program itself come on top.
+
+    Notes
+    -----
+    Use it before a long run on a shared machine. If it is too much, lower ``workers``
+    first, then give a smaller ``patch_size``.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from napari_mesmerize import CnmfParams, as_recording
+    >>> from napari_mesmerize.cnmf import estimate_memory
+    >>> recording = as_recording(np.zeros((1000, 128, 128), np.uint8), frame_rate=15)
+    >>> params = CnmfParams(cell_diameter=10)
+    >>> 50 < estimate_memory(recording, params) / 2**20 < 1000  # MB
+    True
     """
     recording = check_recording(as_recording(recording), min_frames=2)
     params = params if params is not None else default_params(recording)

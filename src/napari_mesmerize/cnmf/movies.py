@@ -74,6 +74,21 @@ def movie_of(
     ------
     ParameterError
         If the components have no denoised traces, or the recording does not fit.
+
+    Notes
+    -----
+    Look at ``residual`` to see what was missed: a cell that it shows was not found.
+    Look at ``components`` for a clean film. Do not measure traces in these movies; they
+    are in ``components.traces`` already.
+
+    Examples
+    --------
+    >>> from napari_mesmerize import extract_components, simulate
+    >>> recording, truth = simulate("2p-small", seed=1, shape=(150, 48, 48), n_cells=4)
+    >>> from napari_mesmerize.cnmf import movie_of
+    >>> components = extract_components(recording)
+    >>> movie_of(components, "residual", recording=recording).shape
+    (150, 48, 48)
     """
     if "denoised" not in components.traces:
         raise ParameterError(
@@ -85,12 +100,14 @@ def movie_of(
         came = None if recording is None else tuple(recording.shape)
         if came != expected:
             raise ParameterError(
-                f"The residual needs the recording of shape {expected}; came {came}."
+                f"The residual needs the recording of shape {expected}, in which the "
+                f"components were found; recording has shape {came}."
             )
     if recording is not None and image_shape(recording) != components.image_shape:
         raise ParameterError(
-            f"The recording's images have shape {image_shape(recording)}, the "
-            f"components' {components.image_shape}; give the one they were found in."
+            f"The recording's images have shape {image_shape(recording)}, those of the "
+            f"components {components.image_shape}; give the recording in which the "
+            "components were found."
         )
     if accepted_only:
         components = components.select(components.accepted)

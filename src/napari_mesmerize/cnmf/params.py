@@ -20,8 +20,8 @@ RefinementRounds = Annotated[
     Field(
         ge=1,
         le=10,
-        description="Rounds of background and footprint and trace updates after each "
-        "search",
+        description="Rounds after each search; a round updates background, footprints "
+        "and traces",
     ),
 ]
 MinShape = Annotated[
@@ -29,8 +29,8 @@ MinShape = Annotated[
     Field(
         ge=0,
         le=1,
-        description="Accepted components look like a cell: correlation of the average "
-        "image of their events with a typical cell is at least this",
+        description="Smallest likeness of an accepted component to a cell: the "
+        "correlation of the average image of its events with a typical cell",
         json_schema_extra=also("r_values_min"),
     ),
 ]
@@ -39,7 +39,7 @@ MinShapeCorrected = Annotated[
     Field(
         ge=0,
         le=1,
-        description="The same correlation without the image's noise, at least this",
+        description="The same correlation, corrected for the image's noise",
     ),
 ]
 
@@ -52,7 +52,7 @@ class SharedParams(BaseModel, frozen=True, extra="forbid"):
         Field(
             ge=0,
             description="Diameter of a cell, in pixels; 0 estimates it from the "
-            "recording. Rather too large than too small. (gSig is half of it)",
+            "recording. Too large does less harm than too small. (gSig is half of it)",
             json_schema_extra=also("gSig", "px"),
         ),
     ] = 0.0
@@ -60,8 +60,8 @@ class SharedParams(BaseModel, frozen=True, extra="forbid"):
         float,
         Field(
             ge=0,
-            description="Diameter of a cell, in micrometres, where the pixel size is "
-            "known; used instead of cell_diameter unless 0",
+            description="Diameter of a cell, in micrometres; it replaces cell_diameter "
+            "unless it is 0, and needs a recording with a known pixel size",
             json_schema_extra=also("", "um"),
         ),
     ] = 0.0
@@ -69,7 +69,7 @@ class SharedParams(BaseModel, frozen=True, extra="forbid"):
         float,
         Field(
             gt=0,
-            description="Time in which the indicator's signal falls to 37 %, seconds",
+            description="Time in which the indicator's signal decays to 37 %, seconds",
             json_schema_extra=also("decay_time", "s"),
         ),
     ] = 0.6
@@ -77,17 +77,18 @@ class SharedParams(BaseModel, frozen=True, extra="forbid"):
         float,
         Field(
             ge=0,
-            description="Time constant of the indicator's rise, seconds; 0 is at once",
+            description="Time constant of the indicator's rise, seconds; 0 means that "
+            "the signal rises at once",
             json_schema_extra=also("", "s"),
         ),
     ] = 0.07
     method_init: Annotated[
         Literal["events", "greedy_roi", "corr_pnr", "graph_nmf", "sparse_nmf"],
         Field(
-            description="How first components are found: events in space-time; "
-            "brightest activity first (greedy_roi); peaks of correlation x PNR "
-            "(corr_pnr); for dendrites, whatever is active together and connected "
-            "(graph_nmf), or also in pieces (sparse_nmf)",
+            description="How the first components are found. events: events in space "
+            "and time; greedy_roi: the brightest activity first; corr_pnr: peaks of "
+            "correlation times PNR. For dendrites: graph_nmf takes connected pixels "
+            "that are active together, sparse_nmf also joins pieces that do not touch",
             json_schema_extra=also("method_init"),
         ),
     ] = "events"
@@ -96,7 +97,7 @@ class SharedParams(BaseModel, frozen=True, extra="forbid"):
         Field(
             ge=0,
             description="Largest width of a component, in pixels; 0 is 1.7 cell "
-            "diameters, and without limit for graph_nmf and sparse_nmf",
+            "diameters, or no limit for graph_nmf and sparse_nmf",
             json_schema_extra=also("gSiz", "px"),
         ),
     ] = 0.0
@@ -104,8 +105,8 @@ class SharedParams(BaseModel, frozen=True, extra="forbid"):
         int,
         Field(
             ge=1,
-            description="Components are looked for in images this many times smaller; "
-            "faster for large cells",
+            description="The search uses images that are this many times smaller; "
+            "this is faster for large cells",
             json_schema_extra=also("ssub"),
         ),
     ] = 1
@@ -113,8 +114,8 @@ class SharedParams(BaseModel, frozen=True, extra="forbid"):
         int,
         Field(
             ge=1,
-            description="Components are looked for in means of this many frames; where "
-            "the decay is slow, events are decimated anyway",
+            description="The search uses means of this many frames. For a slow decay "
+            "the search for events averages frames in any case",
             json_schema_extra=also("tsub"),
         ),
     ] = 1
@@ -122,8 +123,8 @@ class SharedParams(BaseModel, frozen=True, extra="forbid"):
         float,
         Field(
             gt=0,
-            description="Events of a candidate must together reach this many standard "
-            "deviations",
+            description="The events of a candidate must together reach this many "
+            "standard deviations; a lower value finds weaker candidates",
             json_schema_extra=also("", "sd"),
         ),
     ] = 6.0
@@ -131,8 +132,8 @@ class SharedParams(BaseModel, frozen=True, extra="forbid"):
         int,
         Field(
             ge=0,
-            description="Most components looked for in a patch; 0 is as many as stand "
-            "above noise",
+            description="Largest number of components in a patch; 0 is as many as "
+            "exceed the noise",
             json_schema_extra=also("K"),
         ),
     ] = 0
@@ -141,8 +142,8 @@ class SharedParams(BaseModel, frozen=True, extra="forbid"):
         Field(
             ge=0,
             le=1,
-            description="corr_pnr: smallest correlation with neighbouring pixels of a "
-            "seed",
+            description="For corr_pnr: smallest correlation of a seed with its "
+            "neighbouring pixels",
             json_schema_extra=also("min_corr"),
         ),
     ] = 0.7
@@ -150,7 +151,7 @@ class SharedParams(BaseModel, frozen=True, extra="forbid"):
         float,
         Field(
             ge=0,
-            description="corr_pnr: smallest peak-to-noise ratio of a seed",
+            description="For corr_pnr: smallest peak-to-noise ratio of a seed",
             json_schema_extra=also("min_pnr"),
         ),
     ] = 6.0
@@ -159,8 +160,8 @@ class SharedParams(BaseModel, frozen=True, extra="forbid"):
         Field(
             ge=1,
             le=5,
-            description="How often components are looked for; after the first time in "
-            "what is left (refit)",
+            description="Number of searches; each further one searches the residual of "
+            "the one before (refit)",
             json_schema_extra=also("refit"),
         ),
     ] = 2
@@ -168,8 +169,8 @@ class SharedParams(BaseModel, frozen=True, extra="forbid"):
     background: Annotated[
         Literal["lowrank", "ring"],
         Field(
-            description="Model of the background: few images that change in time, or "
-            "each pixel from a ring around it (CNMF-E)",
+            description="Model of the background. lowrank: a few images that change in "
+            "time; ring: each pixel is predicted from a ring around it (CNMF-E)",
             json_schema_extra=also("center_psf"),
         ),
     ] = "lowrank"
@@ -177,7 +178,8 @@ class SharedParams(BaseModel, frozen=True, extra="forbid"):
         int,
         Field(
             ge=0,
-            description="Most modes of the background; 0 lets the noise decide",
+            description="Largest number of images (modes) of the background; 0 lets "
+            "the noise decide",
             json_schema_extra=also("gnb"),
         ),
     ] = 0
@@ -185,15 +187,16 @@ class SharedParams(BaseModel, frozen=True, extra="forbid"):
         float,
         Field(
             gt=0.5,
-            description="Radius of the ring, in cell diameters",
+            description="For the ring background: radius of the ring, in cell "
+            "diameters",
             json_schema_extra=also("ring_size_factor"),
         ),
     ] = 1.4
     deconvolution: Annotated[
         Literal["kernel", "ar1", "ar2", "none"],
         Field(
-            description="How spikes are found: rise-and-decay kernel, OASIS AR(1) or "
-            "AR(2) (p = 1, 2), or not at all (p = 0)",
+            description="Model of a transient by which spikes are found. kernel: rise "
+            "and decay; ar1, ar2: OASIS with p = 1 or 2; none: no spikes (p = 0)",
             json_schema_extra=also("p"),
         ),
     ] = "kernel"
@@ -209,8 +212,8 @@ class SharedParams(BaseModel, frozen=True, extra="forbid"):
         float,
         Field(
             ge=0,
-            description="ar1, ar2: smallest spike, in standard errors of one; 0 "
-            "penalises the sum of spikes instead",
+            description="For ar1 and ar2: smallest spike, in standard errors of a "
+            "spike; 0 penalises the sum of spikes instead",
             json_schema_extra=also("s_min"),
         ),
     ] = 0.0
@@ -219,16 +222,16 @@ class SharedParams(BaseModel, frozen=True, extra="forbid"):
         Field(
             ge=0,
             le=1,
-            description="Overlapping components whose traces correlate above this are "
-            "one",
+            description="Overlapping components are merged if their traces correlate "
+            "above this",
             json_schema_extra=also("merge_thr"),
         ),
     ] = 0.8
     noise: Annotated[
         Literal["fitted", "pixel"],
         Field(
-            description="Noise of a pixel: what pixels as bright usually have, or its "
-            "own",
+            description="Noise of a pixel. fitted: the usual noise of pixels of the "
+            "same brightness; pixel: its own noise",
             json_schema_extra=also("noise_method"),
         ),
     ] = "fitted"
@@ -244,7 +247,7 @@ class SharedParams(BaseModel, frozen=True, extra="forbid"):
         int,
         Field(
             ge=0,
-            description="Width shared by neighbouring patches, in pixels; 0 chooses it",
+            description="Overlap of neighbouring patches, in pixels; 0 chooses it",
             json_schema_extra=also("stride", "px"),
         ),
     ] = 0
@@ -252,8 +255,8 @@ class SharedParams(BaseModel, frozen=True, extra="forbid"):
         int,
         Field(
             ge=0,
-            description="Pixels at each edge that are left out, besides those the "
-            "motion correction filled",
+            description="Pixels at each edge that are ignored, in addition to those "
+            "that the motion correction filled",
             json_schema_extra=also("border_pix", "px"),
         ),
     ] = 0
@@ -266,7 +269,7 @@ class _Judged(SharedParams, frozen=True, extra="forbid"):
         float,
         Field(
             ge=0,
-            description="Accepted components have at least this peak over noise",
+            description="Smallest peak of an accepted component's trace over its noise",
             json_schema_extra=also("min_SNR"),
         ),
     ] = 2.5
@@ -274,8 +277,8 @@ class _Judged(SharedParams, frozen=True, extra="forbid"):
         float,
         Field(
             ge=0,
-            description="Accepted components have a typical cell's area up to this "
-            "factor, larger or smaller; 0 is off",
+            description="An accepted component is at most this many times larger or "
+            "smaller than a typical cell; 0 is off",
         ),
     ] = 2.2
     min_clear_size: Annotated[
@@ -283,8 +286,8 @@ class _Judged(SharedParams, frozen=True, extra="forbid"):
         Field(
             ge=0,
             le=1,
-            description="Accepted components that stand clear of noise have at least "
-            "this share of a typical cell's area",
+            description="Smallest area of an accepted component that is clearly above "
+            "the noise, as a fraction of a typical cell's area",
         ),
     ] = 0.6
     neighbour_tolerance: Annotated[
@@ -292,9 +295,9 @@ class _Judged(SharedParams, frozen=True, extra="forbid"):
         Field(
             ge=0,
             le=0.5,
-            description="How much less likeness to a cell is asked of components whose "
-            "activity is their own; twice as much more is asked of those that repeat "
-            "a stronger neighbour; 0 is off",
+            description="Lowers min_shape and min_shape_corrected by this much for "
+            "components with activity of their own, and raises them by twice as much "
+            "for those that repeat a stronger neighbour; 0 is off",
         ),
     ] = 0.05
 
@@ -304,6 +307,20 @@ class CnmfParams(_Judged, frozen=True, extra="forbid"):
 
     Finds cells, their traces and a background in (frame, y, x). The names in brackets
     are those of CaImAn.
+
+    Notes
+    -----
+    Use it for two-photon recordings of planes; :class:`CnmfeParams` is for one-photon
+    recordings, :class:`Cnmf3dParams` for volumes. The two values that matter most are
+    ``cell_diameter`` (0 estimates it) and ``decay_time_s`` of the indicator. The method
+    is that of Pnevmatikakis et al. (:doi:`10.1016/j.neuron.2015.11.037`).
+
+    Examples
+    --------
+    >>> from napari_mesmerize import CnmfParams
+    >>> params = CnmfParams(decay_time_s=0.4, cell_diameter=12)
+    >>> params.min_snr
+    2.5
     """
 
     min_shape: MinShape = 0.55
@@ -313,8 +330,22 @@ class CnmfParams(_Judged, frozen=True, extra="forbid"):
 class CnmfeParams(_Judged, frozen=True, extra="forbid"):
     """CNMF-E for one-photon recordings (miniscopes), with strong scattered light.
 
-    As CNMF, with a background of more modes and a stricter acceptance. The classical
-    ring background and corr_pnr initialisation can be selected.
+    It works as CNMF, with a background of more modes, more rounds of refinement and a
+    stricter acceptance. The classical ring background and ``corr_pnr`` initialisation
+    can be selected.
+
+    Notes
+    -----
+    Use it where the background is bright and changes with the cells. For two-photon
+    recordings :class:`CnmfParams` is the choice: its acceptance is less strict. The
+    method is that of Zhou et al. (:doi:`10.7554/eLife.28728`).
+
+    Examples
+    --------
+    >>> from napari_mesmerize import CnmfeParams
+    >>> classical = CnmfeParams(background="ring", method_init="corr_pnr")
+    >>> classical.min_shape_corrected
+    0.9
     """
 
     refinement_rounds: RefinementRounds = 3
@@ -323,21 +354,35 @@ class CnmfeParams(_Judged, frozen=True, extra="forbid"):
 
 
 class Cnmf3dParams(_Judged, frozen=True, extra="forbid"):
-    """CNMF for volumes, (frame, z, y, x)."""
+    """CNMF for volumes, (frame, z, y, x).
+
+    Notes
+    -----
+    Use it for recordings with dims (frame, z, y, x). Planes that were recorded for
+    their own sake, without cells that reach over several, are better extracted one by
+    one with :class:`CnmfParams`, or with ``min_planes=1``.
+
+    Examples
+    --------
+    >>> from napari_mesmerize import Cnmf3dParams
+    >>> Cnmf3dParams().min_planes
+    2
+    """
 
     detection_threshold: Annotated[
         float,
         Field(
             gt=0,
-            description="Events of a candidate in one plane must together reach this "
-            "many standard deviations",
+            description="The events of a candidate in one plane must together reach "
+            "this many standard deviations; a lower value finds weaker candidates",
             json_schema_extra=also("", "sd"),
         ),
     ] = 8.0
     min_shape: MinShape = 0.6
     min_shape_corrected: MinShapeCorrected = 0.8
     min_planes: Annotated[
-        int, Field(ge=1, description="Accepted components reach over this many planes")
+        int,
+        Field(ge=1, description="Smallest number of planes of an accepted component"),
     ] = 2
 
 

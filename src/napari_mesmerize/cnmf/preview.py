@@ -62,6 +62,24 @@ def preview_components(
     ------
     ParameterError
         If the region lies outside the image or there are no frames.
+
+    Notes
+    -----
+    Use it to try parameters in seconds. Numbers differ a little from those of the whole
+    run: noise and the typical cell are learned from fewer pixels. Choose a region with
+    several active cells and some hundred frames.
+
+    Examples
+    --------
+    >>> from napari_mesmerize import simulate
+    >>> recording, truth = simulate("2p-small", seed=1, shape=(150, 48, 48), n_cells=4)
+    >>> from napari_mesmerize import CnmfParams
+    >>> from napari_mesmerize.cnmf.preview import preview_components
+    >>> part = preview_components(
+    ...     recording, CnmfParams(cell_diameter=9), frames=slice(0, 100)
+    ... )
+    >>> part.n_frames, part.image_shape
+    (100, (48, 48))
     """
     recording = as_recording(recording)
     shape = image_shape(recording)

@@ -33,10 +33,30 @@ def params_for(
     indicator : str, optional
         A name in ``INDICATORS``, such as ``"GCaMP6f"``.
 
+    Returns
+    -------
+    CnmfParams, CnmfeParams or Cnmf3dParams
+        Parameters to start from.
+
     Raises
     ------
     ParameterError
         If the indicator is unknown.
+
+    Notes
+    -----
+    Use it to see and to change what would be chosen. It reads a part of the recording.
+    One- and two-photon recordings of planes cannot be told apart: name ``CnmfeParams``
+    for miniscopes.
+
+    Examples
+    --------
+    >>> from napari_mesmerize import simulate
+    >>> recording, truth = simulate("2p-small", seed=1, shape=(150, 48, 48), n_cells=4)
+    >>> from napari_mesmerize.cnmf import params_for
+    >>> params = params_for(recording, indicator="GCaMP6s")
+    >>> type(params).__name__, params.decay_time_s
+    ('CnmfParams', 1.2)
     """
     model = engine or type(default_params(recording))
     values: dict[str, float] = {}
@@ -58,25 +78,51 @@ def default_params(recording: xr.DataArray) -> Params:
 
 
 def check_params(recording: xr.DataArray, params: Params) -> float:
-    """Find what would not fit, without reading pixels; return the frame rate in Hz.
+    """Check that parameters and recording fit each other, without reading pixels.
+
+    Parameters
+    ----------
+    recording : xarray.DataArray
+        The recording.
+    params : CnmfParams, CnmfeParams or Cnmf3dParams
+        Parameters of an extraction.
+
+    Returns
+    -------
+    float
+        The frame rate, Hz.
 
     Raises
     ------
     ParameterError
         If parameters and recording do not fit each other.
+
+    Notes
+    -----
+    Use it before work that takes long, such as a motion correction that comes first.
+    :func:`extract_components` calls it by itself.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from napari_mesmerize import CnmfParams, as_recording
+    >>> from napari_mesmerize.cnmf import check_params
+    >>> recording = as_recording(np.zeros((100, 64, 64)), frame_rate=15)
+    >>> check_params(recording, CnmfParams())
+    15.0
     """
     volume = "z" in recording.dims
     if isinstance(params, Cnmf3dParams) != volume:
         expected = "Cnmf3dParams" if volume else "CnmfParams or CnmfeParams"
         raise ParameterError(
-            f"{type(params).__name__} came with a recording of dims {recording.dims}; "
-            f"that needs {expected}."
+            f"{type(params).__name__} does not fit a recording with dims "
+            f"{recording.dims}; use {expected}."
         )
     if params.method_init == "greedy_roi" and not params.components_per_patch:
         raise ParameterError(
             "components_per_patch=0 with method_init='greedy_roi' asks for no "
-            "component; give about how many cells a patch holds (K), for example "
-            "30, or use method_init='events', which needs no number."
+            "component; give the number of cells that a patch holds, roughly (K), for "
+            "example 30, or use method_init='events', which needs no number."
         )
     frame_rate = require_frame_rate(recording, "Extraction")
     decay_frames = params.decay_time_s * frame_rate
@@ -115,7 +161,7 @@ def settings_for(recording: xr.DataArray, params: Params) -> Settings:
     if params.largest_width and params.largest_width < diameter:
         raise ParameterError(
             f"largest_width={params.largest_width:g} px is less than the diameter of a "
-            f"cell, {diameter:.3g} px; give more, or 0 for no limit of your own."
+            f"cell, {diameter:.3g} px; give more, or 0 for the default limit."
         )
     if diameter < _SMALLEST_DIAMETER * params.spatial_downsampling:
         raise ParameterError(
@@ -141,7 +187,7 @@ def _diameter(recording: xr.DataArray, params: Params) -> float:
         if size is None:
             raise ParameterError(
                 f"cell_diameter_um={params.cell_diameter_um:g} needs the pixel size, "
-                "and the recording does not say it; set "
+                "which the recording does not hold; set "
                 "recording.attrs['pixel_size_um'] to (y, x) in um, or give "
                 "cell_diameter in pixels."
             )

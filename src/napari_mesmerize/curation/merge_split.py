@@ -71,10 +71,38 @@ def merge_components(components: Components, positions: Sequence[int]) -> Curati
     positions : sequence of int
         Which ones, at least two.
 
+    Returns
+    -------
+    Curation
+        ``components`` after the merge; ``parents`` names what the new one was made of.
+
     Raises
     ------
     ParameterError
         If fewer than two, or positions that do not exist, are given.
+
+    Notes
+    -----
+    Use it where one cell was found in pieces: they touch, and their traces correlate
+    (:func:`related` lists both). Two neighbours that merely fire together are two
+    cells. Shape scores are unknown (NaN) afterwards, and
+    :func:`~napari_mesmerize.cnmf.evaluate` leaves unknown scores alone.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from napari_mesmerize import Components
+    >>> from napari_mesmerize.data.rois import footprints_from_masks
+    >>> masks = np.zeros((3, 16, 16))
+    >>> masks[0, 2:6, 2:6] = masks[1, 5:9, 2:6] = masks[2, 11:14, 11:14] = 1
+    >>> traces = np.random.default_rng(1).random((3, 50))
+    >>> components = Components.build(
+    ...     footprints_from_masks(masks), (16, 16), {"raw": traces}
+    ... )
+    >>> from napari_mesmerize.curation import merge_components
+    >>> merged, parents = merge_components(components, [0, 1])
+    >>> len(merged), [len(old) for old in parents.values()]
+    (2, [2])
     """
     chosen = sorted({int(position) for position in positions})
     _check_positions(components, chosen)
@@ -131,10 +159,35 @@ def split_component(
     progress : Progress, optional
         Wraps reading of the pixels.
 
+    Returns
+    -------
+    Curation
+        ``components`` after the split; ``parents`` names what the parts were made of.
+
     Raises
     ------
     ParameterError
         If it can not be split; the text says why.
+
+    Notes
+    -----
+    Use ``"activity"`` where two cells overlap in one footprint, ``"pieces"`` where the
+    footprint's parts do not touch. If the parts' traces correlate highly afterwards, it
+    was one cell: keep the old components.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from napari_mesmerize import Components
+    >>> from napari_mesmerize.curation import split_component
+    >>> from napari_mesmerize.data.rois import footprints_from_masks
+    >>> mask = np.zeros((1, 16, 16))
+    >>> mask[0, 2:6, 2:6] = mask[0, 10:14, 10:14] = 1
+    >>> components = Components.build(
+    ...     footprints_from_masks(mask), (16, 16), {"raw": np.ones((1, 20))}
+    ... )
+    >>> len(split_component(components, 0, by="pieces").components)
+    2
     """
     _check_positions(components, [int(position)])
     name = components.roi_ids[position]
@@ -197,6 +250,35 @@ def carry_table(table: pd.DataFrame, curation: Curation) -> pd.DataFrame:
         The ROI table before.
     curation : Curation
         What :func:`merge_components` or :func:`split_component` returned.
+
+    Returns
+    -------
+    pandas.DataFrame
+        One row per component of the curation, in their order.
+
+    Notes
+    -----
+    Use it after each merge or split, so that tags survive. Where parents disagree on a
+    tag, the new ROI is untagged. :func:`replay_curation` carries the table along by
+    itself.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from napari_mesmerize import Components
+    >>> from napari_mesmerize.data.rois import footprints_from_masks
+    >>> masks = np.zeros((3, 16, 16))
+    >>> masks[0, 2:6, 2:6] = masks[1, 5:9, 2:6] = masks[2, 11:14, 11:14] = 1
+    >>> traces = np.random.default_rng(1).random((3, 50))
+    >>> components = Components.build(
+    ...     footprints_from_masks(masks), (16, 16), {"raw": traces}
+    ... )
+    >>> from napari_mesmerize.curation import carry_table, merge_components
+    >>> from napari_mesmerize.data.rois import roi_table_from_components
+    >>> table = roi_table_from_components(components, tags=["region"])
+    >>> table["region"] = ["anterior", "anterior", "posterior"]
+    >>> carry_table(table, merge_components(components, [0, 1]))["region"].tolist()
+    ['anterior', 'posterior']
     """
     components, parents = curation
     fresh = [i for i, name in enumerate(components.roi_ids) if name in parents]
@@ -217,11 +299,44 @@ def carry_table(table: pd.DataFrame, curation: Curation) -> pd.DataFrame:
 def related(components: Components, position: int) -> pd.DataFrame:
     """Return the components that overlap or touch one, the most alike first.
 
+    Parameters
+    ----------
+    components : Components
+        Of an extraction.
+    position : int
+        The component whose neighbours are wanted.
+
     Returns
     -------
     pandas.DataFrame
         Columns ``position``, ``overlap`` (cosine of the footprints) and ``correlation``
         (of the traces).
+
+    Raises
+    ------
+    ParameterError
+        If there is no component at this position.
+
+    Notes
+    -----
+    Use it to find candidates for a merge: pieces of one cell overlap or touch, and
+    correlate above about 0.8. Components that lie apart are not listed, however alike
+    they are.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from napari_mesmerize import Components
+    >>> from napari_mesmerize.data.rois import footprints_from_masks
+    >>> masks = np.zeros((3, 16, 16))
+    >>> masks[0, 2:6, 2:6] = masks[1, 5:9, 2:6] = masks[2, 11:14, 11:14] = 1
+    >>> traces = np.random.default_rng(1).random((3, 50))
+    >>> components = Components.build(
+    ...     footprints_from_masks(masks), (16, 16), {"raw": traces}
+    ... )
+    >>> from napari_mesmerize.curation import related
+    >>> related(components, 0)["position"].tolist()
+    [1]
     """
     _check_positions(components, [int(position)])
     matrix = components.footprints

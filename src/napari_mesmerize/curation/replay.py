@@ -30,6 +30,32 @@ def curation_steps(
         Such as ``components.history``, or what a journal kept of it.
     beyond : Components, optional
         Leave out the steps that are in its history already.
+
+    Returns
+    -------
+    list of dict
+        Steps whose operation is a merge or a split, in their order.
+
+    Notes
+    -----
+    Use it to count or to replay what was curated. Tags and verdicts are not in it; they
+    are in the ROI table and in a project's journal.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from napari_mesmerize import Components
+    >>> from napari_mesmerize.data.rois import footprints_from_masks
+    >>> masks = np.zeros((3, 16, 16))
+    >>> masks[0, 2:6, 2:6] = masks[1, 5:9, 2:6] = masks[2, 11:14, 11:14] = 1
+    >>> traces = np.random.default_rng(1).random((3, 50))
+    >>> components = Components.build(
+    ...     footprints_from_masks(masks), (16, 16), {"raw": traces}
+    ... )
+    >>> from napari_mesmerize.curation import curation_steps, merge_components
+    >>> merged = merge_components(components, [0, 1]).components
+    >>> [step["operation"] for step in curation_steps(merged.history)]
+    ['merge_components']
     """
     known = set() if beyond is None else {step.get("id") for step in beyond.history}
     return [
@@ -77,6 +103,29 @@ def replay_curation(
     ------
     ParameterError
         If a step names an ROI that is not there.
+
+    Notes
+    -----
+    Use it to repeat merges and splits on the same components, for instance after a
+    crash. It does not fit another extraction, even of the same recording: its ROIs have
+    other ids.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from napari_mesmerize import Components
+    >>> from napari_mesmerize.data.rois import footprints_from_masks
+    >>> masks = np.zeros((3, 16, 16))
+    >>> masks[0, 2:6, 2:6] = masks[1, 5:9, 2:6] = masks[2, 11:14, 11:14] = 1
+    >>> traces = np.random.default_rng(1).random((3, 50))
+    >>> components = Components.build(
+    ...     footprints_from_masks(masks), (16, 16), {"raw": traces}
+    ... )
+    >>> from napari_mesmerize.curation import merge_components, replay_curation
+    >>> merged = merge_components(components, [0, 1]).components
+    >>> again, _ = replay_curation(components, merged.history)
+    >>> again.roi_ids == merged.roi_ids
+    True
     """
     steps = curation_steps(history, beyond=components)
     for step in progress(steps, desc="Merging and splitting", total=len(steps)):

@@ -91,6 +91,31 @@ class Components:
         Hz.
     history : list of dict
         Steps that led here (see :mod:`napari_mesmerize.history`).
+
+    Notes
+    -----
+    Make one with :meth:`build`, which checks that all parts fit; engines and
+    :func:`~napari_mesmerize.io.results.read_results` return one. It is frozen:
+    functions that change components return new ones. For ROIs that you only draw and
+    tag, an ROI table (:mod:`napari_mesmerize.data.rois`) is enough.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from napari_mesmerize import Components
+    >>> from napari_mesmerize.data.rois import footprints_from_masks
+    >>> masks = np.zeros((2, 16, 16))
+    >>> masks[0, 2:6, 2:6] = masks[1, 9:13, 9:13] = 1
+    >>> components = Components.build(
+    ...     footprints_from_masks(masks),
+    ...     image_shape=(16, 16),
+    ...     traces={"raw": np.ones((2, 100))},
+    ...     frame_rate=15.0,
+    ... )
+    >>> len(components), components.n_frames
+    (2, 100)
+    >>> len(components.select([True, False]))
+    1
     """
 
     footprints: sparse.csc_array

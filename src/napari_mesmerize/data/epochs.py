@@ -35,7 +35,7 @@ def make_epochs(rows: "pd.DataFrame | Iterable[Row]" = ()) -> pd.DataFrame:
     ----------
     rows : pandas.DataFrame or iterable
         A row is a mapping with the keys ``stimulus_type``, ``name``, ``start_s``,
-        ``stop_s`` and, where wanted, ``colour``; or a sequence in this order. Without a
+        ``stop_s`` and, optionally, ``colour``; or a sequence in this order. Without a
         colour, each name gets one of its own.
 
     Returns
@@ -48,6 +48,19 @@ def make_epochs(rows: "pd.DataFrame | Iterable[Row]" = ()) -> pd.DataFrame:
     ------
     ParameterError
         If a row lacks a value or does not pass :func:`check_epochs`.
+
+    Notes
+    -----
+    Give times in seconds, not in frames: they then hold for every camera and survive
+    downsampling. If you have frame numbers, use :func:`frames_to_epochs`. Epochs of
+    different types may overlap, epochs of one type may not.
+
+    Examples
+    --------
+    >>> from napari_mesmerize.data.epochs import make_epochs
+    >>> epochs = make_epochs([("odour", "rose", 6, 8), ("odour", "clove", 2, 4)])
+    >>> epochs[["name", "start_s", "stop_s"]].to_numpy().tolist()
+    [['clove', 2.0, 4.0], ['rose', 6.0, 8.0]]
     """
     if isinstance(rows, pd.DataFrame):
         rows = [{str(k): v for k, v in row.items()} for row in rows.to_dict("records")]
@@ -67,7 +80,7 @@ def _record(row: Row, number: int) -> dict[str, Any]:
     if isinstance(row, str) or len(row) > len(COLUMNS):
         raise ParameterError(
             f"Epoch {number} is {row!r}; expected the {len(COLUMNS)} values "
-            f"{', '.join(COLUMNS)}, the last where wanted."
+            f"{', '.join(COLUMNS)} (the last is optional)."
         )
     if not isinstance(row, Mapping):
         row = dict(zip(COLUMNS, row, strict=False))
@@ -76,7 +89,7 @@ def _record(row: Row, number: int) -> dict[str, Any]:
     if missing or unknown:
         raise ParameterError(
             f"Epoch {number} has {', '.join(map(str, row)) or 'nothing'}; expected "
-            f"{', '.join(COLUMNS[:4])} and, where wanted, colour."
+            f"{', '.join(COLUMNS[:4])} and, optionally, colour."
         )
     colour = row.get("colour")
     return {
@@ -118,11 +131,28 @@ def check_epochs(epochs: pd.DataFrame, *, stop_s: float | None = None) -> pd.Dat
     stop_s : float, optional
         End of the recording, seconds; epochs that start there or later are an error.
 
+    Returns
+    -------
+    pandas.DataFrame
+        The table itself.
+
     Raises
     ------
     ParameterError
         If a column is missing; if a time is negative, NaN or infinite; if an epoch does
         not last; if two epochs of one stimulus type overlap (types may overlap).
+
+    Notes
+    -----
+    Use it on a table that you made or changed by hand. Give ``stop_s`` to find epochs
+    that belong to a longer recording than this one.
+
+    Examples
+    --------
+    >>> from napari_mesmerize.data.epochs import check_epochs, make_epochs
+    >>> epochs = make_epochs([("odour", "rose", 1, 2)])
+    >>> len(check_epochs(epochs, stop_s=60.0))
+    1
     """
     missing = [name for name in COLUMNS if name not in epochs.columns]
     if missing:
@@ -190,6 +220,22 @@ def epochs_to_frames(
     ------
     ParameterError
         If epochs or times do not fit, or the frame rate is unknown.
+
+    Notes
+    -----
+    Use it just before frames are needed, and keep the epochs in seconds: frames change
+    when a recording is cropped or downsampled. Give the recording whose frames you
+    mean.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from napari_mesmerize import as_recording
+    >>> from napari_mesmerize.data.epochs import epochs_to_frames, make_epochs
+    >>> recording = as_recording(np.zeros((100, 8, 8)), frame_rate=10)
+    >>> frames = epochs_to_frames(make_epochs([("odour", "rose", 2, 4)]), recording)
+    >>> frames[["start_frame", "stop_frame"]].to_numpy().tolist()
+    [[20, 40]]
     """
     check_epochs(epochs)
     start = epochs["start_s"].to_numpy(dtype=float)
@@ -251,10 +297,38 @@ def frames_to_epochs(
     recording : xarray.DataArray or array_like
         A recording with frame rate or time stamps; or the time of each frame, seconds.
 
+    Returns
+    -------
+    pandas.DataFrame
+        Epochs in seconds, as :func:`make_epochs` makes them.
+
     Raises
     ------
     ParameterError
         If a column is missing or a frame lies outside the recording.
+
+    Notes
+    -----
+    Use it once, for stimuli that were noted as frame numbers, with the recording that
+    was running then. Do not use it with a downsampled copy.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import pandas as pd
+    >>> from napari_mesmerize import as_recording
+    >>> from napari_mesmerize.data.epochs import frames_to_epochs
+    >>> recording = as_recording(np.zeros((100, 8, 8)), frame_rate=10)
+    >>> frames = pd.DataFrame(
+    ...     {
+    ...         "stimulus_type": ["odour"],
+    ...         "name": ["rose"],
+    ...         "start_frame": [20],
+    ...         "stop_frame": [40],
+    ...     }
+    ... )
+    >>> frames_to_epochs(frames, recording)[["start_s", "stop_s"]].to_numpy().tolist()
+    [[2.0, 4.0]]
     """
     needed = ("stimulus_type", "name", "start_frame", "stop_frame")
     missing = [name for name in needed if name not in frames.columns]

@@ -29,6 +29,20 @@ def footprints_from_masks(masks: ArrayLike | Iterable[ArrayLike]) -> Any:
     -------
     scipy.sparse.csc_array
         Shape (n_pixels, n_rois), float32, pixels in C order.
+
+    Notes
+    -----
+    Use it where ROIs overlap, have weights, or consist of several pieces. For many
+    large images, a label image or a sparse matrix needs less memory.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from napari_mesmerize.data.rois import footprints_from_masks
+    >>> masks = np.zeros((2, 8, 8), bool)
+    >>> masks[0, 1:4, 1:4] = masks[1, 3:6, 3:6] = True
+    >>> footprints_from_masks(masks).shape
+    (64, 2)
     """
     images = np.asarray(masks if hasattr(masks, "shape") else list(masks))  # type: ignore[arg-type]
     if images.ndim not in (3, 4):
@@ -47,10 +61,34 @@ def footprints_from_outlines(
 ) -> Any:
     """Return the pixels inside each outline as footprints.
 
+    Parameters
+    ----------
+    outlines : iterable of array_like
+        Each of shape (n_vertices, 2 or 3): (y, x) or (z, y, x), px.
+    image_shape : sequence of int
+        (height, width) or (n_planes, height, width).
+
+    Returns
+    -------
+    scipy.sparse.csc_array
+        Shape (n_pixels, n_rois), float32, 1 inside each outline.
+
     Raises
     ------
     ParameterError
         If an outline is no polygon or covers no pixel's centre; the text says which.
+
+    Notes
+    -----
+    Use it for polygons that were drawn or imported. An outline keeps no holes and no
+    weights; where you have masks, use :func:`footprints_from_masks`.
+
+    Examples
+    --------
+    >>> from napari_mesmerize.data.rois import footprints_from_outlines
+    >>> square = [(0.5, 0.5), (0.5, 3.5), (3.5, 3.5), (3.5, 0.5)]
+    >>> float(footprints_from_outlines([square], (8, 8)).sum())
+    9.0
     """
     shape = tuple(int(size) for size in image_shape)
     pixels: list[NDArray[np.int64]] = []
@@ -76,6 +114,29 @@ def footprints_from_labels(labels: ArrayLike) -> Any:
     """Return the areas of a label image as footprints.
 
     Column ``i`` is the ``i``-th smallest label above 0 that is there.
+
+    Parameters
+    ----------
+    labels : array_like
+        Shape (height, width) or (n_planes, height, width), whole numbers; 0 is no ROI.
+
+    Returns
+    -------
+    scipy.sparse.csc_array
+        Shape (n_pixels, n_rois), float32, 1 inside each ROI.
+
+    Notes
+    -----
+    Use it for label images of Cellpose, StarDist or napari. A label image cannot hold
+    overlapping ROIs; use masks or outlines for those.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from napari_mesmerize.data.rois import footprints_from_labels
+    >>> labels = np.array([[0, 7, 7], [0, 0, 9]])
+    >>> footprints_from_labels(labels).toarray().T.tolist()
+    [[0.0, 1.0, 1.0, 0.0, 0.0, 0.0], [0.0, 0.0, 0.0, 0.0, 0.0, 1.0]]
     """
     image = np.asarray(labels)
     if image.ndim not in (2, 3) or image.dtype.kind not in "bui":
@@ -111,6 +172,23 @@ def labels_from_footprints(
     numpy.ndarray
         0 where nothing is, otherwise position + 1 of the component that is strongest
         there, relative to its maximum (of equals, the first).
+
+    Notes
+    -----
+    Use it to look at ROIs. Do not measure on the result: where ROIs overlap only the
+    strongest is left, and weights are gone. :func:`rois_at` tells all ROIs at a pixel.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from napari_mesmerize.data.rois import (
+    ...     footprints_from_masks,
+    ...     labels_from_footprints,
+    ... )
+    >>> masks = np.zeros((2, 4, 4))
+    >>> masks[0, :2], masks[1, 3] = 1, 1
+    >>> labels_from_footprints(footprints_from_masks(masks), (4, 4))[:, 0].tolist()
+    [1, 1, 0, 2]
     """
     matrix, shape = matrix_and_shape(footprints, image_shape)
     columns = np.repeat(np.arange(matrix.shape[1]), np.diff(matrix.indptr))
@@ -133,6 +211,38 @@ def outlines_from_footprints(
     An outline keeps the largest piece and no holes
     (:mod:`napari_mesmerize.data.outlines`); a footprint without weights has an
     empty one.
+
+    Parameters
+    ----------
+    footprints : Components or scipy.sparse.csc_array
+        The ROIs; with a matrix, ``image_shape`` must be given.
+    image_shape : sequence of int, optional
+        (height, width) or (n_planes, height, width).
+    threshold : float, optional
+        An outline surrounds what is above this fraction of its footprint's maximum.
+
+    Returns
+    -------
+    list of list of list of float
+        For each footprint its vertices (y, x) or (z, y, x), px.
+
+    Notes
+    -----
+    Use it to draw or to export ROIs. Do not convert back and forth: holes, small pieces
+    and weights are lost. Keep the footprints for measurements.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from napari_mesmerize.data.rois import (
+    ...     footprints_from_masks,
+    ...     outlines_from_footprints,
+    ... )
+    >>> masks = np.zeros((1, 8, 8))
+    >>> masks[0, 2:5, 2:5] = 1
+    >>> (outline,) = outlines_from_footprints(footprints_from_masks(masks), (8, 8))
+    >>> np.mean(outline, axis=0).tolist()
+    [3.0, 3.0]
     """
     matrix, shape = matrix_and_shape(footprints, image_shape)
     relative = relative_weights(matrix)
@@ -153,7 +263,34 @@ def outlines_from_footprints(
 def outline_from_footprint(
     footprint: ArrayLike, *, threshold: float = THRESHOLD
 ) -> Outline:
-    """Return the outline of one footprint given as an image of weights."""
+    """Return the outline of one footprint given as an image of weights.
+
+    Parameters
+    ----------
+    footprint : array_like
+        Shape (height, width) or (n_planes, height, width), weights of 0 and more.
+    threshold : float, optional
+        The outline surrounds what is above this fraction of the maximum.
+
+    Returns
+    -------
+    list of list of float
+        Vertices (y, x) or (z, y, x), px; empty for a footprint without weights.
+
+    Notes
+    -----
+    Use it for one image of weights. For the sparse footprints of components use
+    :func:`outlines_from_footprints`. A lower threshold draws a wider outline.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from napari_mesmerize.data.rois import outline_from_footprint
+    >>> image = np.zeros((8, 8))
+    >>> image[3, 3] = 1.0
+    >>> np.mean(outline_from_footprint(image), axis=0).tolist()
+    [3.0, 3.0]
+    """
     weights = np.asarray(footprint, dtype=np.float32)
     return outline_from_mask(weights > threshold * weights.max(initial=0))
 
@@ -174,6 +311,25 @@ def rois_at(
         nothing is.
     image_shape : sequence of int, optional
         (height, width) or (n_planes, height, width).
+
+    Returns
+    -------
+    numpy.ndarray
+        Positions of the footprints, int64; empty where no footprint covers the pixel.
+
+    Notes
+    -----
+    Use it to find out what was clicked, also where ROIs overlap. A label image shows
+    only the strongest ROI of a pixel.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from napari_mesmerize.data.rois import footprints_from_masks, rois_at
+    >>> masks = np.zeros((2, 8, 8))
+    >>> masks[0, 1:5, 1:5] = masks[1, 3:7, 3:7] = 1
+    >>> rois_at(footprints_from_masks(masks), (4, 4), (8, 8)).tolist()
+    [0, 1]
     """
     matrix, shape = matrix_and_shape(footprints, image_shape)
     at = np.floor(np.asarray(position, dtype=float) + 0.5).astype(int)
@@ -200,10 +356,31 @@ def as_footprints(rois: Any, image_shape: Sequence[int]) -> Any:
     image_shape : sequence of int
         (height, width) or (n_planes, height, width).
 
+    Returns
+    -------
+    scipy.sparse.csc_array
+        Shape (n_pixels, n_rois), float32, pixels in C order of ``image_shape``.
+
     Raises
     ------
     ParameterError
         If they do not fit the image, have negative weights, or cover no pixel.
+
+    Notes
+    -----
+    Use it in a function that accepts ROIs in any form. A 2-D array of whole numbers is
+    taken for a label image, a 2-D boolean array for one mask; if you know the form, the
+    functions ``footprints_from_...`` leave nothing to guess.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from napari_mesmerize.data.rois import as_footprints
+    >>> labels = np.zeros((8, 8), int)
+    >>> labels[:2, :3], labels[5:, 5:] = 1, 2
+    >>> footprints = as_footprints(labels, (8, 8))
+    >>> footprints.shape, footprints.sum(axis=0).tolist()
+    ((64, 2), [6.0, 9.0])
     """
     shape = tuple(int(size) for size in image_shape)
     matrix = _as_matrix(rois, shape)

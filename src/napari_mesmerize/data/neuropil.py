@@ -53,6 +53,23 @@ def neuropil_rings(
     ------
     ParameterError
         If the ROIs leave no pixel free, or a distance is out of range.
+
+    Notes
+    -----
+    Use it with plain ROIs of two-photon recordings, to subtract the light of the
+    surrounding tissue (commonly 0.7 times the ring's trace). Do not use it with
+    components of CNMF or CNMF-E: they have a background of their own already.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from napari_mesmerize.data.rois import footprints_from_masks, neuropil_rings
+    >>> masks = np.zeros((1, 32, 32))
+    >>> masks[0, 14:18, 14:18] = 1
+    >>> ring = neuropil_rings(footprints_from_masks(masks), (32, 32))
+    >>> ring = ring.toarray().reshape(32, 32)
+    >>> float(ring[15, 15]), float(ring[15, 22])
+    (0.0, 1.0)
     """
     if inner < 0 or width <= 0:
         raise ParameterError(

@@ -63,6 +63,29 @@ def mask_from_outline(
         Shape (n_vertices, 2 or 3): (y, x) or (z, y, x), px.
     image_shape : sequence of int
         (height, width) or (n_planes, height, width).
+
+    Returns
+    -------
+    numpy.ndarray
+        Boolean image of ``image_shape``.
+
+    Raises
+    ------
+    ParameterError
+        If the outline is not a polygon.
+
+    Notes
+    -----
+    Use it for one outline; :func:`footprints_from_outlines` does it for many and keeps
+    them sparse. A polygon so small that it covers no pixel's centre gives an empty
+    mask.
+
+    Examples
+    --------
+    >>> from napari_mesmerize.data.rois import mask_from_outline
+    >>> square = [(0.5, 0.5), (0.5, 3.5), (3.5, 3.5), (3.5, 0.5)]
+    >>> int(mask_from_outline(square, (8, 8)).sum())
+    9
     """
     from skimage.draw import polygon
 
@@ -104,6 +127,20 @@ def outline_from_mask(
     ------
     ParameterError
         If no pixel is set.
+
+    Notes
+    -----
+    Use it for a mask of one piece. Only the largest piece is kept: an ROI of several
+    pieces, or with holes, should stay a mask.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from napari_mesmerize.data.rois import mask_from_outline, outline_from_mask
+    >>> mask = np.zeros((8, 8), bool)
+    >>> mask[2:5, 3:6] = True
+    >>> bool((mask_from_outline(outline_from_mask(mask), (8, 8)) == mask).all())
+    True
     """
     pixels = np.asarray(mask, dtype=bool)
     if pixels.ndim not in (2, 3) or not pixels.any():

@@ -100,6 +100,27 @@ def lazy_recording(
     ------
     ParameterError
         If the frames have another number of axes or a fact makes no sense.
+
+    Notes
+    -----
+    Use it in a reader of your own: ``frames`` is any object with ``shape``, ``dtype``
+    and ``__getitem__`` for slices. For an array that exists already,
+    :func:`as_recording` does the same and checks it. Indexing must be safe from several
+    threads.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from napari_mesmerize.data.recording import lazy_recording
+    >>> class Ramp:
+    ...     shape, dtype = (50, 16, 16), np.dtype("uint16")
+    ...
+    ...     def __getitem__(self, frames):
+    ...         numbers = np.arange(50, dtype="uint16")[frames]
+    ...         return numbers[:, None, None] * np.ones((16, 16), "uint16")
+    >>> recording = lazy_recording(Ramp(), name="ramp", frame_rate=5)
+    >>> int(recording[7].to_numpy().max())
+    7
     """
     ndim = len(frames.shape)
     if ndim not in (3, 4):
@@ -183,11 +204,35 @@ def as_recording(
     **facts
         Further facts, as in :func:`lazy_recording`.
 
+    Returns
+    -------
+    xarray.DataArray
+        Dims ``("frame", "y", "x")`` or ``("frame", "z", "y", "x")``. Facts that were
+        not given are ``None`` in ``attrs``.
+
     Raises
     ------
     ParameterError
         If the array has other axes (a colour movie), or a fact is unknown or makes no
         sense.
+
+    Notes
+    -----
+    Use it for arrays that are in memory or memory-mapped already. For a file, use
+    :func:`~napari_mesmerize.read_recording`: it is lazy and takes the facts from the
+    file. Without a frame rate most functions still work, but those that need seconds
+    raise an error.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from napari_mesmerize import as_recording
+    >>> frames = np.zeros((100, 32, 48), np.uint16)
+    >>> recording = as_recording(frames, frame_rate=30, pixel_size_um=(0.8, 0.8))
+    >>> recording.dims, recording.shape
+    (('frame', 'y', 'x'), (100, 32, 48))
+    >>> recording.attrs["frame_rate"], recording.attrs["z_step_um"]
+    (30.0, None)
     """
     unknown = sorted(set(facts) - {*FACTS, "name", "time_s"})
     if unknown:
@@ -214,13 +259,38 @@ def as_recording(
 
 
 def check_recording(recording: xr.DataArray, *, min_frames: int = 1) -> xr.DataArray:
-    """Return ``recording`` if it is one that can be computed on.
+    """Return ``recording`` if an engine can compute on it.
+
+    Parameters
+    ----------
+    recording : xarray.DataArray
+        Dims ``("frame", "y", "x")`` or ``("frame", "z", "y", "x")``.
+    min_frames : int, optional
+        The least number of frames.
+
+    Returns
+    -------
+    xarray.DataArray
+        The recording itself; no pixel is read.
 
     Raises
     ------
     ParameterError
         If the dims are others, if there are fewer than ``min_frames`` frames, if an
-        axis is empty or if pixels are no real numbers (RGB, complex).
+        axis is empty, or if pixels are not real numbers (RGB, complex).
+
+    Notes
+    -----
+    Call it first in a function that takes a recording, so that a wrong array is refused
+    before anything is computed. It does not look at pixel values: NaN passes.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from napari_mesmerize import as_recording
+    >>> from napari_mesmerize.data.recording import check_recording
+    >>> check_recording(as_recording(np.zeros((5, 8, 8)))).shape
+    (5, 8, 8)
     """
     dims = tuple(str(dim) for dim in recording.dims)
     if dims not in (PLANE_DIMS, VOLUME_DIMS):
@@ -250,10 +320,36 @@ def image_shape(recording: xr.DataArray) -> tuple[int, ...]:
 def require_frame_rate(recording: xr.DataArray, purpose: str) -> float:
     """Return the frame rate in Hz.
 
+    Parameters
+    ----------
+    recording : xarray.DataArray
+        The recording.
+    purpose : str
+        What needs the rate; it begins the error message.
+
+    Returns
+    -------
+    float
+        Frames a second, Hz.
+
     Raises
     ------
     ParameterError
         If it is unknown; ``purpose`` says what needs it.
+
+    Notes
+    -----
+    Use it where a parameter is in seconds. Where the frame rate is only nice to have,
+    read ``recording.attrs["frame_rate"]``, which is ``None`` if it is unknown.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from napari_mesmerize import as_recording
+    >>> from napari_mesmerize.data.recording import require_frame_rate
+    >>> recording = as_recording(np.zeros((5, 8, 8)), frame_rate=30)
+    >>> require_frame_rate(recording, "The filter")
+    30.0
     """
     rate = recording.attrs.get("frame_rate")
     if rate is None:
@@ -268,12 +364,38 @@ def require_frame_rate(recording: xr.DataArray, purpose: str) -> float:
 def frame_times(recording: xr.DataArray) -> NDArray[np.float64]:
     """Return the time of each frame in seconds.
 
-    Real time stamps (coordinate ``time_s``) where they exist, otherwise frame / rate.
+    These are the real time stamps (coordinate ``time_s``) where the recording has them,
+    otherwise frame / frame rate.
+
+    Parameters
+    ----------
+    recording : xarray.DataArray
+        A recording with time stamps or a frame rate.
 
     Returns
     -------
     numpy.ndarray
         Shape (n_frames,).
+
+    Raises
+    ------
+    ParameterError
+        If the recording has neither time stamps nor a frame rate.
+
+    Notes
+    -----
+    Use it whenever seconds are compared with frames. Do not divide by the frame rate
+    yourself: a recording with dropped frames or pauses has real time stamps that differ
+    from that.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from napari_mesmerize import as_recording
+    >>> from napari_mesmerize.data.recording import frame_times
+    >>> recording = as_recording(np.zeros((4, 8, 8)), frame_rate=10)
+    >>> frame_times(recording).tolist()
+    [0.0, 0.1, 0.2, 0.3]
     """
     if "time_s" in recording.coords:
         return np.asarray(recording.coords["time_s"].to_numpy(), dtype=np.float64)
@@ -306,6 +428,25 @@ def frames_that_fit(
     step_bytes : int, optional
         A batch has no more bytes (float32) than this, however much memory there is, so
         that progress moves and a cancel is heeded.
+
+    Returns
+    -------
+    int
+        Frames in a batch, at least 1.
+
+    Notes
+    -----
+    Use it to choose the batch size of a loop of your own. Functions of this package
+    call it themselves; give them ``max_memory`` instead.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from napari_mesmerize import as_recording
+    >>> from napari_mesmerize.data.recording import frames_that_fit
+    >>> recording = as_recording(np.zeros((1000, 64, 64), np.uint16))
+    >>> frames_that_fit(recording, max_memory=64 * 64 * 4 * 4 * 50)
+    50
     """
     if max_memory is None:
         max_memory = default_max_memory()
@@ -319,16 +460,67 @@ def frames_that_fit(
 def iter_batches(
     recording: xr.DataArray, batch_size: int
 ) -> Iterator[tuple[slice, NDArray[Any]]]:
-    """Yield ``(slice, frames)`` for consecutive batches, read one at a time.
+    """Yield the frames of a recording in consecutive batches, read one at a time.
 
-    Frames have the recording's dtype and shape (<= batch_size, ...).
+    Parameters
+    ----------
+    recording : xarray.DataArray
+        The recording.
+    batch_size : int
+        Frames in a batch.
+
+    Yields
+    ------
+    slice
+        Which frames of the recording these are.
+    numpy.ndarray
+        The frames, with the recording's dtype; at most ``batch_size`` of them.
+
+    Notes
+    -----
+    Use it to walk through a recording that does not fit in memory. For a mean, a
+    maximum or a correlation image, :func:`~napari_mesmerize.transforms.project` is
+    faster.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from napari_mesmerize import as_recording
+    >>> from napari_mesmerize.data.recording import iter_batches
+    >>> recording = as_recording(np.ones((5, 8, 8)))
+    >>> [(batch.start, frames.shape[0]) for batch, frames in iter_batches(recording, 2)]
+    [(0, 2), (2, 2), (4, 1)]
     """
     for frames in batch_slices(recording.sizes["frame"], batch_size):
         yield frames, recording[frames].to_numpy()
 
 
 def batch_slices(n_frames: int, batch_size: int) -> list[slice]:
-    """Return the slices that cut ``n_frames`` frames into batches."""
+    """Return the slices that cut ``n_frames`` frames into batches.
+
+    Parameters
+    ----------
+    n_frames : int
+        Number of frames.
+    batch_size : int
+        Frames in a batch; the last batch may have fewer.
+
+    Returns
+    -------
+    list of slice
+        Consecutive slices that cover all frames once.
+
+    Notes
+    -----
+    Use :func:`iter_batches` to read the frames as well. Use this function when the loop
+    needs the slices themselves, for instance to count them for ``progress``.
+
+    Examples
+    --------
+    >>> from napari_mesmerize.data.recording import batch_slices
+    >>> batch_slices(5, 2)
+    [slice(0, 2, None), slice(2, 4, None), slice(4, 5, None)]
+    """
     if batch_size < 1:
         raise ParameterError(f"batch_size={batch_size}; use 1 frame or more.")
     return [

@@ -57,7 +57,29 @@ COLUMNS = ("kind", "outline", "accepted")
 
 
 def empty_roi_table(tags: Iterable[str] = ()) -> pd.DataFrame:
-    """Return an ROI table without rows, with a column for each tag."""
+    """Return an ROI table without rows, with a column for each tag.
+
+    Parameters
+    ----------
+    tags : iterable of str, optional
+        Names of tag columns.
+
+    Returns
+    -------
+    pandas.DataFrame
+        No rows; columns ``kind``, ``outline``, ``accepted`` and the tags.
+
+    Notes
+    -----
+    Use it as the start of a table to which ROIs are added. To make a table of ROIs that
+    you have already, use :func:`roi_table_from_outlines`.
+
+    Examples
+    --------
+    >>> from napari_mesmerize.data.rois import empty_roi_table
+    >>> list(empty_roi_table(["region"]).columns)
+    ['kind', 'outline', 'accepted', 'region']
+    """
     return roi_table_from_outlines((), tags=tags)
 
 
@@ -81,10 +103,28 @@ def roi_table_from_outlines(
     roi_ids : sequence of str, optional
         UUIDs; drawn where none are given.
 
+    Returns
+    -------
+    pandas.DataFrame
+        One row per outline; index ``roi_id``; columns ``kind``, ``outline``,
+        ``accepted`` and the tags.
+
     Raises
     ------
     ParameterError
         If an outline is no polygon, or ids repeat.
+
+    Notes
+    -----
+    Use it for polygons. For masks with holes or weights, make
+    :class:`~napari_mesmerize.Components` and use :func:`roi_table_from_components`.
+
+    Examples
+    --------
+    >>> from napari_mesmerize.data.rois import roi_table_from_outlines
+    >>> table = roi_table_from_outlines([[(0, 0), (0, 5), (5, 5)]], tags=["cell_type"])
+    >>> table["kind"].tolist(), table["cell_type"].tolist()
+    (['drawn'], [''])
     """
     vertices = []
     for position, outline in enumerate(outlines):
@@ -118,6 +158,33 @@ def roi_table_from_components(
     threshold : float, optional
         The outline surrounds what is above this fraction of a footprint's maximum; it
         keeps the largest piece and no holes.
+
+    Returns
+    -------
+    pandas.DataFrame
+        One row per component; index ``roi_id``; columns ``kind``, ``outline``,
+        ``accepted``, the tags and the scores.
+
+    Notes
+    -----
+    Use it to tag what an extraction found. The table keeps outlines only; keep the
+    components too, which hold footprints and traces. Both are joined by ``roi_id``.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from napari_mesmerize import Components
+    >>> from napari_mesmerize.data.rois import (
+    ...     footprints_from_masks,
+    ...     roi_table_from_components,
+    ... )
+    >>> masks = np.zeros((2, 16, 16))
+    >>> masks[0, 2:6, 2:6] = masks[1, 9:13, 9:13] = 1
+    >>> components = Components.build(footprints_from_masks(masks), (16, 16), {})
+    >>> table = roi_table_from_components(components, tags=["region"])
+    >>> table["region"] = ["anterior", "posterior"]
+    >>> table["kind"].tolist(), table["accepted"].tolist()
+    (['cnmf', 'cnmf'], [True, True])
     """
     outlines = outlines_from_footprints(components, threshold=threshold)
     tags = tuple(tags)
@@ -163,10 +230,33 @@ def _table(
 def check_roi_table(table: pd.DataFrame) -> pd.DataFrame:
     """Return ``table`` if it is an ROI table.
 
+    Parameters
+    ----------
+    table : pandas.DataFrame
+        Columns ``kind``, ``outline``, ``accepted`` and any others; index ``roi_id``.
+
+    Returns
+    -------
+    pandas.DataFrame
+        The table itself.
+
     Raises
     ------
     ParameterError
         If a column is missing, or the index is not ``roi_id`` with ids that differ.
+
+    Notes
+    -----
+    Use it on a table that you made or changed by hand, before you save it in a project.
+    Tables from :func:`roi_table_from_components` and :func:`roi_table_from_outlines`
+    pass.
+
+    Examples
+    --------
+    >>> from napari_mesmerize.data.rois import check_roi_table, roi_table_from_outlines
+    >>> table = roi_table_from_outlines([[(0, 0), (0, 5), (5, 5)]])
+    >>> len(check_roi_table(table))
+    1
     """
     missing = [name for name in COLUMNS if name not in table.columns]
     if missing:

@@ -65,6 +65,23 @@ def extract_traces(
     ------
     ParameterError
         If an ROI does not fit the recording's image or covers no pixel.
+
+    Notes
+    -----
+    Use it for ROIs that do not overlap: drawn ones, masks, labels. Where cells overlap
+    or lie on a bright background, :func:`~napari_mesmerize.extract_components` with
+    ``seeds=`` separates their traces; a mean over pixels mixes them. The trace is a
+    mean, so it does not grow with the size of an ROI.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from napari_mesmerize import as_recording, extract_traces
+    >>> frames = np.zeros((4, 16, 16))
+    >>> frames[2, 5:9, 5:9] = 8.0
+    >>> square = [[4.5, 4.5], [4.5, 8.5], [8.5, 8.5], [8.5, 4.5]]
+    >>> extract_traces(as_recording(frames), [square]).tolist()
+    [[0.0, 0.0, 8.0, 0.0]]
     """
     kind = "neuropil" if neuropil else "raw"
     found = traces_by_kind(
@@ -176,9 +193,8 @@ def dff(
     offset : float, optional
         What the camera counts without light; subtracted first.
     low : {"raise", "nan"}, optional
-        What becomes of a trace whose baseline is somewhere at or below zero, or nearer
-        to zero than 1/1000 of the trace's largest magnitude: an error, or NaN in those
-        frames.
+        What to do where a baseline is at or below zero, or closer to zero than 1/1000
+        of the trace's largest magnitude: raise an error, or give NaN in those frames.
 
     Returns
     -------
@@ -190,6 +206,25 @@ def dff(
     ParameterError
         If a baseline is too low for a ratio, a parameter is out of range, or the frame
         rate is needed and not given.
+
+    Notes
+    -----
+    ``percentile_running`` suits long recordings that bleach: choose a window much
+    longer than a transient. ``first_seconds`` suits trials that begin at rest, and
+    ``percentile`` short recordings without drift. Do not use it on traces whose
+    background was subtracted already (baseline near 0): give ``low="nan"`` there, or
+    use ``components.traces["dff"]``, which the extraction computes with the background
+    as baseline.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from napari_mesmerize import dff
+    >>> trace = np.full(200, 50.0)
+    >>> trace[100:105] = 75.0
+    >>> change = dff(trace, frame_rate=10.0, window_s=10.0)
+    >>> float(change[0]), float(change[102])
+    (0.0, 0.5)
     """
     values = np.asarray(traces, dtype=np.float64)
     if values.ndim not in (1, 2) or values.shape[-1] == 0:
@@ -214,7 +249,8 @@ def dff(
         raise ParameterError(
             f"The baseline of {len(rois)} of {len(table)} traces is not above zero "
             f"(trace {rois[0]}: {f0[rois[0]].min():.3g}), so dF/F is not defined. Use "
-            "raw traces, choose another baseline, correct the offset, or say low='nan'."
+            "raw traces, choose another baseline, correct the offset, or give "
+            "low='nan'."
         )
     with np.errstate(divide="ignore", invalid="ignore"):
         relative = np.where(too_low, np.nan, (table - f0) / f0)

@@ -140,8 +140,8 @@ def _check(step: Step, recording: xr.DataArray, params: BaseModel) -> None:
         if step == "motion":
             raise
         raise ParameterError(
-            f"{error} Or leave the extraction out ('none'): the motion is corrected "
-            "and kept all the same."
+            f"{error} Or leave the extraction out ('none'); the motion is then "
+            "corrected and the result is kept."
         ) from error
 
 

@@ -57,6 +57,30 @@ def write_traces_csv(
         If a kind or the layout is unknown, or the times do not fit.
     WriteError
         If the file exists, or can not be written.
+
+    Notes
+    -----
+    ``wide`` suits spreadsheets, ``long`` suits R and pandas (``groupby``). Every number
+    is written in full, so the file is large; for long recordings use MATLAB, NWB or
+    :meth:`~napari_mesmerize.Components.save`.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from napari_mesmerize import Components
+    >>> from napari_mesmerize.data.rois import footprints_from_masks
+    >>> masks = np.zeros((2, 16, 16))
+    >>> masks[0, 2:6, 2:6] = masks[1, 9:13, 9:14] = 1
+    >>> components = Components.build(
+    ...     footprints_from_masks(masks),
+    ...     image_shape=(16, 16),
+    ...     traces={"raw": np.ones((2, 20))},
+    ...     frame_rate=10.0,
+    ... )
+    >>> from napari_mesmerize.io.results import write_traces_csv
+    >>> path = write_traces_csv(components, "traces.csv")
+    >>> path.read_text().splitlines()[1]
+    '0,0,1,1'
     """
     path = Path(path)
     if layout not in ("wide", "long"):
@@ -156,10 +180,37 @@ def write_table_csv(
 ) -> Path:
     """Write an ROI table, epochs or a project's table; lists become JSON text.
 
+    Parameters
+    ----------
+    table : pandas.DataFrame
+        Any of these tables.
+    path : path
+        The ``.csv`` file.
+    overwrite : bool, optional
+        Whether a file of that name may be replaced.
+
+    Returns
+    -------
+    pathlib.Path
+        What was written.
+
     Raises
     ------
     WriteError
         If the file exists, or can not be written.
+
+    Notes
+    -----
+    Use it for spreadsheets and R. In Python, Parquet (as in a project) keeps types and
+    is much smaller; here outlines are text. For traces use :func:`write_traces_csv`.
+
+    Examples
+    --------
+    >>> from napari_mesmerize.data.epochs import make_epochs
+    >>> from napari_mesmerize.io.results import write_table_csv
+    >>> epochs = make_epochs([("odour", "rose", 2, 4)])
+    >>> print(write_table_csv(epochs, "epochs.csv").read_text().splitlines()[-1])
+    odour,rose,2.0,4.0,#...
     """
     path = Path(path)
     plain = table.copy()

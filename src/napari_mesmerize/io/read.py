@@ -33,13 +33,28 @@ def list_recordings(
     Returns
     -------
     list of RecordingInfo
-        A recording per session, unit, series and channel. What can not be opened is
-        listed with its ``problem``.
+        One entry per session, unit, series and channel. Recordings that can not be
+        opened are listed with their ``problem``.
 
     Raises
     ------
     ReadError
         If nothing is there, the format is unknown or the file damaged.
+
+    Notes
+    -----
+    Use it first on containers (``.mesc``, ``.mes``, ``.lif``, ``.nwb``, HDF5) to see
+    what is inside and which ``selection`` to give. For a file that holds one recording,
+    :func:`read_recording` alone is enough.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from napari_mesmerize import list_recordings
+    >>> np.save("movie.npy", np.zeros((20, 16, 16), np.uint16))
+    >>> (info,) = list_recordings("movie.npy")
+    >>> info.shape, info.kind, info.frame_rate
+    ((20, 16, 16), 'movie', None)
     """
     files = join_series(expand(path, READERS)).files
     infos = []
@@ -82,11 +97,11 @@ def read_recording(
         Which recording of a file that holds several (see :func:`list_recordings`);
         default the first.
     axes : str, optional
-        What the file's axes are where it does not say so or is wrong, slowest first, of
-        the letters T, Z, C, Y, X: ``axes="ZYX"``.
+        Axes of the file, slowest first, by the letters T, Z, C, Y, X: ``axes="ZYX"``.
+        Give them if the file does not hold them, or if they are wrong.
     frame_rate : float, optional
-        Hz, of volumes where there are planes. Like the facts that follow it stands
-        above what a metadata file says, and that above what the recording's file says.
+        Hz; with planes, volumes per second. Facts given here override those of a
+        metadata file, and these override those of the recording's own file.
     pixel_size_um : tuple of float, optional
         (y, x), micrometres.
     z_step_um, date, origin, name : optional
@@ -103,8 +118,8 @@ def read_recording(
     Returns
     -------
     xarray.DataArray
-        Dims ``("frame", "y", "x")`` or ``("frame", "z", "y", "x")``. Facts that nobody
-        knows are ``None`` in ``attrs``.
+        Dims ``("frame", "y", "x")`` or ``("frame", "z", "y", "x")``. Unknown facts are
+        ``None`` in ``attrs``.
 
     Raises
     ------
@@ -112,6 +127,24 @@ def read_recording(
         If nothing is there, the format is unknown or the file damaged.
     ParameterError
         If ``axes`` or an option does not fit.
+
+    Notes
+    -----
+    Use it for anything on disk. Opening reads a header only, so do not convert a large
+    file first, and do not call ``.to_numpy()`` on a whole recording that may exceed
+    memory: functions of this package read it in batches. Give ``frame_rate`` where the
+    file does not hold it; an unknown rate is ``None``, never a guess.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from napari_mesmerize import read_recording
+    >>> np.save("movie.npy", np.zeros((20, 16, 16), np.uint16))
+    >>> recording = read_recording("movie.npy", frame_rate=30)
+    >>> recording.shape, recording.attrs["frame_rate"], recording.attrs["pixel_size_um"]
+    ((20, 16, 16), 30.0, None)
+    >>> recording[3:5].to_numpy().shape  # now two frames are read
+    (2, 16, 16)
     """
     series = join_series(expand(path, READERS))
     files = series.files

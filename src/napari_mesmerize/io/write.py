@@ -75,6 +75,23 @@ def write_recording(
         If the suffix is unknown or an option does not fit.
     WriteError
         If something is there already, or can not be written.
+
+    Notes
+    -----
+    ``.tif``, ``.zarr`` and ``.isxd`` give back what was written; prefer ``.zarr`` for
+    what is larger than memory. Films (``.mp4``, ``.gif``) are lossy: use them to show a
+    recording, not to analyse it. To keep a corrected recording, ``out=`` of
+    :func:`~napari_mesmerize.correct_motion` writes it as it is computed.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from napari_mesmerize import as_recording, read_recording
+    >>> from napari_mesmerize.io import write_recording
+    >>> recording = as_recording(np.ones((5, 16, 16), np.uint16), frame_rate=10)
+    >>> path = write_recording(recording, "movie.ome.tif")
+    >>> read_recording(path).attrs["frame_rate"]
+    10.0
     """
     path = Path(path)
     suffix = suffix_of(path, WRITERS)

@@ -38,8 +38,9 @@ from napari_mesmerize.progress import Progress, silent
 _SCAN_FRAMES = 40
 _NOTHING_COMMON = (
     "Nothing was moved: the mean of the frames shows nothing but noise, so there is no "
-    "structure to register. Of dF/F or where a background was subtracted, register the "
-    "recording as it was before, and move this one by apply_motion; or give a template."
+    "structure to register. If this is dF/F, or if a background was subtracted, "
+    "correct the recording as it was before and move this one with apply_motion. Or "
+    "give a template."
 )
 WORK_VERSION = 4  # of the computation: unfinished work of another one is not resumed
 
@@ -107,6 +108,33 @@ def correct_motion(
     ParameterError
         If the recording has fewer than 2 usable frames, or a parameter, ``template`` or
         ``region`` does not fit it.
+
+    Notes
+    -----
+    Start with the defaults, and try alternatives on a part with :func:`preview_motion`.
+    Without ``out`` frames are moved whenever they are read, which is right for one
+    further pass; give ``out`` if the recording will be read many times. Do not correct
+    a recording of dF/F: correct the raw one, and move the other with
+    :func:`apply_motion`.
+
+    The task and the other names of the parameters are those of NoRMCorre
+    (:doi:`10.1016/j.jneumeth.2017.07.031`). Here a cross-correlation finds the nearest
+    pixel, and Gauss-Newton steps on the template's gradient find its fraction.
+
+    Examples
+    --------
+    >>> from napari_mesmerize import simulate
+    >>> recording, truth = simulate(
+    ...     "2p-small", motion="rigid", seed=1, shape=(60, 48, 48), n_cells=4
+    ... )
+    >>> from napari_mesmerize import correct_motion
+    >>> from napari_mesmerize.simulation import shift_error
+    >>> result = correct_motion(recording)
+    >>> result.shifts.shape, result.recording.shape
+    ((60, 2), (60, 48, 48))
+    >>> error = shift_error(result.shifts, truth)
+    >>> error["rmse"] < 0.3 < error["identity"]
+    True
     """
     check_recording(recording, min_frames=2)
     params = RigidParams() if params is None else params
@@ -169,6 +197,25 @@ def apply_motion(
     ------
     ParameterError
         If the recording has another shape.
+
+    Notes
+    -----
+    Use it for further channels, and for dF/F or filtered copies of a recording: correct
+    the one that shows tissue, and move the others by its shifts. Do not use it for
+    another recording of the same tissue; that one moved differently: correct it with
+    ``template=``.
+
+    Examples
+    --------
+    >>> from napari_mesmerize import simulate
+    >>> recording, truth = simulate(
+    ...     "2p-small", motion="rigid", seed=1, shape=(60, 48, 48), n_cells=4
+    ... )
+    >>> from napari_mesmerize import apply_motion, correct_motion
+    >>> red = correct_motion(recording)
+    >>> green = apply_motion(recording + 100, red)
+    >>> green.shape, green.dtype
+    ((60, 48, 48), dtype('float32'))
     """
     check_recording(recording)
     expected = result.frames.source.recording.shape
@@ -275,6 +322,34 @@ def preview_motion(
         The first one; -1: so that they lie in the middle.
     **options
         Further keywords of :func:`correct_motion`.
+
+    Returns
+    -------
+    MotionResult
+        Of these frames alone; frame 0 of the result is frame ``start`` of the
+        recording.
+
+    Raises
+    ------
+    ParameterError
+        As from :func:`correct_motion`.
+
+    Notes
+    -----
+    Use it to compare parameters: ``quality.crispness_after`` should rise. The template
+    comes from these frames alone, so shifts may differ from those of the whole run by a
+    constant. Choose frames in which the animal moves.
+
+    Examples
+    --------
+    >>> from napari_mesmerize import simulate
+    >>> recording, truth = simulate(
+    ...     "2p-small", motion="rigid", seed=1, shape=(60, 48, 48), n_cells=4
+    ... )
+    >>> from napari_mesmerize import RigidParams
+    >>> from napari_mesmerize.motion import preview_motion
+    >>> preview_motion(recording, RigidParams(max_shift=8), n_frames=30).shifts.shape
+    (30, 2)
     """
     check_recording(recording, min_frames=2)
     total = int(recording.sizes["frame"])

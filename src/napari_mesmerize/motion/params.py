@@ -20,14 +20,28 @@ _CANVAS_MARGIN = 6  # px of canvas beyond the largest shift
 
 
 class RigidParams(BaseModel, frozen=True, extra="forbid"):
-    """One shift a frame; the defaults fit two-photon, miniscope and volume movies."""
+    """One shift per frame; the defaults fit two-photon, miniscope and volume movies.
+
+    Notes
+    -----
+    Use it where the image moves as a whole, and always as a first try; for tissue that
+    bends use :class:`PiecewiseParams`. Most recordings need no change; give
+    ``cell_diameter`` where cells are much larger or smaller than 10 px.
+
+    Examples
+    --------
+    >>> from napari_mesmerize import RigidParams
+    >>> params = RigidParams(max_shift=12)
+    >>> params.max_shift, params.interpolation
+    (12, 'auto')
+    """
 
     max_shift: Annotated[
         int,
         Field(
             ge=0,
             description="Largest shift along y and x; 0: a quarter of the image's "
-            "smaller side (of volumes a sixth), 32 at most",
+            "smaller side (a sixth in volumes), at most 32 px",
             json_schema_extra={"unit": "px", "also": "max_shifts"},
         ),
     ] = 0
@@ -35,7 +49,7 @@ class RigidParams(BaseModel, frozen=True, extra="forbid"):
         int,
         Field(
             ge=0,
-            description="Largest shift along x where it differs; 0: as max_shift",
+            description="Largest shift along x, if it differs from y; 0: as max_shift",
             json_schema_extra={"unit": "px", "also": "max_shifts"},
         ),
     ] = 0
@@ -43,15 +57,15 @@ class RigidParams(BaseModel, frozen=True, extra="forbid"):
         int,
         Field(
             ge=0,
-            description="Largest shift along z, of volumes only; 0: up to 2 planes",
+            description="Largest shift along z (volumes only); 0: up to 2 planes",
             json_schema_extra={"unit": "planes", "also": "max_shifts"},
         ),
     ] = 0
     grow_max_shift: Annotated[
         bool,
         Field(
-            description="Double the largest shift and start again when many frames "
-            "lie at its edge"
+            description="Double the largest shift and start again if many frames "
+            "reach it"
         ),
     ] = True
     iterations: Annotated[
@@ -67,8 +81,8 @@ class RigidParams(BaseModel, frozen=True, extra="forbid"):
         int,
         Field(
             ge=0,
-            description="Frames, spread over the recording, that make the template; "
-            "0: 300, of volumes 120",
+            description="Number of frames, spread over the recording, that make the "
+            "template; 0: 300 (120 in volumes)",
             json_schema_extra={"unit": "frames", "also": "num_frames_split"},
         ),
     ] = 0
@@ -76,7 +90,7 @@ class RigidParams(BaseModel, frozen=True, extra="forbid"):
         float,
         Field(
             ge=2,
-            description="Diameter of a cell; sets the filter and the patches where "
+            description="Diameter of a cell; it sets filter_sigma and strides where "
             "these are 0",
             json_schema_extra={"unit": "px", "also": "gSiz"},
         ),
@@ -85,22 +99,22 @@ class RigidParams(BaseModel, frozen=True, extra="forbid"):
         float,
         Field(
             ge=0,
-            description="Width of the low-pass that is removed before registration "
-            "(not from the output); 0: 0.4 cell diameters, 0.32 for fields",
+            description="Width of the low-pass that is removed for the registration "
+            "(not from the output); 0: 0.4 cell diameters (0.32 for fields)",
             json_schema_extra={"unit": "px", "also": "gSig_filt"},
         ),
     ] = 0.0
     fix_scan_phase: Annotated[
         bool,
         Field(
-            description="Line up the odd rows of a bidirectional scan with the even "
-            "ones, before registration"
+            description="Before the registration, align the odd rows of a "
+            "bidirectional scan with the even ones"
         ),
     ] = False
     interpolation: Annotated[
         Interpolation,
         Field(
-            description="How frames are resampled; auto: fourier for one shift a "
+            description="How frames are resampled. auto: fourier for one shift per "
             "frame, cubic for fields; lanczos is crisper, linear blurs",
             json_schema_extra={"also": "shifts_opencv"},
         ),
@@ -108,8 +122,8 @@ class RigidParams(BaseModel, frozen=True, extra="forbid"):
     border: Annotated[
         Border,
         Field(
-            description="What fills pixels that a shift leaves empty: the nearest "
-            "pixel, NaN, the frame's minimum; crop: cut them off",
+            description="Value of pixels that a shift leaves empty: the nearest pixel, "
+            "NaN, or the frame's minimum; crop: cut these pixels off",
             json_schema_extra={"also": "border_nan"},
         ),
     ] = "nearest"
@@ -124,13 +138,26 @@ class RigidParams(BaseModel, frozen=True, extra="forbid"):
 
 
 class PiecewiseParams(RigidParams, frozen=True, extra="forbid"):
-    """A smooth field of shifts a frame, for tissue that bends or is scanned slowly."""
+    """A smooth field of shifts per frame, for tissue that bends or is scanned slowly.
+
+    Notes
+    -----
+    Use it where parts of the image move apart. It takes about twice the time of
+    :class:`RigidParams`, and gives the same on tissue that moves as a whole. In very
+    dim recordings the field falls back towards one shift a frame.
+
+    Examples
+    --------
+    >>> from napari_mesmerize import PiecewiseParams
+    >>> PiecewiseParams(strides=48).max_deviation
+    6.0
+    """
 
     max_deviation: Annotated[
         float,
         Field(
             gt=0,
-            description="Largest difference of a patch's shift from the frame's",
+            description="Largest difference of a patch's shift from the frame's shift",
             json_schema_extra={"unit": "px", "also": "max_deviation_rigid"},
         ),
     ] = 6.0
@@ -138,7 +165,7 @@ class PiecewiseParams(RigidParams, frozen=True, extra="forbid"):
         int,
         Field(
             ge=0,
-            description="Distance of patches; 0: 3 cell diameters",
+            description="Distance between patches; 0: 3 cell diameters",
             json_schema_extra={"unit": "px", "also": "strides"},
         ),
     ] = 0
@@ -146,8 +173,8 @@ class PiecewiseParams(RigidParams, frozen=True, extra="forbid"):
         int,
         Field(
             ge=0,
-            description="How far patches reach into their neighbours: more makes the "
-            "field smoother; 0: as much as strides",
+            description="How far patches reach into their neighbours; a larger value "
+            "makes the field smoother; 0: as much as strides",
             json_schema_extra={"unit": "px", "also": "overlaps"},
         ),
     ] = 0
@@ -156,7 +183,7 @@ class PiecewiseParams(RigidParams, frozen=True, extra="forbid"):
         Field(
             ge=1,
             le=16,
-            description="Points of the resulting field per patch distance",
+            description="Number of points of the resulting field per patch distance",
             json_schema_extra={"also": "upsample_factor_grid"},
         ),
     ] = 4
@@ -164,7 +191,7 @@ class PiecewiseParams(RigidParams, frozen=True, extra="forbid"):
         bool,
         Field(
             description="Learn from the recording how its motion varies in space; "
-            "helps where rows move within a frame"
+            "this helps if rows move within a frame"
         ),
     ] = False
     refine: Annotated[

@@ -40,10 +40,28 @@ def patch_grid(params: PiecewiseParams, image_shape: tuple[int, ...]) -> PatchGr
     image_shape : tuple of int
         (height, width), or (n_planes, height, width).
 
+    Returns
+    -------
+    PatchGrid
+        Rectangles, centers and spacing of the patches.
+
     Raises
     ------
     ParameterError
         If the strides exceed the image.
+
+    Notes
+    -----
+    Use it to see what ``strides`` and ``overlaps`` mean before a run. A patch should be
+    wider than a cell and hold structure; too small patches follow noise.
+
+    Examples
+    --------
+    >>> from napari_mesmerize import PiecewiseParams
+    >>> from napari_mesmerize.motion import patch_grid
+    >>> grid = patch_grid(PiecewiseParams(strides=32), (128, 128))
+    >>> grid.rectangles.shape[1:], len(grid.centers) == len(grid.rectangles)
+    ((4, 2), True)
     """
     settings = resolve(params, image_shape)
     grid = Grid.make(settings, automatic=params.strides == 0)

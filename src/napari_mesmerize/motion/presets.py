@@ -24,6 +24,29 @@ def suggest_preset(recording: xr.DataArray) -> str:
 
     Volumes are told by their planes, miniscopes by coarse pixels or by their origin;
     everything else counts as two-photon.
+
+    Parameters
+    ----------
+    recording : xarray.DataArray
+        The recording; no pixel is read.
+
+    Returns
+    -------
+    str
+        A key of ``PRESETS``: ``two-photon``, ``miniscope`` or ``volume``.
+
+    Notes
+    -----
+    It is a guess from the facts. Where neither origin nor pixel size is known, a
+    miniscope recording counts as two-photon: name the preset yourself then.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from napari_mesmerize import as_recording
+    >>> from napari_mesmerize.motion import suggest_preset
+    >>> suggest_preset(as_recording(np.zeros((5, 32, 32)), origin="Inscopix nVista"))
+    'miniscope'
     """
     check_recording(recording)
     if recording.ndim == 4:
@@ -56,10 +79,29 @@ def suggest_params(
     preset : str, optional
         A name in ``PRESETS``; default :func:`suggest_preset`.
 
+    Returns
+    -------
+    RigidParams or PiecewiseParams
+        Parameters to start from.
+
     Raises
     ------
     ParameterError
         If the preset is unknown.
+
+    Notes
+    -----
+    Use it where the pixel size is known; otherwise it gives the preset's defaults. If
+    your cells are not about 12 micrometres wide, set ``cell_diameter`` yourself.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from napari_mesmerize import as_recording
+    >>> from napari_mesmerize.motion import suggest_params
+    >>> recording = as_recording(np.zeros((5, 64, 64)), pixel_size_um=(0.8, 0.8))
+    >>> suggest_params(recording).cell_diameter
+    15.0
     """
     name = preset or suggest_preset(recording)
     if name not in PRESETS:

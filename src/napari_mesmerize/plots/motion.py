@@ -36,6 +36,21 @@ def plot_template_correlation(
     -------
     matplotlib.axes.Axes
         The axes, outlier frames marked.
+
+    Notes
+    -----
+    Use it to find bad frames: outliers are closed shutters, debris, or motion out of
+    the plane. A correlation that stays low throughout may only mean a dim recording.
+
+    Examples
+    --------
+    >>> from napari_mesmerize import correct_motion, simulate
+    >>> size = {"shape": (60, 48, 48), "n_cells": 4}
+    >>> recording, truth = simulate("2p-small", "rigid", seed=1, **size)
+    >>> from napari_mesmerize.plots import plot_template_correlation
+    >>> ax = plot_template_correlation(correct_motion(recording))
+    >>> len(ax.lines) >= 2
+    True
     """
     quality = result.quality
     ax = axes_or_new(ax, (8.0, 2.5))
@@ -75,10 +90,30 @@ def plot_field(
     **kwargs
         Passed to ``quiver``.
 
+    Returns
+    -------
+    matplotlib.axes.Axes
+        The axes, with the template and an arrow for each point of the field.
+
     Raises
     ------
     ParameterError
         If the correction has no field, or the recording is one of volumes.
+
+    Notes
+    -----
+    Use it to look at single frames that :func:`plot_bending` shows to bend. Arrows at
+    dim places are pulled towards the rest of the frame.
+
+    Examples
+    --------
+    >>> from napari_mesmerize import PiecewiseParams, correct_motion, simulate
+    >>> size = {"shape": (60, 48, 48), "n_cells": 4}
+    >>> recording, truth = simulate("2p-small", "rigid", seed=1, **size)
+    >>> from napari_mesmerize.plots import plot_field
+    >>> ax = plot_field(correct_motion(recording, PiecewiseParams()), frame=5)
+    >>> len(ax.images)
+    1
     """
     field, places = result.field, result.patch_centers
     if field is None or places is None or len(places) != 2:
@@ -119,6 +154,21 @@ def plot_bending(
     ------
     ParameterError
         If the correction was rigid.
+
+    Notes
+    -----
+    Use it to decide between the engines: if the bending stays below about a tenth of a
+    pixel, one shift a frame is enough.
+
+    Examples
+    --------
+    >>> from napari_mesmerize import PiecewiseParams, correct_motion, simulate
+    >>> size = {"shape": (60, 48, 48), "n_cells": 4}
+    >>> recording, truth = simulate("2p-small", "rigid", seed=1, **size)
+    >>> from napari_mesmerize.plots import plot_bending
+    >>> ax = plot_bending(correct_motion(recording, PiecewiseParams()))
+    >>> len(ax.lines)
+    2
     """
     field = result.field
     if field is None:
@@ -156,6 +206,20 @@ def plot_crispness(
     -------
     matplotlib.axes.Axes
         The axes, with a bar each.
+
+    Notes
+    -----
+    Use it to compare two corrections of the same frames. Crispness of different
+    recordings cannot be compared: it depends on brightness and tissue.
+
+    Examples
+    --------
+    >>> from napari_mesmerize import correct_motion, simulate
+    >>> size = {"shape": (60, 48, 48), "n_cells": 4}
+    >>> recording, truth = simulate("2p-small", "rigid", seed=1, **size)
+    >>> from napari_mesmerize.plots import plot_crispness
+    >>> len(plot_crispness(correct_motion(recording)).patches)
+    2
     """
     quality = result.quality
     values = [quality.crispness_after, quality.crispness_before]
@@ -178,6 +242,26 @@ def plot_motion(result: "MotionResult", *, figure: Figure | None = None) -> Figu
         What ``correct_motion`` returned.
     figure : matplotlib.figure.Figure, optional
         An empty figure.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+        The figure; ``figure.savefig("motion.png")`` writes it.
+
+    Notes
+    -----
+    Use it as the page to look at after each correction. For one of its parts in a
+    figure of your own, the other ``plot_...`` functions take ``ax``.
+
+    Examples
+    --------
+    >>> from napari_mesmerize import correct_motion, simulate
+    >>> size = {"shape": (60, 48, 48), "n_cells": 4}
+    >>> recording, truth = simulate("2p-small", "rigid", seed=1, **size)
+    >>> from napari_mesmerize.plots import plot_motion
+    >>> figure = plot_motion(correct_motion(recording))
+    >>> len(figure.axes) > 3
+    True
     """
     figure = figure or Figure(figsize=(9.0, 6.5), layout="constrained")
     bends = result.field is not None

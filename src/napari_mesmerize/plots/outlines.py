@@ -40,6 +40,18 @@ def plot_outlines(
     -------
     matplotlib.axes.Axes
         The axes, with one collection of as many lines as there are outlines.
+
+    Notes
+    -----
+    Use it over :func:`plot_projection`, with ``ax`` of that. Outlines of volumes are
+    drawn on one plane, on top of each other.
+
+    Examples
+    --------
+    >>> from napari_mesmerize.plots import plot_outlines
+    >>> ax = plot_outlines([[(2, 2), (2, 8), (8, 8)], [(10, 10), (10, 14), (14, 14)]])
+    >>> len(ax.collections[0].get_paths())
+    2
     """
     ax = axes_or_new(ax)
     if colors is None:

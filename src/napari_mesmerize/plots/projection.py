@@ -44,6 +44,19 @@ def plot_projection(
     -------
     matplotlib.axes.Axes
         The axes, with one image on them.
+
+    Notes
+    -----
+    Give ``limits`` when two images are to be compared: with ``percentiles`` each image
+    has a contrast of its own.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from napari_mesmerize.plots import plot_projection
+    >>> ax = plot_projection(np.eye(32), title="mean", pixel_size_um=(0.8, 0.8))
+    >>> ax.get_title(), ax.images[0].get_array().shape
+    ('mean', (32, 32))
     """
     shown = np.asarray(image, dtype=np.float64)
     if shown.ndim == 3:

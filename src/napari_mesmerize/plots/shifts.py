@@ -37,6 +37,20 @@ def plot_shifts(
     -------
     matplotlib.axes.Axes
         The axes, with a labelled line per axis.
+
+    Notes
+    -----
+    Use it to see drift and jumps. A line that sticks at a limit means that
+    ``max_shift`` was too small. For fields it shows the mean shift of each frame; see
+    :func:`plot_bending`.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from napari_mesmerize.plots import plot_shifts
+    >>> ax = plot_shifts(np.zeros((50, 2)), times_s=np.arange(50) / 10)
+    >>> len(ax.lines)
+    2
     """
     values = np.asarray(shifts, dtype=np.float64)
     if values.ndim != 2 or values.shape[1] not in (2, 3):

@@ -45,6 +45,25 @@ def plot_traces(
     -------
     matplotlib.axes.Axes
         The axes, with one collection of as many lines as there are traces.
+
+    Notes
+    -----
+    Use it for some dozen traces at most. Each is scaled to its own range, so heights
+    cannot be compared between ROIs. Long traces are thinned to what a screen can show,
+    peaks kept.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from napari_mesmerize.data.epochs import make_epochs
+    >>> from napari_mesmerize.plots import plot_traces
+    >>> ax = plot_traces(
+    ...     np.random.default_rng(1).random((3, 100)),
+    ...     times_s=np.arange(100) / 10,
+    ...     epochs=make_epochs([("odour", "rose", 2, 4)]),
+    ... )
+    >>> len(ax.collections[-1].get_paths())
+    3
     """
     values = np.atleast_2d(np.asarray(traces, dtype=np.float64))
     n_rois, n_frames = values.shape

@@ -67,6 +67,22 @@ def create_project(
         If the folder holds something, or can not be written.
     ParameterError
         If a name or a column does not fit.
+
+    Notes
+    -----
+    Use it once for a set of recordings that will be analysed together: one table spans
+    one project. Tags, stimulus types and custom columns can be added later, but the
+    type of a column cannot change. To go on with an existing folder use
+    :func:`open_project`.
+
+    Examples
+    --------
+    >>> from napari_mesmerize import create_project
+    >>> project = create_project(
+    ...     "my_project", roi_tags=["region"], custom_columns={"genotype": str}
+    ... )
+    >>> project.name, project.roi_tags, len(project)
+    ('my_project', ('region',), 0)
     """
     path = Path(path).absolute()
     config = (
@@ -100,10 +116,28 @@ def open_project(path: str | Path) -> Project:
     path : str or pathlib.Path
         The folder, or its ``mesmerize.json``.
 
+    Returns
+    -------
+    Project
+        The open project.
+
     Raises
     ------
     ProjectError
         If it is no project, is damaged, or was made by a newer version.
+
+    Notes
+    -----
+    Use it as often as you like: several processes may have the same folder open. If an
+    earlier session crashed, ``project.unsaved_edits()`` lists the samples whose edits
+    ``project.recover()`` brings back.
+
+    Examples
+    --------
+    >>> from napari_mesmerize import create_project, open_project
+    >>> _ = create_project("my_project")
+    >>> open_project("my_project").samples
+    []
     """
     path = Path(path).absolute()
     if path.name == FILE:

@@ -57,7 +57,37 @@ Step = Edit | Exchange
 
 
 def apply_edits(rois: pd.DataFrame, edits: Sequence[Edit]) -> pd.DataFrame:
-    """Return an ROI table with edits made to it; ROIs it does not have are left out."""
+    """Return an ROI table with edits made to it.
+
+    Parameters
+    ----------
+    rois : pandas.DataFrame
+        The ROI table; it is not changed.
+    edits : sequence of Edit
+        Edits in their order. ROIs that the table does not have are skipped.
+
+    Returns
+    -------
+    pandas.DataFrame
+        A copy with the edits made.
+
+    Notes
+    -----
+    Use it to see what a list of edits does to a table. To bring back the edits of a
+    crashed session, :meth:`Project.recover` also knows merges and splits.
+
+    Examples
+    --------
+    >>> from napari_mesmerize.data.rois import roi_table_from_outlines
+    >>> from napari_mesmerize.project import Edit, apply_edits
+    >>> rois = roi_table_from_outlines([[(2, 2), (2, 8), (8, 8)]], tags=["region"])
+    >>> (roi,) = rois.index
+    >>> edit = Edit("m1-_-t1", "region", {roi: "anterior"}, {roi: ""})
+    >>> apply_edits(rois, [edit])["region"].tolist()
+    ['anterior']
+    >>> apply_edits(rois, [edit, edit.inverse()])["region"].tolist()
+    ['']
+    """
     rois = rois.copy()
     for edit in edits:
         values = {roi: new for roi, new in edit.new.items() if roi in rois.index}

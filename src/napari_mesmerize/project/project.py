@@ -31,6 +31,28 @@ class Project:
     ----------
     path : pathlib.Path
         The project folder, absolute.
+
+    Notes
+    -----
+    Use :meth:`add_sample` to keep a recording with its results, :meth:`update_rois` to
+    save curation, and :meth:`table` to analyse all ROIs together. Do not change files
+    in the folder by hand while the project is open. Nothing is lost by overwriting: see
+    :meth:`backups`.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from napari_mesmerize import as_recording, create_project
+    >>> from napari_mesmerize.data.rois import roi_table_from_outlines
+    >>> project = create_project("my_project")
+    >>> sample = project.add_sample(
+    ...     "mouse1",
+    ...     "trial1",
+    ...     recording=as_recording(np.zeros((10, 16, 16)), frame_rate=10),
+    ...     rois=roi_table_from_outlines([[(2, 2), (2, 8), (8, 8)]]),
+    ... )
+    >>> sample.sample_id, len(project.table())
+    ('mouse1-_-trial1', 1)
     """
 
     def __init__(self, path: Path) -> None:

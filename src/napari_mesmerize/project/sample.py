@@ -38,6 +38,23 @@ class Sample:
         The sample's folder name.
     config : callable
         Returns the project's configuration as it is now.
+
+    Notes
+    -----
+    ``project.sample(id)`` returns one. Use it to read; to change a sample, use the
+    methods of :class:`~napari_mesmerize.project.Project`. Parts that were not saved are
+    ``None`` or empty.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from napari_mesmerize import as_recording, create_project
+    >>> recording = as_recording(np.zeros((10, 16, 16)), frame_rate=10)
+    >>> project = create_project("my_project")
+    >>> _ = project.add_sample("m1", "t1", recording=recording, comments="First.")
+    >>> sample = project.sample("m1-_-t1")
+    >>> sample.comments, sample.facts["frame_rate"], sample.components
+    ('First.', 10.0, None)
     """
 
     def __init__(self, project: Path, name: str, config: Callable[[], Config]) -> None:

@@ -175,6 +175,24 @@ def simulate(
     ------
     ParameterError
         If a name is unknown, or the recording is too short (2 s) or too small.
+
+    Notes
+    -----
+    Use it to try parameters and to measure an engine: the truth is known. The small
+    presets take a few seconds; give ``shape`` and ``n_cells`` for something smaller. A
+    simulation is cleaner than most real tissue, so a good score here is necessary but
+    not sufficient.
+
+    Examples
+    --------
+    >>> from napari_mesmerize import simulate
+    >>> recording, truth = simulate(
+    ...     "2p-small", motion="rigid", seed=1, shape=(60, 48, 48), n_cells=4
+    ... )
+    >>> recording.shape, recording.attrs["frame_rate"]
+    ((60, 48, 48), 15.0)
+    >>> truth.shifts.shape, truth.traces.shape[1]
+    ((60, 2), 60)
     """
     from napari_mesmerize.data.recording import lazy_recording
     from napari_mesmerize.history import StepTimer
@@ -286,6 +304,24 @@ def make_stimulus_epochs(
         Type of all of them.
     first_s, on_s, off_s : float, optional
         Start of the first epoch, length of each, and pause after it, seconds.
+
+    Returns
+    -------
+    pandas.DataFrame
+        Epochs, as :func:`~napari_mesmerize.data.epochs.make_epochs` makes them.
+
+    Notes
+    -----
+    Use it to fill plots and docks in a demonstration. Do not look for responses in a
+    simulation with these epochs: there are none. For real stimuli use
+    :func:`~napari_mesmerize.data.epochs.make_epochs`.
+
+    Examples
+    --------
+    >>> from napari_mesmerize.simulation import make_stimulus_epochs
+    >>> epochs = make_stimulus_epochs(30.0)
+    >>> epochs["name"].tolist(), epochs["start_s"].tolist()
+    (['left', 'right', 'left'], [4.0, 14.0, 24.0])
     """
     from napari_mesmerize.data.epochs import make_epochs
 

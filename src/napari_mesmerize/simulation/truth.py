@@ -54,6 +54,20 @@ class Truth:
         Hz.
     params : dict
         Every parameter, the preset, the kind of motion and the seed.
+
+    Notes
+    -----
+    Displacements say how the scene *moved*; a correction adds their negative. Compare
+    results with the scores of :mod:`napari_mesmerize.simulation`, which know this sign
+    and leave ``ignored`` objects out.
+
+    Examples
+    --------
+    >>> from napari_mesmerize import simulate
+    >>> _, truth = simulate("2p-small", seed=1, shape=(60, 48, 48), n_cells=4)
+    >>> truth.save("truth.npz")
+    >>> type(truth).load("truth.npz").image_shape
+    (48, 48)
     """
 
     footprints: "sparse.csc_array[Any]"

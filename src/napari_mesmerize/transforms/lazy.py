@@ -50,6 +50,21 @@ def map_frames(
     -------
     xarray.DataArray
         The lazy result, with the facts of ``recording``.
+
+    Notes
+    -----
+    Use it for filters in space and for pointwise functions. Each frame is computed anew
+    at every reading; write the result with :func:`~napari_mesmerize.io.write_recording`
+    if it is read often. For filters in time use :func:`map_pixels`.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from napari_mesmerize import as_recording
+    >>> from napari_mesmerize.transforms import map_frames
+    >>> recording = as_recording(np.full((10, 16, 16), 9.0))
+    >>> float(map_frames(recording, np.sqrt)[3].to_numpy().max())
+    3.0
     """
     check_recording(recording)
     timer = StepTimer(
@@ -114,6 +129,23 @@ def normalise(
     ------
     ParameterError
         If signal and frames do not fit, or the signal can not be divided by.
+
+    Notes
+    -----
+    Use ``divide`` for light that flickers (the signal scales the image), ``subtract``
+    for an offset of the camera, and ``regress`` where pixels are affected differently.
+    Do not regress out a signal that follows the animal's behaviour: cells that follow
+    it, too, would lose their activity.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from napari_mesmerize import as_recording
+    >>> from napari_mesmerize.transforms import normalise
+    >>> lamp = np.array([1.0, 2.0, 1.0, 2.0])
+    >>> recording = as_recording(lamp[:, None, None] * np.full((4, 8, 8), 10.0))
+    >>> normalise(recording, lamp)[:, 0, 0].to_numpy().tolist()
+    [15.0, 15.0, 15.0, 15.0]
     """
     check_recording(recording)
     if how not in ("divide", "subtract", "regress"):
@@ -232,6 +264,22 @@ def downsample(
     ------
     ParameterError
         If a number is below 1, or exceeds the recording.
+
+    Notes
+    -----
+    Use it to look at a long recording quickly or to try parameters. Do not extract
+    final traces from a recording that is averaged in time: transients shorter than
+    ``time`` frames get lost. Correct the motion first; means of moving frames blur.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from napari_mesmerize import as_recording
+    >>> from napari_mesmerize.transforms import downsample
+    >>> recording = as_recording(np.zeros((100, 32, 32)), frame_rate=20)
+    >>> small = downsample(recording, time=4, space=2)
+    >>> small.shape, small.attrs["frame_rate"]
+    ((25, 16, 16), 5.0)
     """
     check_recording(recording)
     height, width = image_shape(recording)[-2:]

@@ -73,6 +73,22 @@ def project(
     ------
     ParameterError
         If a kind is unknown or the recording is none.
+
+    Notes
+    -----
+    Use ``correlation`` to see active cells, ``mean`` to see tissue, ``max`` to see rare
+    events, ``std`` to see what varies. Correct the motion first: on a moving recording
+    edges and vessels glow in ``std`` and ``correlation``. For percentiles use
+    :func:`percentile_image`.
+
+    Examples
+    --------
+    >>> from napari_mesmerize import simulate
+    >>> from napari_mesmerize.transforms import project
+    >>> recording, _ = simulate("2p-small", seed=1, shape=(60, 48, 48), n_cells=4)
+    >>> images = project(recording, ("mean", "correlation"))
+    >>> images["mean"].shape, bool(images["correlation"].max() <= 1)
+    ((48, 48), True)
     """
     unknown = sorted(set(kinds) - set(KINDS))
     if unknown or not kinds:

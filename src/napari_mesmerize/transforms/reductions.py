@@ -32,9 +32,6 @@ def reduce_frames(
 ) -> NDArray[np.float64]:
     """Apply a function to the whole time course of each pixel, strip by strip.
 
-    For the mean, maximum, deviation and correlation,
-    :func:`~napari_mesmerize.transforms.projections.project` reads the recording once.
-
     Parameters
     ----------
     recording : xarray.DataArray
@@ -57,6 +54,21 @@ def reduce_frames(
     ------
     ParameterError
         If the function returns another shape.
+
+    Notes
+    -----
+    Use it for functions that need all frames of a pixel: a median, a percentile. For
+    the mean, maximum, deviation and correlation, :func:`project` is faster: it reads
+    the recording once, in any case.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from napari_mesmerize import as_recording
+    >>> from napari_mesmerize.transforms import reduce_frames
+    >>> recording = as_recording(np.ones((10, 8, 8)))
+    >>> reduce_frames(recording, lambda traces: np.median(traces, axis=0)).shape
+    (8, 8)
     """
     check_recording(recording)
     shape = image_shape(recording)
@@ -80,7 +92,34 @@ def percentile_image(
 ) -> NDArray[np.float64]:
     """Return a percentile of each pixel over time; NaN does not count.
 
-    ``options`` as in :func:`reduce_frames`.
+    Parameters
+    ----------
+    recording : xarray.DataArray
+        Dims ``("frame", "y", "x")`` or ``("frame", "z", "y", "x")``.
+    percentile : float
+        0 to 100.
+    **options
+        ``max_memory`` and ``progress``, as in :func:`reduce_frames`.
+
+    Returns
+    -------
+    numpy.ndarray
+        Shape (height, width) or (n_planes, height, width).
+
+    Notes
+    -----
+    Use a low percentile as an image of the baseline, without activity. It needs whole
+    time courses and may read the recording several times; for mean, maximum and
+    standard deviation :func:`project` is much faster.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from napari_mesmerize import as_recording
+    >>> from napari_mesmerize.transforms import percentile_image
+    >>> frames = np.arange(101.0)[:, None, None] * np.ones((101, 8, 8))
+    >>> float(percentile_image(as_recording(frames), 20)[0, 0])
+    20.0
     """
     if not 0 <= percentile <= 100:
         raise ParameterError(f"percentile={percentile}; expected 0 to 100.")
@@ -139,6 +178,22 @@ def map_pixels(
         If the file is there already or can not be written; no half file stays.
     ParameterError
         If the function returns another shape.
+
+    Notes
+    -----
+    Use it for filters and detrending in time, where a function needs all frames of a
+    pixel. The result is as large as the recording in float32 and lies on disk. For
+    functions of single frames :func:`map_frames` needs no disk.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from napari_mesmerize import as_recording
+    >>> from napari_mesmerize.transforms import map_pixels
+    >>> recording = as_recording(np.ones((10, 8, 8)))
+    >>> centred = map_pixels(recording, lambda t: t - t.mean(axis=0), "centred.npy")
+    >>> float(abs(centred.to_numpy()).max())
+    0.0
     """
     check_recording(recording)
     out = Path(out)
@@ -195,6 +250,19 @@ def data_range(
     -------
     tuple of float
         One value a percentile; NaN if no value is finite.
+
+    Notes
+    -----
+    Use it for contrast limits. It looks at a sample: a rare bright frame may be missed.
+    For exact extremes over all frames use :func:`project` with ``"max"``.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from napari_mesmerize import as_recording
+    >>> from napari_mesmerize.transforms import data_range
+    >>> data_range(as_recording(np.arange(1000.0).reshape(10, 10, 10)))
+    (0.0, 999.0)
     """
     check_recording(recording)
     n_frames = min(n_frames, len(recording), frames_that_fit(recording))
@@ -230,7 +298,21 @@ def montage(
     Returns
     -------
     numpy.ndarray
-        2-D, values 0 to 1.
+        2-D, float32, values 0 to 1; NaN between frames.
+
+    Notes
+    -----
+    Use it as a contact sheet, to see at a glance whether light, focus or place change.
+    All frames share one contrast, so they can be compared.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from napari_mesmerize import as_recording
+    >>> from napari_mesmerize.transforms import montage
+    >>> recording = as_recording(np.random.default_rng(1).random((100, 16, 16)))
+    >>> montage(recording, n_images=4, n_columns=2, gap=2).shape
+    (34, 34)
     """
     check_recording(recording)
     if n_images < 1 or n_columns < 1 or gap < 0:

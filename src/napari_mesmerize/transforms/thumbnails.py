@@ -35,6 +35,20 @@ def thumbnail(
     ------
     ReadError
         If those frames can not be read.
+
+    Notes
+    -----
+    Use it in lists of recordings: it costs a few frames whatever the length. Do not
+    measure on it; :func:`project` gives the true mean.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from napari_mesmerize import as_recording
+    >>> from napari_mesmerize.transforms import thumbnail
+    >>> recording = as_recording(np.random.default_rng(1).random((50, 256, 192)))
+    >>> max(thumbnail(recording, side=64).shape)
+    64
     """
     check_recording(recording)
     frame_bytes = int(np.prod(image_shape(recording))) * recording.dtype.itemsize

@@ -134,5 +134,5 @@ def describe(steps: Sequence[Any]) -> str:
         return ""
     return (
         f"{' and '.join(parts)} of a session that was not closed came back. Undo takes "
-        "them back one by one; Save curation keeps them."
+        "them back one by one, Save curation keeps them."
     )

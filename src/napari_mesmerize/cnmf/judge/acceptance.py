@@ -43,6 +43,18 @@ class Thresholds(BaseModel, frozen=True, extra="forbid"):
         stand alone, with activity of their own; for those that repeat a stronger
         neighbour they are higher by twice as much. What stands alone may also be
         smaller by a quarter.
+
+    Notes
+    -----
+    Use it with :func:`evaluate`, after a run; before a run, the same values are fields
+    of the params. Raise ``min_snr`` where noise is accepted, ``min_shape`` where
+    neuropil or vessels are.
+
+    Examples
+    --------
+    >>> from napari_mesmerize.cnmf import Thresholds
+    >>> Thresholds(min_snr=5).min_snr
+    5.0
     """
 
     min_shape: float = 0.55
@@ -55,7 +67,31 @@ class Thresholds(BaseModel, frozen=True, extra="forbid"):
 
 
 def thresholds_of(params: Params) -> Thresholds:
-    """Return the thresholds that a params model holds."""
+    """Return the thresholds that a params model holds.
+
+    Parameters
+    ----------
+    params : CnmfParams, CnmfeParams or Cnmf3dParams
+        Parameters of an extraction.
+
+    Returns
+    -------
+    Thresholds
+        The same thresholds, for :func:`evaluate`.
+
+    Notes
+    -----
+    Use it as a start, to change one threshold and keep the others as they were in the
+    run.
+
+    Examples
+    --------
+    >>> from napari_mesmerize import CnmfeParams
+    >>> from napari_mesmerize.cnmf import thresholds_of
+    >>> thresholds = thresholds_of(CnmfeParams())
+    >>> thresholds.model_copy(update={"min_snr": 4.0}).min_shape
+    0.6
+    """
     return Thresholds(
         min_shape=params.min_shape,
         min_shape_corrected=params.min_shape_corrected,
@@ -150,6 +186,23 @@ def evaluate(components: Components, thresholds: Thresholds) -> Components:
     -------
     Components
         The same with new ``accepted`` and ``scores["rejected_because"]``.
+
+    Notes
+    -----
+    Use it to move thresholds after a run; it takes no time. It cannot bring back what
+    the search did not find: lower ``detection_threshold`` and run again for that. It
+    replaces ``accepted`` of all components; verdicts given by hand in napari are kept
+    by its dock, not here.
+
+    Examples
+    --------
+    >>> from napari_mesmerize import extract_components, simulate
+    >>> recording, truth = simulate("2p-small", seed=1, shape=(150, 48, 48), n_cells=4)
+    >>> from napari_mesmerize.cnmf import Thresholds, evaluate
+    >>> components = extract_components(recording)
+    >>> strict = evaluate(components, Thresholds(min_snr=1000))
+    >>> len(strict) == len(components), int(strict.accepted.sum())
+    (True, 0)
     """
     scores = components.scores.copy()
     reasons = reasons_against(scores, thresholds)
@@ -172,13 +225,13 @@ def advice(scores: pd.DataFrame, accepted: NDArray[np.bool_]) -> str:
     if not len(scores):
         return (
             "No component was found. Lower detection_threshold, and check "
-            "cell_diameter, decay_time_s and the frame rate: events of cells of that "
-            "size and decay are looked for."
+            "cell_diameter, decay_time_s and the frame rate: the search expects events "
+            "of cells with this size and decay."
         )
     best = scores.iloc[int(np.argmax(scores["shape"].to_numpy()))]
     return (
         f"{len(scores)} components were found and none accepted. The best candidate "
-        f"was kept out because it is {best['rejected_because']}."
+        f"was rejected: {best['rejected_because']}."
     )
 
 

@@ -60,8 +60,8 @@ class Candidates(NamedTuple):
         change = " and ".join(low) or "the thresholds"
         return (
             f"No seed: the best candidate has correlation {correlation:.2f} and PNR "
-            f"{pnr:.1f}. Lower {change}, or use more frames; if no spots show in the "
-            "images, the cell diameter does not fit."
+            f"{pnr:.1f}. Lower {change}, or use more frames. If the images show no "
+            "spots, the cell diameter does not fit."
         )
 
 

@@ -64,12 +64,12 @@ def correlation_pnr(
     max_memory: int | None = None,
     progress: Progress = silent,
 ) -> CorrelationPnr:
-    """Compute the images that CNMF-E finds its seeds on.
+    """Compute the images on which CNMF-E finds its seeds.
 
     Frames are smoothed by a cell's size. PNR is the largest value over the noise (from
-    frame differences); correlation is that of each pixel with its neighbours, where
-    values weaker than three times the noise count as 0. Two passes over the recording,
-    one batch in memory at a time.
+    frame differences). Correlation is that of each pixel with its neighbours; values
+    weaker than three times the noise count as 0. The recording is read twice, one batch
+    at a time.
 
     Parameters
     ----------
@@ -86,10 +86,31 @@ def correlation_pnr(
     progress : Progress, optional
         Wraps the loop over batches.
 
+    Returns
+    -------
+    CorrelationPnr
+        ``correlation`` and ``pnr``, each of the recording's image shape, float32.
+
     Raises
     ------
     ParameterError
         If the diameter is not above 0 or does not fit into the field.
+
+    Notes
+    -----
+    Use it to choose the cell diameter and the thresholds of ``method_init="corr_pnr"``.
+    For a picture to draw outlines on, :func:`~napari_mesmerize.transforms.project`
+    gives an unsmoothed correlation image. An empty PNR image means that the diameter
+    does not fit. The images are those of CNMF-E (:doi:`10.7554/eLife.28728`).
+
+    Examples
+    --------
+    >>> from napari_mesmerize import simulate
+    >>> from napari_mesmerize.cnmf import correlation_pnr
+    >>> recording, _ = simulate("1p-small", seed=1, shape=(150, 48, 48), n_cells=4)
+    >>> images = correlation_pnr(recording, cell_diameter=11)
+    >>> images.correlation.shape, bool(images.pnr.max() > 3)
+    ((48, 48), True)
     """
     recording = check_recording(recording, min_frames=3)
     shape = image_shape(recording)
@@ -203,6 +224,22 @@ def find_seeds(
     -------
     numpy.ndarray
         Shape (n_seeds, 2) or (n_seeds, 3): pixel positions ([z,] y, x).
+
+    Notes
+    -----
+    Use it to see how thresholds act; it takes no time, so try many. Lower ``min_pnr``
+    first where cells are missed. The default search of CNMF (``method_init="events"``)
+    does not use seeds.
+
+    Examples
+    --------
+    >>> from napari_mesmerize import simulate
+    >>> from napari_mesmerize.cnmf import correlation_pnr, find_seeds
+    >>> recording, _ = simulate("1p-small", seed=1, shape=(150, 48, 48), n_cells=4)
+    >>> images = correlation_pnr(recording, cell_diameter=11)
+    >>> few = find_seeds(images, min_corr=0.9, min_pnr=9.0)
+    >>> len(few) <= len(find_seeds(images, min_corr=0.5, min_pnr=3.0))
+    True
     """
     product = images.correlation * images.pnr
     size = max(1, int(min_distance)) * 2 + 1

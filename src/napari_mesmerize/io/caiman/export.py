@@ -66,6 +66,30 @@ def write_caiman(
     ------
     WriteError
         If the file exists, or can not be written.
+
+    Notes
+    -----
+    Use it to go on in CaImAn (``load_CNMF``). CaImAn keeps ``C`` and ``YrA``, so give
+    components of an extraction; for ROIs with ``raw`` traces alone, NWB or CSV says
+    more plainly what they are.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from napari_mesmerize import Components
+    >>> from napari_mesmerize.data.rois import footprints_from_masks
+    >>> masks = np.zeros((2, 16, 16))
+    >>> masks[0, 2:6, 2:6] = masks[1, 9:13, 9:14] = 1
+    >>> components = Components.build(
+    ...     footprints_from_masks(masks),
+    ...     image_shape=(16, 16),
+    ...     traces={"raw": np.ones((2, 20))},
+    ...     frame_rate=10.0,
+    ... )
+    >>> from napari_mesmerize.io.results import read_results, write_caiman
+    >>> path = write_caiman(components, "cells.hdf5")
+    >>> len(read_results(path))
+    2
     """
     path = Path(path)
     dims = _dims(components.image_shape)

@@ -233,7 +233,7 @@ class _File:
                 raise ReadError(
                     f"{self._path}: estimates/{kinds[kind]} has shape {values.shape}, "
                     f"but there are {n_rois} footprints and {expected[1]} frames, so "
-                    "that it can not be said which trace is whose. Save it anew."
+                    "traces and footprints can not be matched. Save it again in CaImAn."
                 )
         if "residual" in found:
             found = {"raw": found["denoised"] + found["residual"], **found}

@@ -66,7 +66,7 @@ def known_facts(
     if stored and rate and abs(stored - rate) > 0.01 * stored:
         warn(
             f"{files[0].name} says {stored:.6g} Hz, {beside.name} says {rate:.6g} Hz; "
-            "took the latter. metadata=False takes the file's own."
+            "the latter is used. With metadata=False the file's own is used."
         )
     return facts | said, meta | {"orig_meta": content, "metadata_file": beside.name}
 
@@ -87,7 +87,8 @@ def real_times(parts: Sequence[Part], n_frames: int) -> NDArray[np.float64] | No
             return measured
         warn(
             f"{stamps.name} has {len(measured)} time stamps, but {n_frames} frames "
-            "were opened; it is left out. Open all files of the folder together."
+            "were opened; the time stamps are not used. Open all files of the folder "
+            "together."
         )
     known = [part.times for part in parts if part.times is not None]
     times = np.concatenate(known) if len(known) == len(parts) else np.empty(0)
@@ -96,7 +97,7 @@ def real_times(parts: Sequence[Part], n_frames: int) -> NDArray[np.float64] | No
     if len(parts) > 1 and not (np.diff(times) > 0).all():
         warn(
             f"The time stamps of {parts[1].path.name} do not go on from those of "
-            f"{first.name}; none are kept. Give frame_rate=... instead."
+            f"{first.name}, so none are used. Give frame_rate=... instead."
         )
         return None
     return times

@@ -48,6 +48,20 @@ def write_imagej_rois(
         If no ROI has an outline.
     WriteError
         If the file exists, or can not be written.
+
+    Notes
+    -----
+    Use it to look at ROIs in ImageJ or Fiji. Only outlines are written: weights, holes
+    and traces stay behind, so it does not replace saving the components.
+
+    Examples
+    --------
+    >>> from napari_mesmerize.data.rois import roi_table_from_outlines
+    >>> from napari_mesmerize.io.results import read_results, write_imagej_rois
+    >>> table = roi_table_from_outlines([[(2, 2), (2, 8), (8, 8), (8, 2)]])
+    >>> path = write_imagej_rois(table, "rois.zip")
+    >>> len(read_results(path))
+    1
     """
     path = Path(path)
     if isinstance(rois, Components):

@@ -42,6 +42,30 @@ def write_mat(
         If an array is larger than the format holds (2 GiB).
     WriteError
         If the file exists, or can not be written.
+
+    Notes
+    -----
+    Use it for MATLAB and Octave. Files of this version hold arrays up to 2 GiB; for
+    longer recordings write NWB or CSV. Footprints are in MATLAB's column-major order.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from napari_mesmerize import Components
+    >>> from napari_mesmerize.data.rois import footprints_from_masks
+    >>> masks = np.zeros((2, 16, 16))
+    >>> masks[0, 2:6, 2:6] = masks[1, 9:13, 9:14] = 1
+    >>> components = Components.build(
+    ...     footprints_from_masks(masks),
+    ...     image_shape=(16, 16),
+    ...     traces={"raw": np.ones((2, 20))},
+    ...     frame_rate=10.0,
+    ... )
+    >>> from scipy.io import loadmat
+    >>> from napari_mesmerize.io.results import write_mat
+    >>> stored = loadmat(write_mat(components, "cells.mat"))
+    >>> stored["footprints"].shape
+    (256, 2)
     """
     path = Path(path)
     largest = max((t.nbytes for t in components.traces.values()), default=0)

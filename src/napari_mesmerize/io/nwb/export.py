@@ -83,6 +83,31 @@ def write_nwb(
         If the parts do not fit each other.
     WriteError
         If the file exists, or can not be written.
+
+    Notes
+    -----
+    Use it to share data or to publish it on DANDI; give ``session``, without which the
+    file lacks what DANDI asks for. ``movie="link"`` keeps the file small but breaks
+    when the recording moves; ``"copy"`` holds all frames. To go on working yourself, a
+    project is easier to change.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from napari_mesmerize import Components
+    >>> from napari_mesmerize.data.rois import footprints_from_masks
+    >>> masks = np.zeros((2, 16, 16))
+    >>> masks[0, 2:6, 2:6] = masks[1, 9:13, 9:14] = 1
+    >>> components = Components.build(
+    ...     footprints_from_masks(masks),
+    ...     image_shape=(16, 16),
+    ...     traces={"raw": np.ones((2, 20))},
+    ...     frame_rate=10.0,
+    ... )
+    >>> from napari_mesmerize.io.results import NwbSession, write_nwb
+    >>> session = NwbSession(description="Odours to an awake mouse", subject_id="m1")
+    >>> write_nwb(components, "m1.nwb", session=session).name
+    'm1.nwb'
     """
     try:
         import pynwb

@@ -50,11 +50,11 @@ class Finding:
 
 
 def check_fit(components: Components, recording: xr.DataArray) -> list[Finding]:
-    """Compare results with the recording that they are said to be of.
+    """Compare results with the recording that they should belong to.
 
-    Some of the strongest ROIs and frames are read: if their traces go with the
-    brightness of the pixels in another orientation of the footprints, but not in
-    theirs, that orientation is suggested.
+    Some frames are read at the strongest ROIs. If the traces match the brightness of
+    the pixels only in another orientation of the footprints, that orientation is
+    suggested.
 
     Parameters
     ----------
@@ -66,7 +66,26 @@ def check_fit(components: Components, recording: xr.DataArray) -> list[Finding]:
     Returns
     -------
     list of Finding
-        What does not fit; empty if all does.
+        One entry for each thing that does not fit; empty if everything fits.
+
+    Notes
+    -----
+    Use it after :func:`read_results`, before you trust where the ROIs lie: programs
+    store rows and columns in different orders. An empty list means that nothing
+    contradicts; with silent ROIs or without traces, the orientation cannot be checked.
+    Some frames are read.
+
+    Examples
+    --------
+    >>> from napari_mesmerize import Components, extract_traces, simulate
+    >>> from napari_mesmerize.io.results import check_fit
+    >>> recording, truth = simulate("2p-small", seed=1, shape=(60, 48, 48), n_cells=4)
+    >>> raw = extract_traces(recording, truth.footprints)
+    >>> check_fit(
+    ...     Components.build(truth.footprints, (48, 48), {"raw": raw}, frame_rate=15.0),
+    ...     recording,
+    ... )
+    []
     """
     findings = []
     shape = tuple(int(size) for size in recording.shape[1:])
@@ -153,7 +172,7 @@ def _check_traces(
     if best != "none" and scores[best] > _GOOD and scores[best] > own + _BETTER_BY:
         how = f"r = {scores[best]:.2f}" + (f" instead of {own:.2f}" if own > -1 else "")
         message = (
-            f"The traces go with the recording's pixels if the footprints are turned "
+            f"The traces match the recording's pixels if the footprints are turned "
             f"({best}: {how}); rows and columns were stored in another order. Apply: "
             f"{best}."
         )
@@ -162,9 +181,9 @@ def _check_traces(
         return [_shape_finding(components, shape, best)]
     if own < _GOOD:
         message = (
-            f"The traces do not go with the recording's pixels in any orientation (r = "
-            f"{own:.2f}); the results may be of another recording, of one before its "
-            "motion was corrected, or of other frames."
+            f"The traces do not match the recording's pixels in any orientation (r = "
+            f"{own:.2f}). The results may belong to another recording, to this one "
+            "before its motion was corrected, or to other frames."
         )
         return [Finding("traces", message)]
     return []
@@ -210,10 +229,38 @@ def reorient(components: Components, orientation: str) -> Components:
         One of ``ORIENTATIONS``: ``transpose`` exchanges y and x, ``flip_y`` turns the
         image upside down, ...
 
+    Returns
+    -------
+    Components
+        The same components with turned footprints; traces and scores are as they were.
+
     Raises
     ------
     ParameterError
         If there is no such orientation.
+
+    Notes
+    -----
+    Use it with the ``suggestion`` of a :class:`Finding`. Do not turn the recording
+    instead: everything else that belongs to it would have to be turned, too.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from napari_mesmerize import Components
+    >>> from napari_mesmerize.data.rois import footprints_from_masks
+    >>> masks = np.zeros((2, 16, 16))
+    >>> masks[0, 2:6, 2:6] = masks[1, 9:13, 9:14] = 1
+    >>> components = Components.build(
+    ...     footprints_from_masks(masks),
+    ...     image_shape=(16, 16),
+    ...     traces={"raw": np.ones((2, 20))},
+    ...     frame_rate=10.0,
+    ... )
+    >>> from napari_mesmerize.io.results import reorient
+    >>> turned = reorient(components, "transpose")
+    >>> bool((turned.footprint_image(1) == components.footprint_image(1).T).all())
+    True
     """
     if orientation not in _MOVES:
         raise ParameterError(

@@ -31,10 +31,34 @@ FORMATS = {
 def detect_format(path: str | Path) -> str:
     """Return which of ``FORMATS`` a file or folder is, by what is in it.
 
+    Parameters
+    ----------
+    path : path
+        A file or folder.
+
+    Returns
+    -------
+    str
+        A key of ``FORMATS``: ``suite2p``, ``caiman``, ``imagej``, ``labels``, ``isxd``
+        or ``nwb``.
+
     Raises
     ------
     ReadError
         If it is none of them.
+
+    Notes
+    -----
+    Use it to find out whether a path holds results at all. :func:`read_results` calls
+    it by itself.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from napari_mesmerize.io.results import detect_format
+    >>> np.save("labels.npy", np.eye(8, dtype=np.int32))
+    >>> detect_format("labels.npy")
+    'labels'
     """
     path = Path(path)
     if not path.exists():
@@ -94,6 +118,24 @@ def read_results(
     ------
     ReadError
         If the file is missing, damaged or of none of these formats.
+
+    Notes
+    -----
+    Use it for results that exist. To measure ROIs on a recording yourself, read them
+    and call :func:`~napari_mesmerize.extract_traces`; to refine them, give them as
+    ``seeds=`` to :func:`~napari_mesmerize.extract_components`. Check with
+    :func:`check_fit` that they belong to your recording.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from napari_mesmerize.io.results import read_results
+    >>> labels = np.zeros((16, 16), np.int32)
+    >>> labels[2:6, 2:6], labels[9:13, 9:13] = 1, 2
+    >>> np.save("labels.npy", labels)
+    >>> components = read_results("labels.npy")
+    >>> len(components), components.image_shape
+    (2, (16, 16))
     """
     form = detect_format(path) if format is None else format
     if form == "suite2p":
@@ -116,7 +158,36 @@ def read_results(
 
 
 def read_result_images(path: str | Path) -> dict[str, NDArray[Any]]:
-    """Return the images (mean, maximum, correlation, ...) that results come with."""
+    """Return the images (mean, maximum, correlation, ...) that results come with.
+
+    Parameters
+    ----------
+    path : path
+        As for :func:`read_results`.
+
+    Returns
+    -------
+    dict of str to numpy.ndarray
+        Images by name; empty for formats that hold none.
+
+    Raises
+    ------
+    ReadError
+        If the path holds no results, or is damaged.
+
+    Notes
+    -----
+    Use it to look at results without their recording. With the recording at hand,
+    :func:`~napari_mesmerize.transforms.project` computes the images from its pixels.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from napari_mesmerize.io.results import read_result_images
+    >>> np.save("labels.npy", np.eye(8, dtype=np.int32))
+    >>> read_result_images("labels.npy")  # a label image comes alone
+    {}
+    """
     form = detect_format(path)
     if form == "suite2p":
         return dict(suite2p_folder.read_images(path))

@@ -74,6 +74,32 @@ def write_results(
         If the format is unknown.
     WriteError
         If something is there already, or can not be written.
+
+    Notes
+    -----
+    Use it to hand components to another program, and
+    :meth:`~napari_mesmerize.Components.save` to keep them: no other format holds
+    background, scores and history together. The functions ``write_...`` of one format
+    offer the same with their options spelled out.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from napari_mesmerize import Components
+    >>> from napari_mesmerize.data.rois import footprints_from_masks
+    >>> masks = np.zeros((2, 16, 16))
+    >>> masks[0, 2:6, 2:6] = masks[1, 9:13, 9:14] = 1
+    >>> components = Components.build(
+    ...     footprints_from_masks(masks),
+    ...     image_shape=(16, 16),
+    ...     traces={"raw": np.ones((2, 20))},
+    ...     frame_rate=10.0,
+    ... )
+    >>> from napari_mesmerize.io.results import write_results
+    >>> write_results(components, "traces.csv", layout="long").name
+    'traces.csv'
+    >>> write_results(components, "rois.zip").name
+    'rois.zip'
     """
     path = Path(path)
     if format is None:

@@ -20,7 +20,7 @@ _HDF5_SUFFIXES = (".h5", ".hdf5", ".hdf")
 def read_signal(
     path: str | Path, *, value: str = "", time: str = ""
 ) -> tuple[NDArray[np.float64], NDArray[np.float64] | None]:
-    """Read a signal and its time stamps.
+    r"""Read a signal and its time stamps.
 
     Parameters
     ----------
@@ -43,6 +43,22 @@ def read_signal(
     ------
     ReadError
         If the file can not be read, or the names do not say which column is meant.
+
+    Notes
+    -----
+    Use it for one signal in a table or an HDF5 file: a lamp's brightness, a wheel's
+    speed. The voltages inside Femtonics and Inscopix files have readers of their own in
+    ``io.femtonics`` and ``io.inscopix``. Times must be seconds on the recording's
+    clock.
+
+    Examples
+    --------
+    >>> from pathlib import Path
+    >>> from napari_mesmerize.io.signals.text import read_signal
+    >>> _ = Path("lamp.csv").write_text("seconds,brightness\n0.0,5\n0.1,6\n")
+    >>> signal, times = read_signal("lamp.csv", value="brightness")
+    >>> signal.tolist(), times.tolist()
+    ([5.0, 6.0], [0.0, 0.1])
     """
     path = Path(path)
     check_file(path)

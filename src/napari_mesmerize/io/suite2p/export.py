@@ -49,6 +49,30 @@ def write_suite2p(
         If the components are of volumes.
     WriteError
         If the folder exists, or can not be written.
+
+    Notes
+    -----
+    Use it to curate in Suite2p's window or for tools that read its folders. Suite2p
+    expects neuropil: where the components have none, Fneu is 0. Volumes do not fit;
+    write NWB.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from napari_mesmerize import Components
+    >>> from napari_mesmerize.data.rois import footprints_from_masks
+    >>> masks = np.zeros((2, 16, 16))
+    >>> masks[0, 2:6, 2:6] = masks[1, 9:13, 9:14] = 1
+    >>> components = Components.build(
+    ...     footprints_from_masks(masks),
+    ...     image_shape=(16, 16),
+    ...     traces={"raw": np.ones((2, 20))},
+    ...     frame_rate=10.0,
+    ... )
+    >>> from napari_mesmerize.io.results import read_results, write_suite2p
+    >>> path = write_suite2p(components, "suite2p")
+    >>> len(read_results(path))
+    2
     """
     path = Path(path)
     if len(components.image_shape) != 2:

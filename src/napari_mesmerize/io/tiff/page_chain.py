@@ -16,7 +16,7 @@ SAMPLES, PREDICTOR, TILE_OFFSETS, SAMPLE_FORMAT = 277, 317, 324, 339
 SIGNATURE = (WIDTH, HEIGHT, BITS, COMPRESSION, SAMPLES, SAMPLE_FORMAT)
 MAX_TAGS = 4096
 FEW_PAGES = 4
-"""So many are read one by one faster than all at once."""
+"""Up to this number, reading pages one by one is faster than reading all at once."""
 _SIZES = {1: 1, 2: 1, 3: 2, 4: 4, 6: 1, 7: 1, 8: 2, 9: 4, 11: 4, 12: 8, 13: 4, 16: 8}
 _SIZES |= {5: 8, 10: 8, 17: 8, 18: 8}
 _INTEGERS = {1: "u1", 3: "u2", 4: "u4", 13: "u4", 16: "u8", 18: "u8"}

@@ -65,20 +65,20 @@ class InspectDock(Column):
             "<p><b>cell_diameter</b>, px (gSiz). Frames are smoothed with a Gaussian "
             "of a quarter of it (CNMF-E's gSig). The rings have this size.</p>"
         )
-        self.estimate = button("Estimate", "Measure the diameter of what is active")
-        self.center = QCheckBox("Take smooth background off")
+        self.estimate = button("Estimate", "Measure the diameter of active cells")
+        self.center = QCheckBox("Subtract smooth background")
         self.center.setChecked(True)
         self.center.setToolTip("For scattered light; as CNMF-E does (center_psf)")
         self.first, self.last, self.most = QSpinBox(), QSpinBox(), QSpinBox()
         self.most.setRange(50, 100000)
         self.most.setSingleStep(500)
         self.most.setValue(1000)
-        self.most.setToolTip("So many of them are looked at, spread over the window")
+        self.most.setToolTip("At most this many are used, spread over the window")
         self.compute = button("Compute images", "Takes some seconds", primary=True)
         self.job = JobBar(self._session.viewer)
         self.shown = QComboBox()
         self.shown.addItems(_SHOWN)
-        self.shown.setToolTip("What lies under the rings")
+        self.shown.setToolTip("The image that is shown under the rings")
         self.plot = SeedPlot()
         defaults = CnmfeParams()
         self.min_corr = _slider(0, 1, defaults.min_corr, 2)
@@ -91,7 +91,7 @@ class InspectDock(Column):
             "Otherwise only the cell diameter matters: by default CNMF looks for "
             "events and needs no thresholds on these images"
         )
-        self.hand_over = button("Use in CNMF", "Hand diameter and thresholds over")
+        self.hand_over = button("Use in CNMF", "Give these values to the CNMF dock")
         self._timer = QTimer(self)
         self._timer.setSingleShot(True)
         self._timer.setInterval(_WAIT_MS)

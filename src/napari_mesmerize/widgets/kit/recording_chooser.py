@@ -41,7 +41,7 @@ class RecordingChooser(QWidget):
         self.rate.setDecimals(3)
         self.rate.setSpecialValueText("unknown")
         self.rate.setKeyboardTracking(False)
-        self.rate.setToolTip("Frames (of volumes: volumes) a second")
+        self.rate.setToolTip("Frames per second (volumes per second in volumes)")
         rows = QFormLayout(self)
         rows.setContentsMargins(0, 0, 0, 0)
         rows.setVerticalSpacing(3)

@@ -103,7 +103,7 @@ class ProjectDock(Column):
         self.save = button("Save curation", "Write tags and acceptance into the sample")
         self.overwrite = button(
             "Overwrite sample",
-            "Replace all of the sample; the old one is kept in backups",
+            "Replace the whole sample; the old one is kept in backups",
         )
         self.add.clicked.connect(lambda: self._on_add(overwrite=False))
         self.overwrite.clicked.connect(lambda: self._on_add(overwrite=True))

@@ -40,19 +40,19 @@ RULES = (
     Rule("min_shape_corrected", "shape_corrected", "Shape without noise, at least",
          "The same correlation, corrected for the noise of the average image.", 1.0),
     Rule("max_size_factor", "relative_area", "Times typical size, at most",
-         "Area against that of a typical cell; as many times smaller is the other end.",
+         "Area divided by a typical cell's; the same factor limits smaller ROIs.",
          6.0, lambda f: (f, 1 / f) if f > 1 else (1.0, 1.0),
          lambda place: max(place, 1 / place)),
     Rule("min_clear_size", "relative_area", "Size of clear ROIs, at least",
-         "Noise makes only the footprints of weak ROIs smaller; clear ones have at "
-         "least this share of a typical area.", 1.0),
+         "Smallest area of ROIs that are clearly above the noise, as a fraction of a "
+         "typical cell's. Noise shrinks only the footprints of weak ROIs.", 1.0),
     Rule("neighbour_tolerance", "neighbour_r", "Shape of lone ROIs, lower by",
-         "How much lower both thresholds of shape are for ROIs that stand alone, with "
-         "activity of their own; for those that repeat a stronger neighbour they are "
-         "higher by twice as much. Shown: correlation with the stronger neighbour.",
+         "Lowers both thresholds of shape for ROIs that stand alone, with activity of "
+         "their own, and raises them by twice as much for ROIs that repeat a stronger "
+         "neighbour. The histogram shows the correlation with that neighbour.",
          0.3, lambda value: (), lambda place: place),
     Rule("min_planes", "planes", "Planes, at least",
-         "How many planes of the volume it reaches over.", 10.0),
+         "Number of planes of the volume that the ROI reaches over.", 10.0),
 )  # fmt: skip
 
 

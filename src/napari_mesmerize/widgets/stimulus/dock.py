@@ -84,13 +84,13 @@ class StimulusDock(Column):
         self.tolerance.setSingleStep(0.05)
         self.tolerance.setValue(TOLERANCE_V)
         self.tolerance.setToolTip(
-            "Values that miss each other by no more than twice this are one level. "
-            "Raise it for noisy signals"
+            "Values that differ by at most twice this belong to one level. Raise it "
+            "for noisy signals"
         )
         self.offset = QDoubleSpinBox()
         self.offset.setRange(-1e6, 1e6)
         self.offset.setDecimals(3)
-        self.offset.setToolTip("Seconds by which the signal comes later than it says")
+        self.offset.setToolTip("Seconds that are added to the times of the signal")
         self.kind = QComboBox()
         self.kind.setEditable(True)
         self.kind.lineEdit().setPlaceholderText("such as light, odour, grating")
