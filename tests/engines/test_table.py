@@ -16,7 +16,7 @@ from napari_mesmerize.engines import (
     find_engine,
 )
 from napari_mesmerize.errors import ParameterError
-from napari_mesmerize.motion import PiecewiseParams, RigidParams
+from napari_mesmerize.motion import MotionWarning, PiecewiseParams, RigidParams
 from napari_mesmerize.progress import silent
 
 
@@ -131,7 +131,8 @@ def test_an_extra_that_is_not_installed_is_named(planes):
 
 
 def test_running_calls_the_engine(planes):
-    result = ENGINES["rigid"].run(planes[:20], max_memory=10**8, progress=silent)
+    with pytest.warns(MotionWarning, match="nothing but noise"):
+        result = ENGINES["rigid"].run(planes[:20], max_memory=10**8, progress=silent)
     assert result.params == RigidParams()
     assert result.shifts.shape == (20, 2)
     found = ENGINES["cnmfe"].run(planes, CnmfeParams(cell_diameter=9.0))
