@@ -148,6 +148,32 @@ def test_a_disk_that_fills_up_leaves_work_to_resume(rigid_2p, tmp_path, monkeypa
     )
 
 
+def test_a_result_that_can_not_get_its_place_is_kept(rigid_2p, tmp_path, monkeypatch):
+    recording, out = rigid_2p.recording[:60], tmp_path / "out.zarr"
+    before = correct_motion(recording[:40], out=out).recording.to_numpy()
+    replace = os.replace
+
+    def refuse(source, target):
+        if str(source).endswith(".partial"):
+            raise PermissionError(errno.EACCES, "used by another program")
+        replace(source, target)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(store_module.os, "replace", refuse)
+        with pytest.raises(WriteError, match=r"used by another program.*go on from"):
+            correct_motion(recording, out=out, overwrite=True)
+    np.testing.assert_array_equal(read_recording(out).to_numpy(), before)
+    calls = []
+    result = correct_motion(recording, out=out, overwrite=True, progress=counter(calls))
+    again = {name for name, done in calls if done and name.startswith(("Est", "Wri"))}
+    assert not again, "nothing is computed again"
+    np.testing.assert_array_equal(
+        result.recording.to_numpy(), correct_motion(recording).recording.to_numpy()
+    )
+    assert [path.name for path in tmp_path.iterdir()] == ["out.zarr"]
+    assert {path.name for path in out.iterdir()} == {"frames", "motion", "zarr.json"}
+
+
 def test_a_folder_that_can_not_be_written(rigid_2p, tmp_path):
     (tmp_path / "file").write_text("no folder")
     with pytest.raises(WriteError, match="failed"):
