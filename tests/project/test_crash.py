@@ -4,6 +4,7 @@ import random
 import subprocess
 import sys
 
+import disk_steps
 import pytest
 
 from napari_mesmerize.project import create_project, open_project
@@ -139,10 +140,8 @@ def count_steps(project, operation, version, crash_process):
     """Return how many steps an operation takes in the project folder."""
     if operation == "remove":
         project.add_sample("new", "v1", **crash_process.make_parts(1))
-    steps = []
-    watch = crash_process.Watch(project.path, steps.append)
-    crash_process.OPERATIONS[operation](project, version)
-    watch.on = False
+    with disk_steps.watching(project.path) as steps:
+        crash_process.OPERATIONS[operation](project, version)
     return len(steps)
 
 
