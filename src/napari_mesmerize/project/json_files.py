@@ -109,8 +109,3 @@ def check_format(
             f"{path} has format version {found}, written by a newer napari-mesmerize; "
             f"this one understands versions up to {version}. {UPGRADE}"
         )
-
-
-def remove_tree(folder: Path) -> None:
-    """Remove an unfinished temporary folder; what resists stays, hidden."""
-    atomic.remove(folder)
