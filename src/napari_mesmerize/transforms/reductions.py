@@ -1,5 +1,6 @@
 """Tools for sequences of frames: any projection over time, ranges, montage."""
 
+import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -148,6 +149,13 @@ def map_pixels(
     return derived_recording(recording, frames, timer)
 
 
+def _reserve(path: Path) -> None:
+    """Take the room that a mapped file needs; on a full disk mapping would crash."""
+    if hasattr(os, "posix_fallocate"):
+        with path.open("rb+") as file:
+            os.posix_fallocate(file.fileno(), 0, path.stat().st_size)
+
+
 def _map_into(
     path: Path,
     recording: xr.DataArray,
@@ -158,6 +166,7 @@ def _map_into(
     written = np.lib.format.open_memmap(
         path, mode="w+", dtype=np.float32, shape=recording.shape
     )
+    _reserve(path)
     flat = written.reshape(len(recording), -1)
     strips = _strips(recording, max_memory)
     for strip in progress(strips, desc="Mapping pixels", total=len(strips)):
