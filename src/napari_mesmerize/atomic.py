@@ -168,27 +168,26 @@ def carry_over(source: Path, target: Path) -> None:
     target : pathlib.Path
         The second name; nothing must be there. :func:`sync_tree` flushes it.
     """
-    if source.is_symlink() or not source.is_dir():
-        _link(source, target)
-        return
-    files: list[tuple[str, str]] = []
-    _make_folders(source, target, files)
-    _in_threads(lambda pair: _link(*map(Path, pair)), files)
+    if source.is_dir() and not source.is_symlink():
+        _carry_folder(os.fspath(source), os.fspath(target))
+    else:
+        _carry_file(os.fspath(source), os.fspath(target), link=source.is_symlink())
 
 
-def _make_folders(source: Path, target: Path, files: list[tuple[str, str]]) -> None:
-    """Make the folders of a tree again; note its files, and their second names."""
+def _carry_folder(source: str, target: str) -> None:
     os.mkdir(target)
     with os.scandir(source) as entries:
         for entry in entries:
+            second = os.path.join(target, entry.name)
             if entry.is_dir(follow_symlinks=False):
-                _make_folders(Path(entry.path), target / entry.name, files)
+                _carry_folder(entry.path, second)
             else:
-                files.append((entry.path, os.path.join(target, entry.name)))
+                _carry_file(entry.path, second, link=entry.is_symlink())
 
 
-def _link(source: Path, target: Path) -> None:
-    if not source.is_symlink():
+def _carry_file(source: str, target: str, *, link: bool) -> None:
+    """Give a file a second name; copy a symbolic link, and what can not be shared."""
+    if not link:
         try:
             os.link(source, target)
             return
@@ -409,8 +408,11 @@ def _system_rename() -> Callable[[bytes, bytes, bool], int] | None:
 
 def sync_folder(folder: Path) -> None:
     """Make the names in a folder survive a power cut, where the system can."""
-    if os.name == "nt":
-        return
+    if os.name != "nt":
+        _flush_folder(folder)
+
+
+def _flush_folder(folder: Path | str) -> None:
     with contextlib.suppress(OSError):  # some network shares refuse it
         _flush(folder)
 
@@ -420,22 +422,17 @@ def sync_tree(path: Path) -> None:
 
     Files that have several names were carried over, and lie on disk already.
     """
-    files, folders = [path], []
-    if path.is_dir():
-        files = []
-        for parent, _, names in os.walk(path):
-            folders.append(Path(parent))
-            files += [Path(parent, name) for name in names]
-    _in_threads(_sync_file, files)
-    _in_threads(sync_folder, folders)
+    folders: list[str] = []
+    files: list[str] = [] if path.is_dir() else [os.fspath(path)]
+    for parent, _, names in os.walk(path):
+        folders.append(parent)
+        files += [os.path.join(parent, name) for name in names]
+    _in_threads(_flush, [file for file in files if os.stat(file).st_nlink < 2])
+    if os.name != "nt":
+        _in_threads(_flush_folder, folders)
 
 
-def _sync_file(path: Path) -> None:
-    if os.stat(path).st_nlink < 2:
-        _flush(path)
-
-
-def _flush(path: Path) -> None:
+def _flush(path: Path | str) -> None:
     handle = os.open(path, os.O_RDWR if os.name == "nt" else os.O_RDONLY)
     try:
         os.fsync(handle)
@@ -443,14 +440,19 @@ def _flush(path: Path) -> None:
         os.close(handle)
 
 
-def _in_threads(function: Callable[[Any], object], items: list[Any]) -> None:
+def _in_threads(function: Callable[[str], None], items: list[str]) -> None:
     """Call a function with each item, many at once: disks flush many as fast as one."""
-    if len(items) < 4:
-        for item in items:
+
+    def work(some: list[str]) -> None:
+        for item in some:
             function(item)
+
+    n_threads = min(_THREADS, len(items) // 2)
+    if n_threads < 2:
+        work(items)
         return
-    with ThreadPoolExecutor(min(_THREADS, len(items))) as pool:
-        for _ in pool.map(function, items):
+    with ThreadPoolExecutor(n_threads) as pool:
+        for _ in pool.map(work, [items[i::n_threads] for i in range(n_threads)]):
             pass
 
 
