@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from napari_mesmerize import atomic
 from napari_mesmerize.atomic import settle
 from napari_mesmerize.data.components import Components
 from napari_mesmerize.data.recording import as_recording
@@ -226,6 +227,16 @@ def test_a_killed_writer_leaves_the_old_or_the_new_one(writer):
             write(path, 0)
             before = disk_steps.contents(path)
     assert seen == {0, 1}
+
+
+@pytest.mark.parametrize("name", ["a.zarr", "c.zarr", "suite2p"])
+def test_a_reader_finds_a_folder_on_its_last_step(name, tmp_path):
+    write, read = WRITERS[name]
+    path = tmp_path / name
+    write(path, 1)
+    path.rename(atomic._hidden(path, atomic._NEW))  # where there is no exchange
+    assert read(path) == 1
+    assert os.listdir(tmp_path) == [name]
 
 
 @contextlib.contextmanager

@@ -167,6 +167,32 @@ def test_a_step_that_fails_leaves_the_old_sample(project, sample, merged):
             project.restore(opened.backups(SAMPLE)[0])
 
 
+@pytest.mark.slow
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="kills forked children")
+def test_a_killed_writer_leaves_the_old_or_the_new_sample(project, sample, merged):
+    old = disk_steps.contents(sample.path)
+    with disk_steps.watching(project.path) as steps:
+        project.replace_components(SAMPLE, *merged)
+    project.restore(project.backups(SAMPLE)[0])
+    n, seen = len(steps), set()
+    for step in [*range(0, n - 25, n // 6), *range(n - 25, n, 2), n + 30]:
+        killed = disk_steps.killed_at(
+            step, project.path, lambda: project.replace_components(SAMPLE, *merged)
+        )
+        opened = open_project(project.path)
+        made = opened.sample(SAMPLE)
+        assert made.verify() == []
+        assert len(made.rois) == len(made.components)
+        seen.add(len(made.components))
+        assert killed or len(made.components) == 2
+        if len(made.components) == 2:
+            (kept, *_) = opened.backups(SAMPLE)
+            assert disk_steps.contents(kept.path) == old
+            opened.restore(kept)
+        assert disk_steps.contents(opened.sample(SAMPLE).path) == old
+    assert seen == {2, 3}
+
+
 def test_a_damaged_or_missing_part_does_not_keep_the_curation_from_being_saved(
     project, sample, merged
 ):
