@@ -1,6 +1,5 @@
 """Components: what is checked, selected, saved and read back."""
 
-import errno
 import json
 import shutil
 
@@ -216,48 +215,6 @@ def test_save_does_not_overwrite_unless_told(tmp_path):
     new.save(path, overwrite=True)
     assert_equal(new, Components.load(path))
     assert [p.name for p in tmp_path.iterdir()] == ["c.zarr"]
-
-
-@pytest.mark.parametrize("after", [0, 3, 8])
-def test_a_full_disk_leaves_the_old_state_and_nothing_else(
-    tmp_path, monkeypatch, after
-):
-    path = tmp_path / "c.zarr"
-    old = make(2)
-    old.save(path)
-    calls = []
-
-    def fail(group, name, array):
-        calls.append(name)
-        if len(calls) > after:
-            raise OSError(errno.ENOSPC, "No space left on device")
-        group.create_array(name, data=array)
-
-    monkeypatch.setattr("napari_mesmerize.data.components_zarr._put", fail)
-    for target in (path, tmp_path / "new.zarr"):
-        calls.clear()
-        with pytest.raises(WriteError, match=r"No space left.*free space"):
-            make(3).save(target, overwrite=True)
-    assert [p.name for p in tmp_path.iterdir()] == ["c.zarr"]
-    assert_equal(old, Components.load(path))
-
-
-def test_a_failed_swap_puts_the_old_state_back(tmp_path, monkeypatch):
-    path = tmp_path / "c.zarr"
-    old = make(2)
-    old.save(path)
-    rename = type(path).rename
-
-    def fail(self, target):
-        if self.suffix == ".tmp":
-            raise PermissionError(errno.EACCES, "Permission denied")
-        return rename(self, target)
-
-    monkeypatch.setattr(type(path), "rename", fail)
-    with pytest.raises(WriteError, match="Permission denied"):
-        make(3).save(path, overwrite=True)
-    assert [p.name for p in tmp_path.iterdir()] == ["c.zarr"]
-    assert_equal(old, Components.load(path))
 
 
 def test_save_needs_a_folder(tmp_path):

@@ -1,7 +1,9 @@
+import errno
 import json
 import shutil
 from pathlib import Path
 
+import disk_steps
 import numpy as np
 import pytest
 import tifffile
@@ -94,12 +96,11 @@ def test_a_file_with_several_kinds_of_recordings_is_left_alone(tmp_path):
     assert list(tmp_path.iterdir()) == [path]
 
 
-def test_a_folder_that_can_not_be_written_is_explained(movie, monkeypatch):
-    def refuse(*_, **__):
-        raise OSError(30, "Read-only file system")
-
+def test_a_folder_that_can_not_be_written_is_explained(movie):
     recording = read_recording(movie)
-    monkeypatch.setattr(Path, "write_text", refuse)
-    with pytest.raises(WriteError, match="Read-only file system"):
+    with (
+        disk_steps.failing(movie.parent, 0, errno.EROFS),
+        pytest.raises(WriteError, match=r"read-only for you .* add the recording to a"),
+    ):
         write_facts(recording)
     assert [path.name for path in movie.parent.iterdir()] == ["movie.tif"]

@@ -11,7 +11,6 @@ import signal
 import sys
 import time
 import traceback
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -23,15 +22,8 @@ from napari_mesmerize.data.epochs import make_epochs
 from napari_mesmerize.data.recording import as_recording
 from napari_mesmerize.project import Project, open_project
 
-STEPS = {
-    "open",
-    "os.mkdir",
-    "os.rename",
-    "os.link",
-    "os.remove",
-    "os.rmdir",
-    "os.truncate",
-}
+sys.path.append(str(Path(__file__).parents[1] / "helpers"))
+from disk_steps import kill_at
 
 
 def make_parts(version: int, *, n_rois: int = 3, n_frames: int = 8) -> dict[str, Any]:
@@ -114,43 +106,6 @@ OPERATIONS = {
         configure,
     )
 }
-
-
-def changes_disk(event: str, args: tuple[Any, ...]) -> bool:
-    """Return whether an audit event is a step after which the disk is another."""
-    if event != "open":
-        return event in STEPS
-    _, mode, flags = args
-    if isinstance(mode, str):
-        return any(letter in mode for letter in "wxa")
-    return bool(flags & os.O_CREAT)
-
-
-class Watch:
-    """Calls a function at each step that changes the disk in a folder."""
-
-    def __init__(self, folder: Path, at_step: Callable[[str], None]) -> None:
-        self.on = True
-        self._folder, self._at_step = str(folder), at_step
-        sys.addaudithook(self._hook)
-
-    def _hook(self, event: str, args: tuple[Any, ...]) -> None:
-        if not self.on or not changes_disk(event, args):
-            return
-        if any(self._folder in str(arg) for arg in args[:2]):
-            self._at_step(event)
-
-
-def kill_at(step: int, folder: Path) -> None:
-    """Kill this process before it takes the ``step``-th step in ``folder``."""
-    left = [step]
-
-    def at_step(event: str) -> None:
-        left[0] -= 1
-        if left[0] < 0:
-            os.kill(os.getpid(), signal.SIGKILL)
-
-    Watch(folder, at_step)
 
 
 def run(project: Path, operation: str, version: int, at: str) -> str:

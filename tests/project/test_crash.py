@@ -4,6 +4,7 @@ import random
 import subprocess
 import sys
 
+import disk_steps
 import pytest
 
 from napari_mesmerize.project import create_project, open_project
@@ -118,7 +119,8 @@ def test_every_step_may_be_the_last(
         project.add_sample("m1", "t1", **parts, overwrite=True)
     n_steps = count_steps(project, operation, version, crash_process)
     state = state_of(path, version_of)
-    early, late = range(0, n_steps - 18, 9), range(max(0, n_steps - 18), n_steps + 20)
+    early = range(0, n_steps - 24, max(1, n_steps // 10))
+    late = range(max(0, n_steps - 24), n_steps + 20)
     for step in [*early, *late]:  # more steps, since the last one's lock is in the way
         for sample_id in [key for key in state if key.startswith("new")]:
             project.remove_sample(sample_id)
@@ -139,10 +141,8 @@ def count_steps(project, operation, version, crash_process):
     """Return how many steps an operation takes in the project folder."""
     if operation == "remove":
         project.add_sample("new", "v1", **crash_process.make_parts(1))
-    steps = []
-    watch = crash_process.Watch(project.path, steps.append)
-    crash_process.OPERATIONS[operation](project, version)
-    watch.on = False
+    with disk_steps.watching(project.path) as steps:
+        crash_process.OPERATIONS[operation](project, version)
     return len(steps)
 
 

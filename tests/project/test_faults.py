@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 
+import disk_steps
 import numpy as np
 import pytest
 
@@ -17,60 +18,19 @@ from napari_mesmerize.errors import ProjectError
 from napari_mesmerize.project import create_project, open_project
 
 
-class Fault:
-    """Makes the n-th step that changes the disk in a folder fail, and all after it."""
-
-    always_work = ("os.remove", "os.rmdir")  # also on a full disk
-
-    def __init__(self, crash_process):
-        self.left = self.code = None
-        self._watch = None
-        self._crash_process = crash_process
-
-    def start(self, folder, code, after=0):
-        self.left, self.code = after, code
-        self._watch = self._crash_process.Watch(folder, self._at_step)
-
-    def stop(self):
-        if self._watch is not None:
-            self._watch.on = False
-
-    def count(self, folder, steps):
-        """Count the steps that may fail."""
-
-        def at_step(event):
-            if event not in self.always_work:
-                steps.append(event)
-
-        return self._crash_process.Watch(folder, at_step)
-
-    def _at_step(self, event):
-        if event in self.always_work:
-            return
-        self.left -= 1
-        if self.left < 0:
-            raise OSError(self.code, os.strerror(self.code))
-
-
-@pytest.fixture
-def fault(crash_process):
-    fault = Fault(crash_process)
-    yield fault
-    fault.stop()
-
-
 def hidden_files(project):
     return [p.name for p in project.path.rglob(".*") if p.name != ".guard"]
 
 
 @pytest.mark.parametrize("after", [0, 1, 2, 3, 5, 8, 13, 21, 34, 55])
 def test_a_disk_that_fills_up_leaves_the_old_sample(
-    after, project, sample, make_parts, fault, version_of
+    after, project, sample, make_parts, version_of
 ):
-    fault.start(project.path, errno.ENOSPC, after)
-    with pytest.raises(ProjectError, match=r"disk is full.*Free space.*unchanged"):
+    with (
+        disk_steps.failing(project.path, after, errno.ENOSPC),
+        pytest.raises(ProjectError, match=r"disk is full.*Free space.*unchanged"),
+    ):
         project.add_sample("m1", "t1", **make_parts(1), overwrite=True)
-    fault.stop()
     assert hidden_files(project) == []
     assert version_of(open_project(project.path).sample("m1-_-t1")) == 0
     project.add_sample("m1", "t1", **make_parts(2), overwrite=True)
@@ -79,18 +39,16 @@ def test_a_disk_that_fills_up_leaves_the_old_sample(
 
 @pytest.mark.slow
 def test_when_all_fails_from_some_step_on_the_words_are_true(
-    project, sample, make_parts, fault, version_of
+    project, sample, make_parts, version_of
 ):
-    steps = []
-    counter = fault.count(project.path, steps)
-    project.add_sample("m1", "t1", **make_parts(1), overwrite=True)
-    counter.on = False
+    with disk_steps.watching(project.path) as steps:
+        project.add_sample("m1", "t1", **make_parts(1), overwrite=True)
+    steps = [step for step in steps if step not in disk_steps.REMOVALS]
     early, late = range(60, len(steps) - 25, 15), range(len(steps) - 25, len(steps))
     for after in [*early, *late]:
         old = version_of(project.sample("m1-_-t1"))
-        fault.start(project.path, errno.ENOSPC, after)
-        failed = try_to_add(project, make_parts(old + 1))
-        fault.stop()
+        with disk_steps.failing(project.path, after, errno.ENOSPC):
+            failed = try_to_add(project, make_parts(old + 1))
         found = version_of(open_project(project.path).sample("m1-_-t1"))
         assert found == (old if failed else old + 1)
         assert hidden_files(project) == []
@@ -115,14 +73,15 @@ CHANGES = {
 
 @pytest.mark.parametrize("change", CHANGES)
 def test_a_full_disk_leaves_the_old_table_and_configuration(
-    change, project, sample, fault, version_of
+    change, project, sample, version_of
 ):
     before = project.config
     for after in range(6):
-        fault.start(project.path, errno.ENOSPC, after)
-        with pytest.raises(ProjectError, match="disk is full"):
+        with (
+            disk_steps.failing(project.path, after, errno.ENOSPC),
+            pytest.raises(ProjectError, match="disk is full"),
+        ):
             CHANGES[change](project, sample.rois.iloc[:1])
-        fault.stop()
         assert hidden_files(project) == []
     reopened = open_project(project.path)
     assert reopened.config == before
@@ -184,25 +143,27 @@ def test_a_file_size_limit_of_the_system(project, sample, make_parts, version_of
 
 @pytest.mark.parametrize("code", [errno.EROFS, errno.EACCES])
 def test_a_read_only_project_can_be_read_and_says_so(
-    code, project, sample, make_parts, fault, version_of
+    code, project, sample, make_parts, version_of
 ):
     (project.path / "samples" / ".m1-_-t1.0123abcd.tmp").mkdir()
-    fault.start(project.path, code)
-    opened = open_project(project.path)
-    assert version_of(opened.sample("m1-_-t1")) == 0
-    assert len(opened.table()) == 3
-    for change in (
-        lambda: opened.add_sample("m1", "t2", **make_parts(1)),
-        lambda: opened.update_rois("m1-_-t1", sample.rois),
-        lambda: opened.add_roi_tag("layer"),
-        lambda: opened.remove_sample("m1-_-t1"),
-        lambda: opened.journal.record("m1-_-t1", "region", {"roi-0-0": "x"}),
-    ):
-        with pytest.raises(ProjectError, match=r"read-only for you .* work on a copy"):
-            change()
-    with pytest.raises(ProjectError, match="read-only for you"):
-        create_project(project.path / "exports" / "inner")
-    fault.stop()
+    with disk_steps.failing(project.path, 0, code):
+        opened = open_project(project.path)
+        assert version_of(opened.sample("m1-_-t1")) == 0
+        assert len(opened.table()) == 3
+        for change in (
+            lambda: opened.add_sample("m1", "t2", **make_parts(1)),
+            lambda: opened.update_rois("m1-_-t1", sample.rois),
+            lambda: opened.replace_components(
+                "m1-_-t1", sample.components, sample.rois
+            ),
+            lambda: opened.add_roi_tag("layer"),
+            lambda: opened.remove_sample("m1-_-t1"),
+            lambda: opened.journal.record("m1-_-t1", "region", {"roi-0-0": "x"}),
+        ):
+            with pytest.raises(ProjectError, match=r"read-only for you .* on a copy"):
+                change()
+        with pytest.raises(ProjectError, match="read-only for you"):
+            create_project(project.path / "exports" / "inner")
     assert version_of(open_project(project.path).sample("m1-_-t1")) == 0
 
 

@@ -19,7 +19,7 @@ import xarray as xr
 from numpy.typing import NDArray
 from pydantic import BaseModel
 
-from napari_mesmerize.atomic import written_whole
+from napari_mesmerize.atomic import open_whole, write_text
 from napari_mesmerize.errors import WriteError
 from napari_mesmerize.history import json_safe
 
@@ -88,13 +88,25 @@ class UnfinishedWork:
         What the work makes, for messages: ``"/data/corrected.zarr"``.
     parts : str, optional
         Name of the folder of the parts inside ``folder``; default ``folder`` itself.
+    sync : bool, optional
+        Whether parts survive a power cut, and not only a killed process. That takes
+        milliseconds a part: leave it out where a part takes less than a second.
     """
 
-    def __init__(self, folder: Path, key: str, result: str, *, parts: str = "") -> None:
+    def __init__(
+        self,
+        folder: Path,
+        key: str,
+        result: str,
+        *,
+        parts: str = "",
+        sync: bool = True,
+    ) -> None:
         self.folder = folder
         self.parts = folder / parts
         self._key = key
         self._result = result
+        self._sync = sync
 
     @property
     def state(self) -> dict[str, Any]:
@@ -119,18 +131,17 @@ class UnfinishedWork:
 
     def note(self, **facts: Any) -> None:
         """Write ``state.json``: the key, and ``facts`` about how far the work is."""
-        with written_whole(self.folder / STATE, overwrite=True) as place:
-            text = json.dumps({"key": self._key, **facts})
-            place.write_text(text, encoding="utf-8")
+        text = json.dumps({"key": self._key, **facts})
+        write_text(self.folder / STATE, text, overwrite=True, sync=self._sync)
 
     def names(self, start: str) -> list[str]:
         """Return the names of the finished parts that begin with ``start``, sorted."""
         return sorted(path.stem for path in self.parts.glob(f"{start}*.npz"))
 
     def save(self, name: str, arrays: Mapping[str, NDArray[Any]]) -> None:
-        """Keep a part; it is on disk, whole, when this returns."""
+        """Keep a part; it is there, whole, when this returns."""
         path = self.parts / f"{name}.npz"
-        with written_whole(path, overwrite=True) as place, place.open("wb") as file:
+        with open_whole(path, overwrite=True, sync=self._sync) as file:
             np.savez(file, **arrays)  # type: ignore[arg-type]
 
     def load(self, name: str) -> dict[str, NDArray[Any]] | None:

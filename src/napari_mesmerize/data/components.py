@@ -1,7 +1,6 @@
 """Components: footprints, traces by kind, scores and background of what was found."""
 
 import math
-import shutil
 import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -13,14 +12,9 @@ import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 from scipy import sparse
 
-from napari_mesmerize.data.components_zarr import (
-    FORMAT,
-    FORMAT_VERSION,
-    read,
-    swap,
-    write,
-)
-from napari_mesmerize.errors import ParameterError, ReadError, WriteError
+from napari_mesmerize.atomic import settle, written_whole
+from napari_mesmerize.data.components_zarr import FORMAT, FORMAT_VERSION, read, write
+from napari_mesmerize.errors import ParameterError, ReadError
 
 __all__ = [
     "FORMAT",
@@ -236,30 +230,8 @@ class Components:
         WriteError
             If ``path`` exists and ``overwrite`` is false, or can not be written.
         """
-        path = Path(path)
-        if path.exists() and not overwrite:
-            raise WriteError(
-                f"{path} exists; choose another name or say overwrite=True."
-            )
-        if not path.parent.is_dir():
-            raise WriteError(
-                f"The folder {path.parent} does not exist; make it first or choose "
-                "another."
-            )
-        parts = path.with_name(f".{path.name}.{uuid.uuid4().hex[:8]}.tmp")
-        try:
+        with written_whole(Path(path), overwrite=overwrite) as parts:
             write(self, parts)
-            if path.exists():
-                swap(parts, path)
-            else:
-                parts.rename(path)
-        except OSError as error:
-            raise WriteError(
-                f"Components were not written to {path}: {error}. Nothing was changed "
-                "there; free space or choose a folder you may write to."
-            ) from error
-        finally:
-            shutil.rmtree(parts, ignore_errors=True)
 
     @classmethod
     def load(cls, path: str | Path) -> Self:
@@ -271,6 +243,8 @@ class Components:
             If ``path`` is no such folder, is damaged, or is of a newer version.
         """
         path = Path(path)
+        if not path.exists():
+            settle(path)
         try:
             return cls.build(**_with_background(read(path)))
         except ReadError:

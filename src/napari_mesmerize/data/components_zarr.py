@@ -1,7 +1,6 @@
 """Components as a Zarr folder: what ``Components.save`` writes and ``load`` reads."""
 
-import shutil
-import uuid
+import functools
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -12,6 +11,7 @@ import zarr
 from numpy.typing import NDArray
 from scipy import sparse
 
+from napari_mesmerize.atomic import carry_over
 from napari_mesmerize.errors import ReadError
 from napari_mesmerize.history import json_safe
 
@@ -20,10 +20,22 @@ FORMAT_VERSION = 1
 _CHUNK_BYTES = 2**26
 
 
-def write(components: Any, path: Path) -> None:
-    """Write components into a new Zarr folder."""
+def write(components: Any, path: Path, *, earlier: Path | None = None) -> None:
+    """Write components into a new Zarr folder.
+
+    Parameters
+    ----------
+    components : Components
+        What to write.
+    path : pathlib.Path
+        The new folder.
+    earlier : pathlib.Path, optional
+        Such a folder of earlier components; its arrays that hold the same values are
+        carried over (see :func:`~napari_mesmerize.atomic.carry_over`).
+    """
     matrix = components.footprints
     root = zarr.create_group(path)
+    put = functools.partial(_put, path, earlier)
     root.attrs.update(
         format=FORMAT,
         format_version=FORMAT_VERSION,
@@ -40,21 +52,21 @@ def write(components: Any, path: Path) -> None:
     )
     group = root.create_group("footprints")
     for name in ("data", "indices", "indptr"):
-        _put(group, name, getattr(matrix, name))
-    _put(root, "accepted", components.accepted)
+        put(group, name, getattr(matrix, name))
+    put(root, "accepted", components.accepted)
     group = root.create_group("traces")
     for kind, traces in components.traces.items():
-        _put(group, _key(kind), traces)
+        put(group, _key(kind), traces)
     group = root.create_group("scores")
     for name, column in components.scores.items():
         if _score_dtype(column) == "str":
             group.attrs[str(name)] = ["" if pd.isna(v) else str(v) for v in column]
         else:
-            _put(group, _key(str(name)), _numbers(column))
+            put(group, _key(str(name)), _numbers(column))
     if components.background is not None:
         group = root.create_group("background")
         for name in ("spatial", "temporal", "static"):
-            _put(group, name, getattr(components.background, name))
+            put(group, name, getattr(components.background, name))
 
 
 def _score_dtype(column: "pd.Series[Any]") -> str:
@@ -73,11 +85,36 @@ def _key(name: str) -> str:
     return quote(name, safe=" ()[]+-=,").replace(".", "%2E") or "%"
 
 
-def _put(group: zarr.Group, name: str, array: NDArray[Any]) -> None:
+def _put(
+    path: Path,
+    earlier: Path | None,
+    group: zarr.Group,
+    name: str,
+    array: NDArray[Any],
+) -> None:
+    place = f"{group.path}/{name}".lstrip("/")
+    if earlier is not None and _holds(earlier, place, array):
+        carry_over(earlier / place, path / place)
+        return
     chunks = tuple(max(1, size) for size in array.shape)
     if array.nbytes > _CHUNK_BYTES:
         chunks = (max(1, _CHUNK_BYTES * len(array) // array.nbytes), *chunks[1:])
     group.create_array(name, data=np.ascontiguousarray(array), chunks=chunks)
+
+
+def _holds(folder: Path, place: str, array: NDArray[Any]) -> bool:
+    """Return whether a Zarr folder holds an array, equal bit by bit."""
+    try:
+        stored = zarr.open_array(folder / place, mode="r")
+        if (stored.shape, stored.dtype) != (array.shape, array.dtype):
+            return False
+        step = max(1, stored.chunks[0])
+        return all(
+            np.asarray(stored[i : i + step]).tobytes() == array[i : i + step].tobytes()
+            for i in range(0, len(array), step)
+        )
+    except (LookupError, ValueError, TypeError, RuntimeError, OSError):
+        return False  # absent or damaged: it is written again
 
 
 def _get(group: zarr.Group, name: str) -> NDArray[Any]:
@@ -145,18 +182,3 @@ def _read_scores(
         else:
             columns[name] = _get(root, f"scores/{_key(name)}")
     return pd.DataFrame(columns, index=range(n_rois))
-
-
-def swap(parts: Path, path: Path) -> None:
-    """Put ``parts`` in the place of ``path``; on failure ``path`` is as before."""
-    aside = path.with_name(f".{path.name}.{uuid.uuid4().hex[:8]}.old")
-    path.rename(aside)
-    try:
-        parts.rename(path)
-    except OSError:
-        aside.rename(path)
-        raise
-    if aside.is_dir():
-        shutil.rmtree(aside, ignore_errors=True)
-    else:
-        aside.unlink()

@@ -1,5 +1,8 @@
 """Plain HDF5 files: any data set of frames in them."""
 
+import contextlib
+import os
+import re
 import struct
 from collections.abc import Callable, Iterator
 from functools import partial
@@ -305,3 +308,16 @@ def open_hdf5(path: Path) -> Any:
             f"{error}. If a copy stopped early, copy it again from where it was "
             "recorded."
         ) from error
+
+
+@contextlib.contextmanager
+def writing_hdf5() -> Iterator[None]:
+    """Turn the HDF5 library's errors in writing into those of the system."""
+    try:
+        yield
+    except (OSError, RuntimeError) as error:
+        number = re.search(r"errno = (\d+)", str(error))
+        if number is None:
+            raise
+        code = int(number[1])
+        raise OSError(code, os.strerror(code)) from error

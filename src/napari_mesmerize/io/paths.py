@@ -14,6 +14,7 @@ from urllib.request import url2pathname
 import numpy as np
 from numpy.typing import NDArray
 
+from napari_mesmerize.atomic import settle
 from napari_mesmerize.data.recording import Frames
 from napari_mesmerize.errors import ParameterError, ReadError
 
@@ -61,6 +62,8 @@ def expand(path: PathLike | Sequence[PathLike], known: Collection[str]) -> list[
     if text.startswith("file:"):
         text = url2pathname(unquote(urlparse(text).path))
     file = Path(text).expanduser()
+    if not file.exists():
+        settle(file)  # finishes what a killed writer was about to
     if file.is_dir() and suffix_of(file, known) is None:
         return _in_folder(file, known)
     if not file.exists() and any(mark in text for mark in "*?["):

@@ -1,7 +1,5 @@
 """Facts of a recording kept beside its file, where opening it finds them again."""
 
-import json
-import os
 import shutil
 from contextlib import suppress
 from pathlib import Path
@@ -9,6 +7,7 @@ from typing import Any
 
 import xarray as xr
 
+from napari_mesmerize.atomic import write_json
 from napari_mesmerize.errors import MesmerizeError, ReadError, WriteError
 from napari_mesmerize.io.facts.sidecar import find_metadata, json_minimal, load_json
 from napari_mesmerize.io.read import list_recordings
@@ -97,15 +96,12 @@ def write_facts(recording: xr.DataArray) -> Path:
             content.pop(key, None)
         else:
             content[key] = list(value) if isinstance(value, tuple) else value
-    parts = path.with_name(f".{path.name}.part")
     try:
-        parts.write_text(json.dumps(content, indent=2) + "\n", "utf-8")
-        os.replace(parts, path)
-    except OSError as error:
-        parts.unlink(missing_ok=True)
+        write_json(path, content, overwrite=True)
+    except WriteError as error:
         raise WriteError(
-            f"{path} can not be written: {error.strerror}. The facts hold until napari "
-            "is closed; add the recording to a project, which keeps them."
+            f"{error} The facts hold until napari is closed; or add the recording to a "
+            "project, which keeps them."
         ) from error
     return path
 

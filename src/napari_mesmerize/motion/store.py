@@ -67,7 +67,9 @@ class MotionStore:
             )
         self.out = out
         self.partial = out.with_name(out.name + ".partial")
-        self._work = UnfinishedWork(self.partial, key, str(out), parts=_PARTS)
+        self._work = UnfinishedWork(
+            self.partial, key, str(out), parts=_PARTS, sync=False
+        )
         with self._work.writing("the folder"):
             if not self._work.is_the_same:
                 self.reset()

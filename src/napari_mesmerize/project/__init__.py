@@ -7,6 +7,7 @@ from napari_mesmerize.project.journal import Edit, Journal, apply_edits
 from napari_mesmerize.project.locks import LockedError
 from napari_mesmerize.project.project import Project
 from napari_mesmerize.project.sample import Sample
+from napari_mesmerize.project.write_sample import SampleContent
 
 __all__ = [
     "Backup",
@@ -17,6 +18,7 @@ __all__ = [
     "LockedError",
     "Project",
     "Sample",
+    "SampleContent",
     "apply_edits",
     "create_project",
     "open_project",

@@ -1,13 +1,13 @@
 """Backups by time: what is replaced or removed moves to, or is copied into, a slot."""
 
-import os
 import shutil
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+from napari_mesmerize.atomic import sync_folder, sync_tree
 from napari_mesmerize.errors import ProjectError
-from napari_mesmerize.project.json_files import read_json, sync_folder, write_json
+from napari_mesmerize.project.json_files import read_json, write_json
 
 FORMAT = "napari-mesmerize backup"
 FORMAT_VERSION = 1
@@ -78,8 +78,8 @@ def keep_copy(project: Path, file: Path, reason: str) -> None:
     what = file.relative_to(project).as_posix()
     place = new_slot(project, what, reason)
     shutil.copy2(file, place)
-    with open(place, "rb+") as kept:
-        os.fsync(kept.fileno())
+    sync_tree(place)
+    sync_folder(place.parent)
 
 
 def drop_slot(project: Path, place: Path) -> None:

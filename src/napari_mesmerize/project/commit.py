@@ -10,11 +10,14 @@ off.
 import contextlib
 import glob
 import logging
+import shutil
 import uuid
+from collections.abc import Iterable
 from pathlib import Path
 
+from napari_mesmerize import atomic
+from napari_mesmerize.atomic import sync_folder, sync_tree
 from napari_mesmerize.project import backups
-from napari_mesmerize.project.json_files import remove_tree, sync_folder, sync_tree
 from napari_mesmerize.project.locks import LockedError, locked
 from napari_mesmerize.project.names import fold_name
 
@@ -50,6 +53,20 @@ def current_folder(samples: Path, name: str) -> Path:
     """Return the folder that is a sample now."""
     ready = samples / f".{name}{_READY}"
     return ready if ready.is_dir() else samples / name
+
+
+def carry_parts(old: Path, new: Path, names: Iterable[str]) -> None:
+    """Give a new sample folder parts of an old one, which stays as it is.
+
+    Zarr folders are carried over by hard links. Tables and documents, which people and
+    their programs may change in place, are copied. A part that is missing stays so.
+    """
+    for name in names:
+        part = old / name
+        if part.is_dir():
+            atomic.carry_over(part, new / name)
+        elif part.exists():
+            shutil.copy2(part, new / name)
 
 
 def commit(project: Path, written: Path, name: str, reason: str) -> None:
@@ -170,4 +187,4 @@ def clear(project: Path, name: str) -> None:
     for leftover in samples.glob(f".{glob.escape(name)}.*{_TEMPORARY}"):
         token = leftover.name[len(name) + 2 : -len(_TEMPORARY)]
         if leftover.is_dir() and "." not in token:
-            remove_tree(leftover)
+            atomic.remove(leftover)

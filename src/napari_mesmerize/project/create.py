@@ -6,16 +6,11 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
+from napari_mesmerize.atomic import written_whole
 from napari_mesmerize.errors import ProjectError
 from napari_mesmerize.project import commit
 from napari_mesmerize.project.config import FILE, Config
-from napari_mesmerize.project.json_files import (
-    now,
-    remove_tree,
-    sync_folder,
-    write_json,
-    writing,
-)
+from napari_mesmerize.project.json_files import now, write_json, writing
 from napari_mesmerize.project.project import Project
 
 _log = logging.getLogger(__name__)
@@ -92,19 +87,14 @@ def create_project(
         .with_custom_columns(custom_columns)
     )
     _refuse_existing(path)
-    parts = path.with_name(f".{path.name}.{uuid.uuid4().hex[:8]}.tmp")
-    with writing("The project", path):
-        try:
-            parts.mkdir()
-            for folder in _FOLDERS:
-                (parts / folder).mkdir()
-            write_json(parts / FILE, config.to_json())
-            if path.exists():
-                path.rmdir()
-            parts.rename(path)
-        finally:
-            remove_tree(parts)
-        sync_folder(path.parent)
+    with (
+        writing("The project", path),
+        written_whole(path, overwrite=False, into_empty=True) as parts,
+    ):
+        parts.mkdir()
+        for folder in _FOLDERS:
+            (parts / folder).mkdir()
+        write_json(parts / FILE, config.to_json())
     return Project(path)
 
 

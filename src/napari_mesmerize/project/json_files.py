@@ -1,18 +1,15 @@
-"""Files that are written whole or not at all, and errors that say what to do."""
+"""JSON files with a format and a version, and errors that say what to do."""
 
 import contextlib
-import errno
 import json
-import os
-import shutil
-import uuid
 from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import IO, Any
 
+from napari_mesmerize import atomic
+from napari_mesmerize.atomic import explain, open_whole
 from napari_mesmerize.errors import ProjectError
-from napari_mesmerize.history import json_safe
 
 Remedy = Callable[[], str]
 UPGRADE = "Upgrade: pip install -U napari-mesmerize."
@@ -40,75 +37,24 @@ def writing(what: str, place: Path) -> Iterator[None]:
         if isinstance(error, ProjectError):
             raise
         raise ProjectError(
-            f"{what} was not written to {place}: {_reason(error)} What was there "
+            f"{what} was not written to {place}: {explain(error)} What was there "
             "before is unchanged."
         ) from error
 
 
-def _reason(error: OSError) -> str:
-    if error.errno is None and isinstance(error.__cause__, OSError):
-        error = error.__cause__
-    if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
-        return (
-            f"the disk is full or a quota is reached ({error.strerror}). Free space "
-            "there, or move the project to a larger disk, and try again."
-        )
-    if error.errno in (errno.EROFS, errno.EACCES, errno.EPERM):
-        return (
-            f"the folder is read-only for you ({error.strerror}). Ask its owner for "
-            "the right to write, or work on a copy of the project folder."
-        )
-    if error.errno in (errno.ENAMETOOLONG, errno.EINVAL):
-        return (
-            f"the file system refuses a name ({error}). Use shorter names, or move the "
-            "project nearer to the top of the disk."
-        )
-    return f"{error}. See that the disk or share is there, and try again."
-
-
-def sync_folder(folder: Path) -> None:
-    """Make the names in a folder survive a power cut, where the system can."""
-    if os.name == "nt":
-        return
-    with contextlib.suppress(OSError):  # some network shares refuse it
-        handle = os.open(folder, os.O_RDONLY)
-        try:
-            os.fsync(handle)
-        finally:
-            os.close(handle)
-
-
-def sync_tree(folder: Path) -> None:
-    """Make all files below a folder, and their names, survive a power cut."""
-    for parent, _, names in os.walk(folder):
-        for name in names:
-            with open(os.path.join(parent, name), "rb+") as file:
-                os.fsync(file.fileno())
-        sync_folder(Path(parent))
-
-
 def write_file(path: Path, write: Callable[[IO[bytes]], object]) -> None:
-    """Write a file beside its place, then put it there in one step.
+    """Write a file whole or not at all; it replaces what is there.
 
     Whoever opens ``path`` meanwhile, or after a crash, finds the old or the new
     content.
     """
-    parts = path.with_name(f".{path.name}.{uuid.uuid4().hex[:8]}.tmp")
-    try:
-        with open(parts, "xb") as file:
-            write(file)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(parts, path)
-    finally:
-        parts.unlink(missing_ok=True)
-    sync_folder(path.parent)
+    with open_whole(path, overwrite=True) as file:
+        write(file)
 
 
 def write_json(path: Path, content: Mapping[str, Any]) -> None:
     """Write a JSON file, whole or not at all; NaN becomes null."""
-    text = json.dumps(json_safe(content), indent=2, ensure_ascii=False, allow_nan=False)
-    write_file(path, lambda file: file.write((text + "\n").encode("utf-8")))
+    atomic.write_json(path, content, overwrite=True)
 
 
 def read_json(path: Path, form: str, version: int, remedy: Remedy) -> dict[str, Any]:
@@ -163,8 +109,3 @@ def check_format(
             f"{path} has format version {found}, written by a newer napari-mesmerize; "
             f"this one understands versions up to {version}. {UPGRADE}"
         )
-
-
-def remove_tree(folder: Path) -> None:
-    """Remove an unfinished temporary folder; what resists stays, hidden."""
-    shutil.rmtree(folder, ignore_errors=True)

@@ -14,11 +14,11 @@ from typing import Any
 import filelock
 import psutil
 
+from napari_mesmerize.atomic import is_alive
 from napari_mesmerize.errors import ProjectError
 from napari_mesmerize.project.json_files import now
 
 _UNREADABLE_AFTER_S = 30.0
-_CLOCK_TOLERANCE_S = 30.0
 _POLL_S = 0.05
 
 
@@ -87,17 +87,8 @@ def is_stale(holder: dict[str, Any]) -> bool:
         return bool(holder["age_s"] > _UNREADABLE_AFTER_S)
     if holder.get("host") != platform.node():
         return False
-    try:
-        process = psutil.Process(holder["pid"])
-        started = process.create_time()
-        if process.status() == psutil.STATUS_ZOMBIE:
-            return True
-    except psutil.NoSuchProcess:
-        return True
-    except psutil.AccessDenied:
-        return False
-    recorded = float(holder.get("process_started", started))
-    return abs(started - recorded) > _CLOCK_TOLERANCE_S  # the number was given anew
+    started = holder.get("process_started")
+    return not is_alive(holder["pid"], None if started is None else float(started))
 
 
 def _create(path: Path, token: str) -> bool:

@@ -18,7 +18,7 @@ from napari_mesmerize.project.names import make_sample_id
 from napari_mesmerize.project.overview import TableCache
 from napari_mesmerize.project.recording_copy import check_space
 from napari_mesmerize.project.sample import Sample
-from napari_mesmerize.project.write_sample import check_content
+from napari_mesmerize.project.write_sample import SampleContent, check_content
 
 
 class Project:
@@ -251,12 +251,7 @@ class Project:
             If the sample exists, is being written by somebody else, or can not be
             written. What was there before is unchanged.
         """
-        sample_id = make_sample_id(animal_id, trial_id)
-        sample_changes.refuse_existing(self.path, sample_id, overwrite=overwrite)
-        content = check_content(
-            self.config,
-            animal_id,
-            trial_id,
+        content = SampleContent(
             recording=recording,
             components=components,
             rois=rois,
@@ -266,14 +261,59 @@ class Project:
             custom=custom,
             copy_recording=copy_recording,
         )
-        if copy_recording and recording is not None:
-            check_space(self.path, recording)
-        sample_changes.add(
-            self.path,
+        return self.add(
+            animal_id,
+            trial_id,
             content,
             overwrite=overwrite,
             max_memory=max_memory,
             progress=progress,
+        )
+
+    def add(
+        self,
+        animal_id: str,
+        trial_id: str,
+        content: SampleContent,
+        *,
+        overwrite: bool = False,
+        max_memory: int | None = None,
+        progress: Progress = silent,
+    ) -> Sample:
+        """Do what :meth:`add_sample` does, with the content as one object."""
+        sample_id = make_sample_id(animal_id, trial_id)
+        sample_changes.refuse_existing(self.path, sample_id, overwrite=overwrite)
+        checked = check_content(self.config, animal_id, trial_id, content)
+        if checked.copy_recording and checked.recording is not None:
+            check_space(self.path, checked.recording)
+        sample_changes.add(
+            self.path,
+            checked,
+            overwrite=overwrite,
+            max_memory=max_memory,
+            progress=progress,
+        )
+        self._settle(sample_id)
+        return self.sample(sample_id)
+
+    def replace_components(
+        self, sample_id: str, components: Components, rois: pd.DataFrame
+    ) -> Sample:
+        """Save other components with their ROI table, as after a merge or a split.
+
+        The recording, the projections and whatever else is the same is carried over,
+        not copied (where the file system has hard links). The old sample is kept in
+        ``backups/``, complete.
+
+        Raises
+        ------
+        ParameterError
+            If the components do not fit the recording, or the table the project.
+        ProjectError
+            If it can not be written; the old sample is unchanged then.
+        """
+        sample_changes.replace_components(
+            self.path, self.sample(sample_id), components, rois, self.config
         )
         self._settle(sample_id)
         return self.sample(sample_id)
@@ -341,7 +381,7 @@ class Project:
     def recover(self, sample_id: str) -> tuple[Components | None, pd.DataFrame]:
         """Return a sample's components and ROI table as crashed sessions left them.
 
-        After a merge or split, save both with ``add_sample(..., overwrite=True)``.
+        After a merge or split, save both with :meth:`replace_components`.
         """
         sample = self.sample(sample_id)
         self._recovered.add(sample_id)

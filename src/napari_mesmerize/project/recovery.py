@@ -1,15 +1,15 @@
 """Bring back: backups into their place, edits of crashed sessions into ROI tables."""
 
-import shutil
 from pathlib import Path
 
 import pandas as pd
 
+from napari_mesmerize import atomic
 from napari_mesmerize.data.components import Components
 from napari_mesmerize.errors import ProjectError
 from napari_mesmerize.project import backups, commit, journal
 from napari_mesmerize.project.backups import Backup
-from napari_mesmerize.project.json_files import remove_tree, write_file, writing
+from napari_mesmerize.project.json_files import write_file, writing
 from napari_mesmerize.project.locks import locked
 from napari_mesmerize.project.replaced_rois import Exchange, read_exchange
 from napari_mesmerize.project.sample import Sample
@@ -55,10 +55,12 @@ def _restore_sample(project: Path, backup: Backup, name: str) -> None:
         commit.clear(project, name)
         folder = commit.temporary_folder(samples, name)
         try:
-            shutil.copytree(backup.path, folder)
+            folder.mkdir()
+            names = [part.name for part in backup.path.iterdir()]
+            commit.carry_parts(backup.path, folder, names)
             commit.commit(project, folder, name, "a backup was restored")
         finally:
-            remove_tree(folder)
+            atomic.remove(folder)
 
 
 def unsaved_edits(project: Path, own: Path) -> list[str]:

@@ -9,24 +9,21 @@ from typing import Any
 
 import pandas as pd
 
+from napari_mesmerize import atomic
+from napari_mesmerize.data.components import Components
 from napari_mesmerize.errors import ParameterError, ProjectError
 from napari_mesmerize.history import StepTimer
 from napari_mesmerize.progress import Progress, silent
 from napari_mesmerize.project import backups, commit, parquet
 from napari_mesmerize.project.config import Config, fill_roi_tags
-from napari_mesmerize.project.json_files import (
-    now,
-    read_json,
-    remove_tree,
-    write_json,
-    writing,
-)
+from napari_mesmerize.project.json_files import now, read_json, write_json, writing
 from napari_mesmerize.project.locks import locked
 from napari_mesmerize.project.names import fold_name
 from napari_mesmerize.project.sample import FORMAT, FORMAT_VERSION, Sample
 from napari_mesmerize.project.write_sample import (
-    Content,
+    CheckedContent,
     check_project_epochs,
+    rewrite_sample,
     write_sample,
 )
 
@@ -106,7 +103,7 @@ def refuse_existing(project: Path, sample_id: str, *, overwrite: bool) -> None:
 
 def add(
     project: Path,
-    content: Content,
+    content: CheckedContent,
     *,
     overwrite: bool,
     max_memory: int | None = None,
@@ -131,7 +128,7 @@ def add(
             )
             commit.commit(project, folder, name, "overwritten")
         finally:
-            remove_tree(folder)
+            atomic.remove(folder)
 
 
 def _created_before(folder: Path) -> str | None:
@@ -142,6 +139,34 @@ def _created_before(folder: Path) -> str | None:
         return None
     created = document.get("created")
     return created if isinstance(created, str) else None
+
+
+def replace_components(
+    project: Path,
+    sample: Sample,
+    components: Components,
+    rois: pd.DataFrame,
+    config: Config,
+) -> None:
+    """Save other components and their ROI table in a sample; carry all else over."""
+    inputs = [sample.sample_id, components]
+    timer = StepTimer("replace_components", {}, inputs=inputs)
+    table = fill_roi_tags(parquet.check_rois(rois), config)
+    with _changing(project, sample) as old:
+        path = old / "sample.json"
+        document = read_json(path, FORMAT, FORMAT_VERSION, sample.remedy(path.name))
+        steps = {str(step.get("id")): step for step in sample.history}
+        for made in components.history:
+            steps.setdefault(str(made.get("id")), dict(made))
+        difference = _difference(sample.roi_columns(), table)
+        step = timer.done().model_copy(update={"params": difference})
+        history = [*steps.values(), step.model_dump(mode="json")]
+        folder = commit.temporary_folder(project / "samples", sample.folder_name)
+        try:
+            rewrite_sample(folder, old, document, components, table, history)
+            commit.commit(project, folder, sample.folder_name, "components replaced")
+        finally:
+            atomic.remove(folder)
 
 
 def replace_rois(

@@ -1,7 +1,6 @@
 """Tools for sequences of frames: any projection over time, ranges, montage."""
 
 import os
-import uuid
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -10,6 +9,7 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
+from napari_mesmerize.atomic import written_whole
 from napari_mesmerize.data.recording import (
     check_recording,
     default_max_memory,
@@ -17,7 +17,7 @@ from napari_mesmerize.data.recording import (
     image_shape,
     iter_batches,
 )
-from napari_mesmerize.errors import ParameterError, WriteError
+from napari_mesmerize.errors import ParameterError
 from napari_mesmerize.history import StepTimer
 from napari_mesmerize.progress import Progress, silent
 from napari_mesmerize.transforms.lazy import Transform, derived_recording, name_of
@@ -197,36 +197,43 @@ def map_pixels(
     """
     check_recording(recording)
     out = Path(out)
-    if out.exists() and not overwrite:
-        raise WriteError(f"{out} exists; choose another name or say overwrite=True.")
     timer = StepTimer("map_pixels", {"function": name_of(function)}, inputs=[recording])
-    parts = out.with_name(f".{out.name}.{uuid.uuid4().hex[:8]}.tmp")
-    strips = _strips(recording, max_memory)
-    try:
-        written = np.lib.format.open_memmap(
-            parts, mode="w+", dtype=np.float32, shape=recording.shape
-        )
-        flat = written.reshape(len(recording), -1)
-        for strip in progress(strips, desc="Mapping pixels", total=len(strips)):
-            traces = _traces(recording, strip)
-            values = np.asarray(function(traces))
-            if values.shape != traces.shape:
-                raise ParameterError(
-                    f"The function returned shape {values.shape}, expected that of the "
-                    f"traces it got, {traces.shape}."
-                )
-            flat[:, strip] = values
-        written.flush()
-        del written, flat
-        os.replace(parts, out)
-    except OSError as error:
-        raise WriteError(
-            f"{out} was not written: {error}. Free space there."
-        ) from error
-    finally:
-        parts.unlink(missing_ok=True)
+    with written_whole(out, overwrite=overwrite) as parts:
+        _map_into(parts, recording, function, max_memory, progress)
     frames = np.asarray(np.load(out, mmap_mode="r"))
     return derived_recording(recording, frames, timer)
+
+
+def _reserve(path: Path) -> None:
+    """Take the room that a mapped file needs; on a full disk mapping would crash."""
+    if hasattr(os, "posix_fallocate"):
+        with path.open("rb+") as file:
+            os.posix_fallocate(file.fileno(), 0, path.stat().st_size)
+
+
+def _map_into(
+    path: Path,
+    recording: xr.DataArray,
+    function: Transform,
+    max_memory: int | None,
+    progress: Progress,
+) -> None:
+    written = np.lib.format.open_memmap(
+        path, mode="w+", dtype=np.float32, shape=recording.shape
+    )
+    _reserve(path)
+    flat = written.reshape(len(recording), -1)
+    strips = _strips(recording, max_memory)
+    for strip in progress(strips, desc="Mapping pixels", total=len(strips)):
+        traces = _traces(recording, strip)
+        values = np.asarray(function(traces))
+        if values.shape != traces.shape:
+            raise ParameterError(
+                f"The function returned shape {values.shape}, expected that of the "
+                f"traces it got, {traces.shape}."
+            )
+        flat[:, strip] = values
+    written.flush()
 
 
 def data_range(

@@ -1,29 +1,22 @@
 """What the project dock writes off the GUI thread: samples, and their curation."""
 
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from dataclasses import replace
 
 import pandas as pd
-import xarray as xr
 
 from napari_mesmerize.data.components import Components
-from napari_mesmerize.errors import MesmerizeError, ParameterError
+from napari_mesmerize.errors import ParameterError
 from napari_mesmerize.progress import Progress
+from napari_mesmerize.project import Project, Sample, SampleContent
 from napari_mesmerize.workspace.compute import project_images
 from napari_mesmerize.workspace.journalling import redrawn
 
-
-class SampleContent(NamedTuple):
-    """What the project dock adds as a sample."""
-
-    recording: xr.DataArray | None
-    components: Components | None
-    rois: pd.DataFrame | None
-    epochs: pd.DataFrame | None
+__all__ = ["SampleContent", "add_sample", "check_ids", "save_curation"]
 
 
 def add_sample(
-    project: Any,
+    project: Project,
     animal_id: str,
     trial_id: str,
     content: SampleContent,
@@ -32,7 +25,7 @@ def add_sample(
     copy_recording: bool,
     overwrite: bool,
     progress: Progress,
-) -> Any:
+) -> Sample:
     """Add a sample; tag columns and stimulus types that the project lacks are added."""
     for column in _missing_tags(project, content):
         project.add_roi_tag(column)
@@ -42,28 +35,27 @@ def add_sample(
     images = None
     if content.recording is not None:
         images = project_images(content.recording, progress=progress)
-    return project.add_sample(
+    return project.add(
         animal_id,
         trial_id,
-        recording=content.recording,
-        components=content.components,
-        rois=content.rois,
-        epochs=epochs,
-        projections=images,
-        comments=comments,
-        copy_recording=copy_recording,
+        replace(
+            content,
+            projections=images,
+            comments=comments,
+            copy_recording=copy_recording,
+        ),
         overwrite=overwrite,
         progress=progress,
     )
 
 
-def _add_stimulus_types(project: Any, epochs: pd.DataFrame) -> None:
+def _add_stimulus_types(project: Project, epochs: pd.DataFrame) -> None:
     for kind in dict.fromkeys(epochs["stimulus_type"]):
         if kind not in project.stimulus_types:
             project.add_stimulus_type(kind)
 
 
-def _missing_tags(project: Any, content: SampleContent) -> list[str]:
+def _missing_tags(project: Project, content: SampleContent) -> list[str]:
     if content.rois is None:
         return []
     known = {"kind", "outline", "accepted", "rejected_because", *project.roi_tags}
@@ -78,7 +70,7 @@ def _missing_tags(project: Any, content: SampleContent) -> list[str]:
 
 
 def save_curation(
-    project: Any,
+    project: Project,
     sample_id: str,
     components: Components,
     table: pd.DataFrame,
@@ -86,13 +78,13 @@ def save_curation(
     epochs: pd.DataFrame | None = None,
     *,
     progress: Progress,
-) -> Any:
+) -> Sample:
     """Write a curated ROI table; tag columns that the project lacks are added.
 
     Stimulus epochs (``None``: as they were) are written where they are others. After
     a merge or a split there are other ROIs, and drawn ones may have moved: then
-    footprints and traces are written with the table. What was there goes to
-    ``backups/``.
+    footprints and traces are written with the table, and the recording and its
+    projections are carried over. What was there goes to ``backups/``.
     """
     for column in tag_columns:
         if column not in project.roi_tags:
@@ -103,39 +95,11 @@ def save_curation(
         if set(saved.index) == set(table.index) and not redrawn(saved, table):
             project.update_rois(sample_id, table)
         else:
-            _replace_rois(project, sample, components, table, progress)
+            project.replace_components(sample_id, components, table)
         if epochs is not None and not epochs.equals(sample.epochs):
             _add_stimulus_types(project, epochs)
             project.update_epochs(sample_id, epochs)
     return project.sample(sample_id)
-
-
-def _replace_rois(
-    project: Any,
-    sample: Any,
-    components: Components,
-    table: pd.DataFrame,
-    progress: Progress,
-) -> None:
-    """Write a sample again, with other ROIs and all else as it was."""
-    try:
-        recording = sample.open_recording()
-    except MesmerizeError:
-        recording = None  # its source is away; the ROIs matter now
-    project.add_sample(
-        sample.animal_id,
-        sample.trial_id,
-        recording=recording,
-        components=components,
-        rois=table,
-        epochs=sample.epochs,
-        projections=sample.projections,
-        comments=sample.comments,
-        custom=sample.custom,
-        copy_recording=sample.has_recording,
-        overwrite=True,
-        progress=progress,
-    )
 
 
 def check_ids(animal_id: str, trial_id: str) -> None:

@@ -11,6 +11,7 @@ from scipy import sparse
 
 from napari_mesmerize.atomic import written_whole
 from napari_mesmerize.data.components import Components
+from napari_mesmerize.io.hdf5 import writing_hdf5
 
 _NOTHING = "NoneType"
 _ABSENT = (
@@ -95,6 +96,7 @@ def write_caiman(
     dims = _dims(components.image_shape)
     with (
         written_whole(path, overwrite=overwrite) as parts,
+        writing_hdf5(),
         h5py.File(parts, "x") as file,
     ):
         estimates = file.create_group("estimates")

@@ -3,9 +3,7 @@
 import functools
 import json
 import mmap
-import os
 import struct
-import uuid
 from collections.abc import Iterable, Mapping
 from fractions import Fraction
 from pathlib import Path
@@ -14,7 +12,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_mesmerize.errors import ReadError, WriteError
+from napari_mesmerize.atomic import open_whole
+from napari_mesmerize.errors import ReadError
 from napari_mesmerize.history import versions
 from napari_mesmerize.io.items import check_file
 
@@ -220,7 +219,7 @@ def write_container(
     *,
     overwrite: bool = False,
 ) -> Path:
-    """Write data and footer under a temporary name, then rename.
+    """Write data and footer, whole or not at all.
 
     Parameters
     ----------
@@ -239,31 +238,13 @@ def write_container(
         If the file is there already or can not be written; no half file stays.
     """
     path = Path(path)
-    if path.exists() and not overwrite:
-        raise WriteError(f"{path} exists; choose another name or say overwrite=True.")
     footer = dict(content) | {"producer": PRODUCER, "writer": _writer()}
     text = json.dumps(footer, indent=4, sort_keys=True, ensure_ascii=False)
     text_bytes = text.encode("utf-8", "replace")
-    parts = path.with_name(f".{uuid.uuid4().hex[:12]}.tmp")
-    try:
-        with parts.open("xb") as stream:
-            for block in blocks:
-                stream.write(_as_bytes(block))
-            stream.write(text_bytes + b"\0" + _LENGTH.pack(len(text_bytes)))
-            stream.flush()
-            os.fsync(stream.fileno())
-        if path.exists() and not overwrite:
-            raise WriteError(f"{path} appeared while it was written; kept as it is.")
-        parts.replace(path)
-    except OSError as error:
-        if isinstance(error, WriteError | ReadError):
-            raise
-        raise WriteError(
-            f"{path} was not written: {error}. Nothing was changed there; free space "
-            "or choose a folder you may write to."
-        ) from error
-    finally:
-        parts.unlink(missing_ok=True)
+    with open_whole(path, overwrite=overwrite) as stream:
+        for block in blocks:
+            stream.write(_as_bytes(block))
+        stream.write(text_bytes + b"\0" + _LENGTH.pack(len(text_bytes)))
     return path
 
 

@@ -12,6 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 from napari_mesmerize.atomic import written_whole
 from napari_mesmerize.data.components import Components
 from napari_mesmerize.errors import MissingExtraError, ParameterError
+from napari_mesmerize.io.hdf5 import writing_hdf5
 from napari_mesmerize.io.nwb.export_movie import add_movie
 from napari_mesmerize.io.nwb.export_parts import (
     add_components,
@@ -145,6 +146,7 @@ def write_nwb(
     add_history(file, _history(components, attrs))
     with (
         written_whole(path, overwrite=overwrite) as parts,
+        writing_hdf5(),
         pynwb.NWBHDF5IO(str(parts), "w") as stream,
     ):
         stream.write(file)

@@ -1,7 +1,5 @@
 """Write recordings as OME-Zarr 0.5 (or 0.4), chunked by frames."""
 
-import shutil
-import uuid
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +8,7 @@ import xarray as xr
 import zarr
 from numpy.typing import NDArray
 
+from napari_mesmerize.atomic import written_whole
 from napari_mesmerize.data.recording import (
     FACTS,
     as_recording,
@@ -17,7 +16,7 @@ from napari_mesmerize.data.recording import (
     check_recording,
     image_shape,
 )
-from napari_mesmerize.errors import ParameterError, WriteError
+from napari_mesmerize.errors import ParameterError
 from napari_mesmerize.history import json_safe
 from napari_mesmerize.progress import Progress, silent
 
@@ -74,35 +73,9 @@ def write_ome_zarr(
         raise ParameterError(
             f"{path.name} does not end in .zarr, by which readers know the folder."
         )
-    if path.exists() and not overwrite:
-        raise WriteError(f"{path} exists; choose another name or say overwrite=True.")
-    parts = path.with_name(f".{path.name}.{uuid.uuid4().hex[:8]}.tmp")
-    try:
+    with written_whole(path, overwrite=overwrite) as parts:
         _write(recording, parts, version, compress, progress)
-        _put_in_place(parts, path)
-    except OSError as error:
-        raise WriteError(
-            f"{path} was not written: {error}. Nothing was changed there; free space "
-            "or choose a folder you may write to."
-        ) from error
-    finally:
-        shutil.rmtree(parts, ignore_errors=True)
     return path
-
-
-def _put_in_place(parts: Path, path: Path) -> None:
-    """Rename ``parts`` to ``path``; what was there goes only when that worked."""
-    if not path.exists():
-        parts.rename(path)
-        return
-    aside = path.with_name(f".{path.name}.{uuid.uuid4().hex[:8]}.old")
-    path.rename(aside)
-    try:
-        parts.rename(path)
-    except OSError:
-        aside.rename(path)
-        raise
-    shutil.rmtree(aside, ignore_errors=True)
 
 
 def _write(

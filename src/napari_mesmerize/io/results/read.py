@@ -9,6 +9,7 @@ import h5py
 import pandas as pd
 from numpy.typing import NDArray
 
+from napari_mesmerize.atomic import settle
 from napari_mesmerize.data.components import Components
 from napari_mesmerize.errors import ReadError
 from napari_mesmerize.io import labels
@@ -61,6 +62,8 @@ def detect_format(path: str | Path) -> str:
     'labels'
     """
     path = Path(path)
+    if not path.exists():
+        settle(path)  # finishes what a killed writer was about to
     if not path.exists():
         raise ReadError(f"{path} does not exist; check the name and the folder.")
     if path.is_dir():

@@ -1,5 +1,6 @@
 """Components as a Suite2p folder that its program opens."""
 
+import io
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -84,15 +85,22 @@ def write_suite2p(
         plane = parts / "plane0"
         plane.mkdir(parents=True)
         for name, values in _traces(components).items():
-            np.save(plane / f"{name}.npy", values)
+            _save(plane / f"{name}.npy", values)
         probability = components.scores.get("iscell_prob", components.accepted)
         cells = np.column_stack([components.accepted, np.asarray(probability, float)])
-        np.save(plane / "iscell.npy", cells.astype(np.float64))
+        _save(plane / "iscell.npy", cells.astype(np.float64))
         _save_objects(plane / "stat.npy", _stat(components))
         settings = _settings(components, images or {}, neuropil_factor)
         for name, content in settings.items():
             _save_objects(plane / f"{name}.npy", content)
     return path
+
+
+def _save(path: Path, array: Any) -> None:
+    """Write an array by Python's own file; numpy's drops its end on a full disk."""
+    content = io.BytesIO()
+    np.save(content, array, allow_pickle=True)
+    path.write_bytes(content.getbuffer())
 
 
 def _save_objects(path: Path, content: Any) -> None:
@@ -101,7 +109,7 @@ def _save_objects(path: Path, content: Any) -> None:
     if isinstance(content, list):
         values = np.empty(len(content), object)
         values[:] = content
-    np.save(path, values, allow_pickle=True)
+    _save(path, values)
 
 
 def _traces(components: Components) -> dict[str, NDArray[np.float32]]:

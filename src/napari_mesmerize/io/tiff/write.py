@@ -1,7 +1,5 @@
 """Write recordings as OME-TIFF: BigTIFF where needed, with times and sizes."""
 
-import os
-import uuid
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -11,13 +9,14 @@ import tifffile
 import xarray as xr
 from numpy.typing import NDArray
 
+from napari_mesmerize.atomic import written_whole
 from napari_mesmerize.data.recording import (
     as_recording,
     batch_slices,
     check_recording,
     image_shape,
 )
-from napari_mesmerize.errors import ParameterError, WriteError
+from napari_mesmerize.errors import ParameterError
 from napari_mesmerize.progress import Progress, silent
 
 COMPRESSIONS = ("none", "zlib", "zstd", "lzw")
@@ -81,30 +80,21 @@ def write_tiff(
             f"compression='{compression}'; expected one of {', '.join(COMPRESSIONS)}."
         )
     dtype = _stored_dtype(recording.dtype)
-    if path.exists() and not overwrite:
-        raise WriteError(f"{path} exists; choose another name or say overwrite=True.")
     n_bytes = int(np.prod(recording.shape, dtype=object)) * dtype.itemsize
-    parts = path.with_name(f".{path.name}.{uuid.uuid4().hex[:8]}.tmp")
-    try:
-        with tifffile.TiffWriter(
+    with (
+        written_whole(path, overwrite=overwrite) as parts,
+        tifffile.TiffWriter(
             parts, bigtiff=n_bytes > _CLASSIC_BYTES, ome=True
-        ) as writer:
-            writer.write(
-                _pages(recording, dtype, progress),
-                shape=recording.shape,
-                dtype=dtype,
-                photometric="minisblack",
-                compression=None if compression == "none" else compression,
-                metadata=_metadata(recording),
-            )
-        os.replace(parts, path)
-    except OSError as error:
-        raise WriteError(
-            f"{path} was not written: {error}. Nothing was changed there; free space "
-            "or choose a folder you may write to."
-        ) from error
-    finally:
-        parts.unlink(missing_ok=True)
+        ) as writer,
+    ):
+        writer.write(
+            _pages(recording, dtype, progress),
+            shape=recording.shape,
+            dtype=dtype,
+            photometric="minisblack",
+            compression=None if compression == "none" else compression,
+            metadata=_metadata(recording),
+        )
     return path
 
 

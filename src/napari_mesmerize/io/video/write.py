@@ -1,8 +1,6 @@
 """Export a recording as a film; outlines, scale bar, times, stimuli drawn in."""
 
 import math
-import os
-import uuid
 from collections.abc import Iterator, Sequence
 from fractions import Fraction
 from pathlib import Path
@@ -13,6 +11,7 @@ import pandas as pd
 import xarray as xr
 from numpy.typing import ArrayLike, NDArray
 
+from napari_mesmerize.atomic import written_whole
 from napari_mesmerize.data.recording import (
     as_recording,
     check_recording,
@@ -93,40 +92,44 @@ def write_film(
         raise ParameterError(f"{path.name}: films end in {', '.join(CODECS)}.")
     if not (math.isfinite(speed) and speed > 0) or zoom < 0:
         raise ParameterError(f"speed={speed}, zoom={zoom}; expected above 0, from 0.")
-    if path.exists() and not overwrite:
-        raise WriteError(f"{path} exists; choose another name or say overwrite=True.")
-    av = _av()
-    width = image_shape(recording)[-1]
-    zoom = zoom or max(1, math.ceil(_LEAST_WIDTH / width))
-    picture = _Picture(recording, zoom, outlines, colours, contrast)
-    picture.bar = scale_bar
-    picture.stamp = time_stamp
-    picture.stimuli(epochs)
-    rate = Fraction((recording.attrs.get("frame_rate") or 20) * speed)
-    parts = path.with_name(f".{uuid.uuid4().hex[:8]}.{path.name}")
-    try:
-        with av.open(str(parts), "w") as container:
-            stream = container.add_stream(
-                CODECS[suffix], rate=rate.limit_denominator(1000)
-            )
-            stream.width, stream.height = picture.size
-            stream.pix_fmt = "rgb8" if suffix == ".gif" else "yuv420p"
-            numbers = range(len(recording))
-            for image in picture.draw(
-                progress(numbers, desc="Writing film", total=len(numbers))
-            ):
-                frame = av.VideoFrame.from_ndarray(image, format="rgb24")
-                container.mux(stream.encode(frame))
-            container.mux(stream.encode())
-        os.replace(parts, path)
-    except (OSError, av.error.FFmpegError) as error:
-        raise WriteError(
-            f"{path} was not written: {error}. Nothing was changed there; free space "
-            "or choose a folder you may write to."
-        ) from error
-    finally:
-        parts.unlink(missing_ok=True)
+    with written_whole(path, overwrite=overwrite) as parts:
+        av = _av()
+        width = image_shape(recording)[-1]
+        zoom = zoom or max(1, math.ceil(_LEAST_WIDTH / width))
+        picture = _Picture(recording, zoom, outlines, colours, contrast)
+        picture.bar = scale_bar
+        picture.stamp = time_stamp
+        picture.stimuli(epochs)
+        rate = Fraction((recording.attrs.get("frame_rate") or 20) * speed)
+        numbers = range(len(recording))
+        images = picture.draw(
+            progress(numbers, desc="Writing film", total=len(numbers))
+        )
+        try:
+            _encode(av, parts, images, picture.size, rate)
+        except av.error.FFmpegError as error:
+            if isinstance(error, OSError):
+                raise
+            raise WriteError(f"{path} was not written: {error}.") from error
     return path
+
+
+def _encode(
+    av: Any,
+    path: Path,
+    images: Iterator[NDArray[np.uint8]],
+    size: tuple[int, int],
+    rate: Fraction,
+) -> None:
+    suffix = path.suffix.lower()
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream(CODECS[suffix], rate=rate.limit_denominator(1000))
+        stream.width, stream.height = size
+        stream.pix_fmt = "rgb8" if suffix == ".gif" else "yuv420p"
+        for image in images:
+            frame = av.VideoFrame.from_ndarray(image, format="rgb24")
+            container.mux(stream.encode(frame))
+        container.mux(stream.encode())
 
 
 def _av() -> Any:
