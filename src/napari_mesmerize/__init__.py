@@ -4,8 +4,9 @@ The names below are the public API; each is loaded when it is first used, so tha
 importing the package stays cheap.
 """
 
-import importlib
 from typing import TYPE_CHECKING, Any
+
+from napari_mesmerize.deferred import deferred
 
 if TYPE_CHECKING:
     from napari_mesmerize.cnmf import (
@@ -69,17 +70,15 @@ _HOMES = {
 }
 
 
+_get, _ = deferred(__name__, _HOMES)
+
+
 def __getattr__(name: str) -> Any:
     if name == "__version__":
         from importlib.metadata import version
 
         return version("napari-mesmerize")
-    if name not in _HOMES:
-        raise AttributeError(f"napari_mesmerize has no attribute '{name}'.")
-    module = importlib.import_module(f"napari_mesmerize.{_HOMES[name]}")
-    value = getattr(module, name)
-    globals()[name] = value
-    return value
+    return _get(name)
 
 
 def __dir__() -> list[str]:

@@ -2,7 +2,6 @@ import numpy as np
 import pytest
 
 from napari_mesmerize.cnmf import (
-    ENGINES,
     Cnmf3dParams,
     CnmfeParams,
     CnmfParams,
@@ -90,14 +89,6 @@ def test_volume_cells_are_found():
     components = extract_components(movie.recording, params)
     assert components.image_shape == (6, 64, 64)
     assert accepted_scores(movie.truth, components)["f1"] > 0.75
-
-
-def test_engines_take_their_own_params(two_photon, params, found):
-    assert set(ENGINES) == {"cnmf", "cnmfe", "cnmf3d"}
-    same = ENGINES["cnmf"](two_photon.recording, params)
-    np.testing.assert_array_equal(same.traces["raw"], found.traces["raw"])
-    with pytest.raises(ParameterError, match="takes CnmfeParams"):
-        ENGINES["cnmfe"](two_photon.recording, params)
 
 
 def test_advice_survives_saving(two_photon, params, tmp_path):

@@ -5,7 +5,6 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from napari_mesmerize import motion
 from napari_mesmerize.data.recording import as_recording
 from napari_mesmerize.motion import PiecewiseParams, RigidParams, correct_motion
 from napari_mesmerize.simulation.scores import field_error, shift_error
@@ -177,14 +176,10 @@ def test_only_the_drawn_region_is_compared(rigid_2p):
     assert shift_error(result.shifts, rigid_2p.truth)["rmse"] < 0.2
 
 
-def test_engines_are_named():
-    assert set(motion.ENGINES) == {"rigid", "piecewise"}
-
-
 def test_the_engine_follows_from_the_parameters(rigid_2p):
     recording = rigid_2p.recording[:60]
-    assert motion.ENGINES["piecewise"](recording).field is not None
-    assert motion.ENGINES["rigid"](recording).field is None
+    assert correct_motion(recording, PiecewiseParams()).field is not None
+    assert correct_motion(recording).field is None
 
 
 def test_the_result_carries_facts_history_and_a_table(rigid_2p):

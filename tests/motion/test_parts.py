@@ -47,9 +47,9 @@ def test_presets_follow_from_the_facts(make_recording):
     presets = [suggest_preset(each) for each in (plain, miniscope, coarse, volume)]
     assert presets == ["two-photon", "miniscope", "miniscope", "volume"]
     assert suggest_params(coarse).cell_diameter == pytest.approx(4.8)
-    assert isinstance(suggest_params(plain, engine="piecewise"), PiecewiseParams)
-    with pytest.raises(ParameterError, match="choose an engine"):
-        suggest_params(plain, engine="elastic")
+    assert isinstance(suggest_params(plain, PiecewiseParams), PiecewiseParams)
+    with pytest.raises(ParameterError, match="choose one of two-photon"):
+        suggest_params(plain, preset="three-photon")
 
 
 def test_a_preview_looks_at_the_middle(rigid_2p):

@@ -1,6 +1,7 @@
 """Streaming to disk: resumed after a kill, cancelled, full disks."""
 
 import errno
+import os
 import subprocess
 import sys
 import time
@@ -9,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from napari_mesmerize.compute.resume import UnfinishedWork
 from napari_mesmerize.data.recording import as_recording
 from napari_mesmerize.errors import Cancelled, WriteError
 from napari_mesmerize.io import read_recording
@@ -127,7 +129,7 @@ def test_a_disk_that_is_too_small_is_told_before(rigid_2p, tmp_path, monkeypatch
 
 def test_a_disk_that_fills_up_leaves_work_to_resume(rigid_2p, tmp_path, monkeypatch):
     recording, out = rigid_2p.recording, tmp_path / "out.zarr"
-    original = store_module.MotionStore._write_state
+    original = UnfinishedWork.note
 
     def fill_up(self, *, n_written):
         if n_written > 100:
@@ -135,7 +137,7 @@ def test_a_disk_that_fills_up_leaves_work_to_resume(rigid_2p, tmp_path, monkeypa
         original(self, n_written=n_written)
 
     with monkeypatch.context() as patch:
-        patch.setattr(store_module.MotionStore, "_write_state", fill_up)
+        patch.setattr(UnfinishedWork, "note", fill_up)
         with pytest.raises(WriteError, match="the disk is full"):
             correct_motion(recording, out=out, batch_size=64)
     assert not out.exists()
@@ -143,6 +145,32 @@ def test_a_disk_that_fills_up_leaves_work_to_resume(rigid_2p, tmp_path, monkeypa
     np.testing.assert_array_equal(
         resumed, correct_motion(recording).recording.to_numpy()
     )
+
+
+def test_a_result_that_can_not_get_its_place_is_kept(rigid_2p, tmp_path, monkeypatch):
+    recording, out = rigid_2p.recording[:60], tmp_path / "out.zarr"
+    before = correct_motion(recording[:40], out=out).recording.to_numpy()
+    replace = os.replace
+
+    def refuse(source, target):
+        if Path(source).name == "out.zarr.partial":
+            raise PermissionError(errno.EACCES, "used by another program")
+        replace(source, target)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(store_module.os, "replace", refuse)
+        with pytest.raises(WriteError, match=r"used by another program.*go on from"):
+            correct_motion(recording, out=out, overwrite=True)
+    np.testing.assert_array_equal(read_recording(out).to_numpy(), before)
+    calls = []
+    result = correct_motion(recording, out=out, overwrite=True, progress=counter(calls))
+    again = {name for name, done in calls if done and name.startswith(("Est", "Wri"))}
+    assert not again, "nothing is computed again"
+    np.testing.assert_array_equal(
+        result.recording.to_numpy(), correct_motion(recording).recording.to_numpy()
+    )
+    assert [path.name for path in tmp_path.iterdir()] == ["out.zarr"]
+    assert {path.name for path in out.iterdir()} == {"frames", "motion", "zarr.json"}
 
 
 def test_a_folder_that_can_not_be_written(rigid_2p, tmp_path):
@@ -155,6 +183,7 @@ _SCRIPT = """
 import sys, numpy as np
 from napari_mesmerize.motion import PiecewiseParams, correct_motion
 from napari_mesmerize.progress import reporting
+from napari_mesmerize.compute.resume import UnfinishedWork
 from napari_mesmerize.data.recording import as_recording
 recording = as_recording(np.load(sys.argv[1], mmap_mode="r"))
 tell = reporting(lambda desc, done, total: print(desc, done, flush=True))

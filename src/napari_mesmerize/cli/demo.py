@@ -93,8 +93,7 @@ def run_demo(
     with measure("simulation") as simulating:
         simulation = simulate(preset, "rigid", seed, **overrides)
     recording = simulation.recording
-    engine = "cnmf3d" if recording.ndim == 4 else "cnmf"
-    engine = "cnmfe" if preset.startswith("1p") else engine
+    engine = "cnmfe" if preset.startswith("1p") else "cnmf"
     processed = process(recording, extraction_engine=engine, progress=progress)
     with measure("project") as saving:
         sample = _save_and_reopen(folder / "project", processed, simulation)

@@ -7,7 +7,6 @@ from typing import Annotated, Any
 
 import typer
 
-from napari_mesmerize import cnmf, motion
 from napari_mesmerize.cli.app import (
     File,
     Json,
@@ -18,7 +17,6 @@ from napari_mesmerize.cli.app import (
     Selection,
     app,
 )
-from napari_mesmerize.cli.demo import run_demo
 from napari_mesmerize.cli.doctor import has_display, version
 from napari_mesmerize.cli.options import (
     open_recording,
@@ -37,16 +35,15 @@ from napari_mesmerize.cli.output import (
 )
 from napari_mesmerize.data.components import Components
 from napari_mesmerize.data.rois import roi_table_from_components
-from napari_mesmerize.engines.pipeline import (
-    EXTRACTION_PARAMS,
-    MOTION_PARAMS,
-    prepare,
-    process,
-)
+from napari_mesmerize.engines.pipeline import NONE, prepare, process
+from napari_mesmerize.engines.table import engine_names, engines, find_engine
 from napari_mesmerize.errors import ParameterError, WriteError
 from napari_mesmerize.params import parse_params
 from napari_mesmerize.project import Project, create_project, open_project
 from napari_mesmerize.project.add_processed import add_to_project, tag_by_quality
+
+_MOTION = ", ".join(engine_names("motion"))
+_EXTRACT = ", ".join(engine_names("extract"))
 
 
 @app.command()
@@ -61,6 +58,8 @@ def demo(
     as_json: Json = False,
 ) -> None:
     """Analyse a simulated recording and compare the result with the truth."""
+    from napari_mesmerize.cli.demo import run_demo  # brings matplotlib along
+
     with progress_bars() as progress:
         report = run_demo(out, preset=preset, seed=seed, progress=progress)
     if as_json:
@@ -109,13 +108,11 @@ def _offer_napari(folder: Path) -> None:
 
 
 @app.command("motion")
-@with_params(*MOTION_PARAMS.values())
+@with_params(*(engine.params for engine in engines("motion")))
 def motion_command(
     file: File,
     out: Annotated[Path, typer.Argument(help="Result: a .zarr folder.")],
-    engine: Annotated[
-        str, typer.Option(help=f"One of: {', '.join(motion.ENGINES)}.")
-    ] = "rigid",
+    engine: Annotated[str, typer.Option(help=f"One of: {_MOTION}.")] = "rigid",
     selection: Selection = "",
     frame_rate: Rate = 0.0,
     params: ParamsFile = None,
@@ -136,17 +133,14 @@ def motion_command(
     given: dict[str, Any],
 ) -> None:
     """Correct the motion of a recording and write the result."""
-    if engine not in MOTION_PARAMS:
-        raise ParameterError(
-            f"'{engine}' is no engine; choose one of {', '.join(MOTION_PARAMS)}."
-        )
-    values = {**_section(read_params_file(params), "motion"), **given}
-    chosen = parse_params(MOTION_PARAMS[engine], values)
+    chosen = find_engine("motion", engine)
+    values = {**_section(read_params_file(params), chosen.step), **given}
+    own = parse_params(chosen.params, values)
     recording = open_recording(file, selection, frame_rate)
     with progress_bars() as progress:
-        result = motion.correct_motion(
+        result = chosen.run(
             recording,
-            chosen,
+            own,
             out=out,
             template=read_image(template, "mean"),
             region=read_image(region, "max"),
@@ -172,13 +166,11 @@ def motion_command(
 
 
 @app.command()
-@with_params(*EXTRACTION_PARAMS.values())
+@with_params(*(engine.params for engine in engines("extract")))
 def extract(
     file: File,
     out: Annotated[Path, typer.Argument(help="Result: a .zarr folder.")],
-    method: Annotated[
-        str, typer.Option(help=f"One of: {', '.join(EXTRACTION_PARAMS)}.")
-    ] = "cnmf",
+    method: Annotated[str, typer.Option(help=f"One of: {_EXTRACT}.")] = "cnmf",
     selection: Selection = "",
     frame_rate: Rate = 0.0,
     params: ParamsFile = None,
@@ -193,19 +185,16 @@ def extract(
     After a cancel or a crash, finished parts are in OUT.partial, and the same command
     continues from there.
     """
-    if method not in EXTRACTION_PARAMS:
-        raise ParameterError(
-            f"'{method}' is no method; choose one of {', '.join(EXTRACTION_PARAMS)}."
-        )
-    values = {**_section(read_params_file(params), "extract"), **given}
-    chosen = parse_params(EXTRACTION_PARAMS[method], values)
+    engine = find_engine("extract", method)
+    values = {**_section(read_params_file(params), engine.step), **given}
+    own = parse_params(engine.params, values)
     if out.exists() and not overwrite:
         raise WriteError(f"{out} exists; choose another name or add --overwrite.")
     recording = open_recording(file, selection, frame_rate)
     with progress_bars() as progress:
-        components = cnmf.extract_components(
+        components = engine.run(
             recording,
-            chosen,
+            own,
             max_memory=to_bytes(max_memory),
             progress=progress,
             resume_dir=out.with_name(out.name + ".partial"),
@@ -234,10 +223,10 @@ def run(
     selection: Selection = "",
     frame_rate: Rate = 0.0,
     motion_engine: Annotated[
-        str, typer.Option("--motion", help="rigid, piecewise or none.")
+        str, typer.Option("--motion", help=f"One of: {_MOTION}, {NONE}.")
     ] = "rigid",
     extraction_engine: Annotated[
-        str, typer.Option("--extract", help="cnmf, cnmfe, cnmf3d or none.")
+        str, typer.Option("--extract", help=f"One of: {_EXTRACT}, {NONE}.")
     ] = "cnmf",
     params: ParamsFile = None,
     max_memory: Memory = 0.0,

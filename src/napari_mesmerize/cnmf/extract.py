@@ -4,25 +4,18 @@ import contextlib
 import dataclasses
 import logging
 import math
-import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import xarray as xr
 from numpy.typing import ArrayLike
 
 from napari_mesmerize.cnmf.cells import Cell
-from napari_mesmerize.cnmf.params import (
-    Cnmf3dParams,
-    CnmfeParams,
-    CnmfParams,
-    Params,
-)
+from napari_mesmerize.cnmf.params import Params
 from napari_mesmerize.cnmf.patches.assemble import assemble
 from napari_mesmerize.cnmf.patches.border import filled_border
-from napari_mesmerize.cnmf.patches.finished import FinishedPatches, work_key
+from napari_mesmerize.cnmf.patches.finished import FinishedPatches
 from napari_mesmerize.cnmf.patches.given_masks import make_room, read_seeds
 from napari_mesmerize.cnmf.patches.patch_job import Job, work_elsewhere
 from napari_mesmerize.cnmf.patches.plan import (
@@ -32,16 +25,18 @@ from napari_mesmerize.cnmf.patches.plan import (
     plan_patches,
 )
 from napari_mesmerize.cnmf.patches.recipe import PatchResult
-from napari_mesmerize.cnmf.patches.run_patches import run_on_cluster, run_patches
+from napari_mesmerize.cnmf.patches.run_patches import Step, run_patches
 from napari_mesmerize.cnmf.resolve import default_params, settings_for
 from napari_mesmerize.cnmf.settings import Settings
 from napari_mesmerize.compute.cached import held
+from napari_mesmerize.compute.cluster import computed, n_threads
+from napari_mesmerize.compute.memory import Budget
 from napari_mesmerize.compute.resources import one_blas_thread
+from napari_mesmerize.compute.resume import work_key
 from napari_mesmerize.data.components import Components
 from napari_mesmerize.data.recording import (
     as_recording,
     check_recording,
-    default_max_memory,
     image_shape,
 )
 from napari_mesmerize.errors import ParameterError
@@ -49,7 +44,6 @@ from napari_mesmerize.history import StepTimer
 from napari_mesmerize.progress import Progress, silent
 
 _LOG = logging.getLogger(__name__)
-_KEY_FRAMES = 8  # that identify a recording when work is resumed
 WORK_VERSION = 1  # of the computation: finished patches of another are not used
 
 
@@ -136,14 +130,16 @@ def extract_components(
     n_frames = recording.sizes["frame"]
     patches = _plan(shape, n_frames, settings, params, masks)
     needed = largest_memory(patches, n_frames, settings, params)
-    memory = default_max_memory() if max_memory is None else max_memory
-    if needed > memory:
+    if client is not None and workers is None:
+        workers = len(patches)  # the cluster says how many
+    budget = Budget.of(max_memory, workers)
+    if needed > budget.memory:
         largest = max(patches, key=lambda patch: math.prod(patch.shape))
         raise ParameterError(
             f"One patch of {largest.shape[0]} x {largest.shape[1]} px and "
             f"{recording.sizes['frame']} frames needs about {needed / 2**20:.0f} MB, "
-            f"but max_memory allows {memory / 2**20:.0f} MB; allow more, choose a "
-            "smaller patch_size, or fewer frames."
+            f"but max_memory allows {budget.memory / 2**20:.0f} MB; allow more, choose "
+            "a smaller patch_size, or fewer frames."
         )
     top, bottom, left, right = (e + params.border_px for e in filled_border(recording))
     border = (top, bottom, left, right)
@@ -151,9 +147,8 @@ def extract_components(
     finished = None
     if resume_dir is not None:
         finished = FinishedPatches(Path(resume_dir), _key(job))
-    most = workers or (os.cpu_count() if client is None else None) or len(patches)
-    at_once = max(1, min(most, memory // needed, len(patches)))
-    room = memory - at_once * needed
+    at_once = budget.at_once(needed, len(patches))
+    room = budget.memory - at_once * needed
     with one_blas_thread(), _held(recording, patches, room, progress) as kept:
         job = dataclasses.replace(job, recording=kept)
         results = _run(job, patches, finished, at_once, client, progress)
@@ -204,36 +199,35 @@ def _run(
         results = [finished.load(number) for number in range(len(patches))]
     open_ones = [number for number, result in enumerate(results) if result is None]
 
-    def keep(place: int, result: PatchResult) -> PatchResult:
+    def keep(place: int, result: PatchResult) -> None:
+        results[open_ones[place]] = result
         if finished is not None:
             finished.save(open_ones[place], result)
-        return result
+
+    def here(place: int, step: Step) -> None:
+        keep(place, job.run(patches[open_ones[place]], step))
 
     desc = "Extracting components"
-    if client is not None:
-        new = run_on_cluster(
+    if client is None:
+        run_patches(
+            here,
+            len(open_ones),
+            5 + job.params.searches * (1 + job.params.refinement_rounds),
+            workers=min(at_once, max(1, len(open_ones))),
+            progress=progress,
+            desc=desc,
+        )
+    else:
+        elsewhere = computed(
             client,
             work_elsewhere,
             job.detached(),
             [patches[number] for number in open_ones],
             job.read,
-            keep,
-            at_once=at_once,
-            progress=progress,
-            desc=desc,
+            at_once=min(at_once, n_threads(client) + 1),
         )
-    else:
-        params = job.params
-        new = run_patches(
-            lambda place, step: keep(place, job.run(patches[open_ones[place]], step)),
-            len(open_ones),
-            5 + params.searches * (1 + params.refinement_rounds),
-            workers=min(at_once, max(1, len(open_ones))),
-            progress=progress,
-            desc=desc,
-        )
-    for number, result in zip(open_ones, new, strict=True):
-        results[number] = result
+        for place, result in progress(elsewhere, desc=desc, total=len(open_ones)):
+            keep(place, result)
     return [result for result in results if result is not None]
 
 
@@ -241,23 +235,13 @@ def _key(job: Job) -> str:
     """Return what identifies the work on a recording."""
     recording = job.recording
     assert recording is not None
-    n_frames = recording.sizes["frame"]
     facts = {
-        "params": job.params.model_dump(mode="json"),
-        "engine": type(job.params).__name__,
         "settings": dataclasses.asdict(job.settings),
         "border": job.border,
         "seed": job.seed,
-        "version": WORK_VERSION,
-        "shape": recording.shape,
-        "dtype": str(recording.dtype),
-        "source": recording.attrs.get("source"),
     }
-    chosen = np.unique(np.linspace(0, n_frames - 1, _KEY_FRAMES).astype(int))
-    arrays = [recording[chosen].to_numpy()]
-    for cell in job.masks or []:
-        arrays += [cell.pixels, cell.weights]
-    return work_key(facts, arrays)
+    masks = [part for cell in job.masks or [] for part in (cell.pixels, cell.weights)]
+    return work_key(recording, job.params, WORK_VERSION, facts=facts, arrays=masks)
 
 
 def estimate_memory(
@@ -306,135 +290,3 @@ def estimate_memory(
     patches = plan_patches(image_shape(recording), settings, params, n_frames)
     needed = largest_memory(patches, n_frames, settings, params)
     return needed * max(1, min(workers, len(patches)))
-
-
-def extract_cnmf(
-    recording: xr.DataArray, params: CnmfParams | None = None, **options: Any
-) -> Components:
-    """Extract from a two-photon recording; see :func:`extract_components`.
-
-    Parameters
-    ----------
-    recording : xarray.DataArray
-        As for :func:`extract_components`; dims ``("frame", "y", "x")``.
-    params : CnmfParams, optional
-        Parameters.
-    **options
-        Further keywords of :func:`extract_components`.
-
-    Returns
-    -------
-    Components
-        As from :func:`extract_components`.
-
-    Raises
-    ------
-    ParameterError
-        As from :func:`extract_components`.
-
-    Notes
-    -----
-    This is the entry ``"cnmf"`` of ``ENGINES``. In a script, :func:`extract_components`
-    with :class:`CnmfParams` does the same.
-
-    Examples
-    --------
-    >>> from napari_mesmerize import simulate
-    >>> recording, truth = simulate("2p-small", seed=1, shape=(150, 48, 48), n_cells=4)
-    >>> from napari_mesmerize.cnmf import extract_cnmf
-    >>> extract_cnmf(recording).n_frames
-    150
-    """
-    return extract_components(recording, _of(CnmfParams, params), **options)
-
-
-def extract_cnmfe(
-    recording: xr.DataArray, params: CnmfeParams | None = None, **options: Any
-) -> Components:
-    """Extract from a one-photon recording; see :func:`extract_components`.
-
-    Parameters
-    ----------
-    recording : xarray.DataArray
-        As for :func:`extract_components`; dims ``("frame", "y", "x")``.
-    params : CnmfeParams, optional
-        Parameters.
-    **options
-        Further keywords of :func:`extract_components`.
-
-    Returns
-    -------
-    Components
-        As from :func:`extract_components`.
-
-    Raises
-    ------
-    ParameterError
-        As from :func:`extract_components`.
-
-    Notes
-    -----
-    This is the entry ``"cnmfe"`` of ``ENGINES``. In a script,
-    :func:`extract_components` with :class:`CnmfeParams` does the same.
-
-    Examples
-    --------
-    >>> from napari_mesmerize import simulate
-    >>> from napari_mesmerize.cnmf import extract_cnmfe
-    >>> recording, _ = simulate("1p-small", seed=1, shape=(150, 48, 48), n_cells=4)
-    >>> extract_cnmfe(recording).n_frames
-    150
-    """
-    return extract_components(recording, _of(CnmfeParams, params), **options)
-
-
-def extract_cnmf3d(
-    recording: xr.DataArray, params: Cnmf3dParams | None = None, **options: Any
-) -> Components:
-    """Extract from a recording of volumes; see :func:`extract_components`.
-
-    Parameters
-    ----------
-    recording : xarray.DataArray
-        As for :func:`extract_components`; dims ``("frame", "z", "y", "x")``.
-    params : Cnmf3dParams, optional
-        Parameters.
-    **options
-        Further keywords of :func:`extract_components`.
-
-    Returns
-    -------
-    Components
-        As from :func:`extract_components`.
-
-    Raises
-    ------
-    ParameterError
-        As from :func:`extract_components`.
-
-    Notes
-    -----
-    This is the entry ``"cnmf3d"`` of ``ENGINES``. In a script,
-    :func:`extract_components` chooses it for volumes by itself.
-
-    Examples
-    --------
-    >>> from napari_mesmerize import simulate
-    >>> from napari_mesmerize.cnmf import extract_cnmf3d
-    >>> recording, _ = simulate("3d-small", seed=1, shape=(40, 3, 32, 32), n_cells=4)
-    >>> extract_cnmf3d(recording).image_shape
-    (3, 32, 32)
-    """
-    return extract_components(recording, _of(Cnmf3dParams, params), **options)
-
-
-def _of(model: type[Params], params: Params | None) -> Params:
-    if params is None:
-        return model()
-    if not isinstance(params, model):
-        raise ParameterError(
-            f"params is of type {type(params).__name__}; this engine takes "
-            f"{model.__name__}. Call extract_components, which chooses the engine by "
-            "the type of the parameters."
-        )
-    return params

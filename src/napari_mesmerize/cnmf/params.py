@@ -15,6 +15,35 @@ def also(name: str, unit: str = "") -> dict[str, Any]:
     return extra
 
 
+RefinementRounds = Annotated[
+    int,
+    Field(
+        ge=1,
+        le=10,
+        description="Rounds after each search; a round updates background, footprints "
+        "and traces",
+    ),
+]
+MinShape = Annotated[
+    float,
+    Field(
+        ge=0,
+        le=1,
+        description="Smallest likeness of an accepted component to a cell: the "
+        "correlation of the average image of its events with a typical cell",
+        json_schema_extra=also("r_values_min"),
+    ),
+]
+MinShapeCorrected = Annotated[
+    float,
+    Field(
+        ge=0,
+        le=1,
+        description="The same correlation, corrected for the image's noise",
+    ),
+]
+
+
 class SharedParams(BaseModel, frozen=True, extra="forbid"):
     """How components are found and refined."""
 
@@ -136,15 +165,7 @@ class SharedParams(BaseModel, frozen=True, extra="forbid"):
             json_schema_extra=also("refit"),
         ),
     ] = 2
-    refinement_rounds: Annotated[
-        int,
-        Field(
-            ge=1,
-            le=10,
-            description="Rounds after each search; a round updates background, "
-            "footprints and traces",
-        ),
-    ] = 2
+    refinement_rounds: RefinementRounds = 2
     background: Annotated[
         Literal["lowrank", "ring"],
         Field(
@@ -302,24 +323,8 @@ class CnmfParams(_Judged, frozen=True, extra="forbid"):
     2.5
     """
 
-    min_shape: Annotated[
-        float,
-        Field(
-            ge=0,
-            le=1,
-            description="Smallest likeness of an accepted component to a cell: the "
-            "correlation of the average image of its events with a typical cell",
-            json_schema_extra=also("r_values_min"),
-        ),
-    ] = 0.55
-    min_shape_corrected: Annotated[
-        float,
-        Field(
-            ge=0,
-            le=1,
-            description="The same correlation, corrected for the image's noise",
-        ),
-    ] = 0.75
+    min_shape: MinShape = 0.55
+    min_shape_corrected: MinShapeCorrected = 0.75
 
 
 class CnmfeParams(_Judged, frozen=True, extra="forbid"):
@@ -343,33 +348,9 @@ class CnmfeParams(_Judged, frozen=True, extra="forbid"):
     0.9
     """
 
-    refinement_rounds: Annotated[
-        int,
-        Field(
-            ge=1,
-            le=10,
-            description="Rounds after each search; a round updates background, "
-            "footprints and traces",
-        ),
-    ] = 3
-    min_shape: Annotated[
-        float,
-        Field(
-            ge=0,
-            le=1,
-            description="Smallest likeness of an accepted component to a cell: the "
-            "correlation of the average image of its events with a typical cell",
-            json_schema_extra=also("r_values_min"),
-        ),
-    ] = 0.6
-    min_shape_corrected: Annotated[
-        float,
-        Field(
-            ge=0,
-            le=1,
-            description="The same correlation, corrected for the image's noise",
-        ),
-    ] = 0.9
+    refinement_rounds: RefinementRounds = 3
+    min_shape: MinShape = 0.6
+    min_shape_corrected: MinShapeCorrected = 0.9
 
 
 class Cnmf3dParams(_Judged, frozen=True, extra="forbid"):
@@ -397,24 +378,8 @@ class Cnmf3dParams(_Judged, frozen=True, extra="forbid"):
             json_schema_extra=also("", "sd"),
         ),
     ] = 8.0
-    min_shape: Annotated[
-        float,
-        Field(
-            ge=0,
-            le=1,
-            description="Smallest likeness of an accepted component to a cell: the "
-            "correlation of the average image of its events with a typical cell",
-            json_schema_extra=also("r_values_min"),
-        ),
-    ] = 0.6
-    min_shape_corrected: Annotated[
-        float,
-        Field(
-            ge=0,
-            le=1,
-            description="The same correlation, corrected for the image's noise",
-        ),
-    ] = 0.8
+    min_shape: MinShape = 0.6
+    min_shape_corrected: MinShapeCorrected = 0.8
     min_planes: Annotated[
         int,
         Field(ge=1, description="Smallest number of planes of an accepted component"),

@@ -11,11 +11,10 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
+from napari_mesmerize.compute.memory import reading_slices
 from napari_mesmerize.data.frames import LayerArray
-from napari_mesmerize.data.recording import batch_slices
 from napari_mesmerize.progress import Progress, silent
 
-_BATCH = 48 * 2**20  # bytes of frames read at once
 _DISK = 0.5  # part of the free disk that a copy may take
 
 
@@ -68,7 +67,6 @@ def held(
 
 
 def _fill(frames: NDArray[Any], source: LayerArray, progress: Progress) -> None:
-    size = max(1, _BATCH // max(1, source.size // len(source) * frames.itemsize))
-    slices = batch_slices(len(source), size)
+    slices = reading_slices(source.recording)
     for where in progress(slices, desc="Reading frames", total=len(slices)):
         frames[where] = source[where]

@@ -1,24 +1,30 @@
 """Compile loops over pixels and frames: cached, without the interpreter lock."""
 
 from collections.abc import Callable
-from typing import Any, TypeVar, cast
+from typing import Any, ParamSpec, TypeVar, cast
 
 import numba
 
-Function = TypeVar("Function", bound=Callable[..., Any])
+Arguments = ParamSpec("Arguments")
+Result = TypeVar("Result")
+
+_ALWAYS: dict[str, Any] = {"cache": True, "nogil": True}
 
 
-def compiled(function: Function) -> Function:
+def compiled(function: Callable[Arguments, Result]) -> Callable[Arguments, Result]:
     """Compile ``function`` with numba; it may reorder sums and expects no NaN."""
-    decorate = numba.njit(cache=True, nogil=True, fastmath=True)
-    return cast(Function, decorate(function))
+    decorate = numba.njit(fastmath=True, **_ALWAYS)
+    return cast(Callable[Arguments, Result], decorate(function))
 
 
-def compiled_exact(function: Function) -> Function:
+def compiled_exact(
+    function: Callable[Arguments, Result],
+) -> Callable[Arguments, Result]:
     """Compile ``function`` with numba under exact rules, so that it may see NaN."""
-    decorate = numba.njit(cache=True, nogil=True)
-    return cast(Function, decorate(function))
+    decorate = numba.njit(**_ALWAYS)
+    return cast(Callable[Arguments, Result], decorate(function))
 
 
-# no NaN reaches a compiled loop (frames are filled first), so "fastmath" is safe
-FAST: dict[str, Any] = {"fastmath": True, "nogil": True, "cache": True}
+def compiled_ufunc(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Compile a function of numbers with numba; it then works on whole arrays."""
+    return cast(Callable[..., Any], numba.vectorize(cache=True)(function))

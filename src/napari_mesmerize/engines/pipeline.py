@@ -2,27 +2,27 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
+from pydantic import BaseModel
 
-from napari_mesmerize import cnmf, motion
 from napari_mesmerize.compute.resources import Usage, measure
 from napari_mesmerize.data.components import Components
 from napari_mesmerize.data.recording import check_recording
+from napari_mesmerize.engines.table import ENGINES, Step, engine_of, find_engine
 from napari_mesmerize.errors import ParameterError
 from napari_mesmerize.params import parse_params
 from napari_mesmerize.progress import Progress, silent
 from napari_mesmerize.transforms.projections import project as project_image
 
-MOTION_PARAMS = {"rigid": motion.RigidParams, "piecewise": motion.PiecewiseParams}
-EXTRACTION_PARAMS: dict[str, type[cnmf.Params]] = {
-    "cnmf": cnmf.CnmfParams,
-    "cnmfe": cnmf.CnmfeParams,
-    "cnmf3d": cnmf.Cnmf3dParams,
-}
+if TYPE_CHECKING:
+    from napari_mesmerize.motion import MotionResult
+
+_STEPS: tuple[Step, ...] = ("motion", "extract")
+NONE = "none"  # instead of an engine's name: the step is left out
 
 
 @dataclass(frozen=True)
@@ -44,7 +44,7 @@ class Processed:
     """
 
     recording: xr.DataArray
-    motion: motion.MotionResult | None
+    motion: "MotionResult | None"
     components: Components | None
     projections: dict[str, NDArray[np.float32]]
     usages: list[Usage] = field(default_factory=list)
@@ -66,9 +66,10 @@ def process(
     recording : xarray.DataArray
         Dims ``("frame", "y", "x")`` or ``("frame", "z", "y", "x")``.
     motion_engine : str, optional
-        ``"rigid"``, ``"piecewise"`` or ``"none"``.
+        A name in ``ENGINES``, such as ``"rigid"``, or ``"none"``.
     extraction_engine : str, optional
-        ``"cnmf"`` (of volumes: ``"cnmf3d"``), ``"cnmfe"``, ``"cnmf3d"`` or ``"none"``.
+        A name in ``ENGINES``, such as ``"cnmf"``, or ``"none"``. Volumes get the engine
+        for volumes: ``"cnmf3d"`` instead of ``"cnmf"``.
     params : mapping, optional
         Parameters of the engines: ``{"motion": {...}, "extract": {...}}``; what is left
         out keeps its default.
@@ -87,7 +88,7 @@ def process(
     result, corrected, projections = None, recording, {}
     if chosen["motion"] is not None:
         with measure("motion correction") as usage:
-            result = motion.correct_motion(
+            result = engine_of(chosen["motion"]).run(
                 recording, chosen["motion"], max_memory=max_memory, progress=progress
             )
         usages.append(usage)
@@ -101,7 +102,7 @@ def process(
     components = None
     if chosen["extract"] is not None:
         with measure("extraction") as usage:
-            components = cnmf.extract_components(
+            components = engine_of(chosen["extract"]).run(
                 corrected, chosen["extract"], max_memory=max_memory, progress=progress
             )
         usages.append(usage)
@@ -113,7 +114,7 @@ def prepare(
     motion_engine: str,
     extraction_engine: str,
     params: Mapping[str, Mapping[str, Any]] | None = None,
-) -> dict[str, Any]:
+) -> dict[Step, BaseModel | None]:
     """Return the params models of both steps; find before the work what would fail.
 
     Raises
@@ -122,25 +123,33 @@ def prepare(
         If the recording, an engine or a parameter can not be used.
     """
     check_recording(recording)
-    if extraction_engine == "cnmf" and recording.ndim == 4:
-        extraction_engine = "cnmf3d"
+    wanted = ENGINES.get(extraction_engine)
+    if wanted is not None and wanted.for_volumes and not wanted.takes(recording):
+        extraction_engine = wanted.for_volumes
     chosen = engine_params(motion_engine, extraction_engine, params or {})
-    if chosen["extract"] is not None:
-        try:
-            cnmf.check_params(recording, chosen["extract"])
-        except ParameterError as error:
-            raise ParameterError(
-                f"{error} Or leave the extraction out ('none'); the motion is then "
-                "corrected and the result is kept."
-            ) from error
+    for step, own in chosen.items():
+        if own is not None:
+            _check(step, recording, own)
     return chosen
+
+
+def _check(step: Step, recording: xr.DataArray, params: BaseModel) -> None:
+    try:
+        engine_of(params).check(recording, params)
+    except ParameterError as error:
+        if step == "motion":
+            raise
+        raise ParameterError(
+            f"{error} Or leave the extraction out ('none'); the motion is then "
+            "corrected and the result is kept."
+        ) from error
 
 
 def engine_params(
     motion_engine: str,
     extraction_engine: str,
     params: Mapping[str, Mapping[str, Any]],
-) -> dict[str, Any]:
+) -> dict[Step, BaseModel | None]:
     """Return the params models of both steps; ``None`` for a step that is left out.
 
     Raises
@@ -148,25 +157,18 @@ def engine_params(
     ParameterError
         If an engine, a section or a parameter is unknown.
     """
-    unknown = set(params) - {"motion", "extract"}
+    unknown = set(params) - set(_STEPS)
     if unknown:
         raise ParameterError(
             f"Parameters have sections {sorted(unknown)}; expected 'motion' and "
             "'extract', for instance "
             '{"motion": {"max_shift": 12}, "extract": {"cell_diameter": 10}}.'
         )
-    chosen: dict[str, Any] = {}
-    for section, engine, models in (
-        ("motion", motion_engine, MOTION_PARAMS),
-        ("extract", extraction_engine, EXTRACTION_PARAMS),
-    ):
-        if engine == "none":
-            chosen[section] = None
-        elif engine in models:
-            chosen[section] = parse_params(models[engine], params.get(section, {}))
+    chosen: dict[Step, BaseModel | None] = {}
+    for step, name in zip(_STEPS, (motion_engine, extraction_engine), strict=True):
+        if name == NONE:
+            chosen[step] = None
         else:
-            raise ParameterError(
-                f"'{engine}' is no engine for '{section}'; choose one of "
-                f"{', '.join([*models, 'none'])}."
-            )
+            model = find_engine(step, name, or_else=[NONE]).params
+            chosen[step] = parse_params(model, params.get(step, {}))
     return chosen

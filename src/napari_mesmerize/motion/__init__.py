@@ -1,21 +1,25 @@
 """Motion correction: recording -> shifts -> corrected recording."""
 
-from napari_mesmerize.motion.correct import (
-    apply_motion,
-    correct_motion,
-    correct_piecewise,
-    correct_rigid,
-    preview_motion,
-)
-from napari_mesmerize.motion.params import PiecewiseParams, RigidParams
-from napari_mesmerize.motion.patch_grid import PatchGrid, patch_grid
-from napari_mesmerize.motion.presets import PRESETS, suggest_params, suggest_preset
-from napari_mesmerize.motion.result import MotionQuality, MotionResult, MotionWarning
+from typing import TYPE_CHECKING
 
-ENGINES = {"rigid": correct_rigid, "piecewise": correct_piecewise}
+from napari_mesmerize.deferred import deferred
+from napari_mesmerize.motion.params import PiecewiseParams, RigidParams
+from napari_mesmerize.motion.presets import PRESETS, suggest_params, suggest_preset
+
+if TYPE_CHECKING:
+    from napari_mesmerize.motion.correct import (
+        apply_motion,
+        correct_motion,
+        preview_motion,
+    )
+    from napari_mesmerize.motion.patch_layout import PatchGrid, patch_grid
+    from napari_mesmerize.motion.result import (
+        MotionQuality,
+        MotionResult,
+        MotionWarning,
+    )
 
 __all__ = [
-    "ENGINES",
     "PRESETS",
     "MotionQuality",
     "MotionResult",
@@ -25,10 +29,22 @@ __all__ = [
     "RigidParams",
     "apply_motion",
     "correct_motion",
-    "correct_piecewise",
-    "correct_rigid",
     "patch_grid",
     "preview_motion",
     "suggest_params",
     "suggest_preset",
 ]
+
+__getattr__, __dir__ = deferred(
+    __name__,
+    {
+        "MotionQuality": "result",
+        "MotionResult": "result",
+        "MotionWarning": "result",
+        "PatchGrid": "patch_layout",
+        "apply_motion": "correct",
+        "correct_motion": "correct",
+        "patch_grid": "patch_layout",
+        "preview_motion": "correct",
+    },
+)

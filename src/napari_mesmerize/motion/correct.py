@@ -9,6 +9,7 @@ import xarray as xr
 from numpy.typing import ArrayLike, NDArray
 
 from napari_mesmerize.compute.resources import one_blas_thread
+from napari_mesmerize.compute.resume import work_key
 from napari_mesmerize.data.recording import check_recording, image_shape
 from napari_mesmerize.errors import ParameterError
 from napari_mesmerize.history import StepTimer
@@ -30,12 +31,11 @@ from napari_mesmerize.motion.passes import Passes
 from napari_mesmerize.motion.result import MotionResult, MotionWarning
 from napari_mesmerize.motion.scan_phase import estimate_scan_phase
 from napari_mesmerize.motion.source import Source, make_schedule
-from napari_mesmerize.motion.store import MotionStore, StoredFrames, work_key
+from napari_mesmerize.motion.store import MotionStore, StoredFrames
 from napari_mesmerize.motion.template.subset import choose_frames
 from napari_mesmerize.progress import Progress, silent
 
 _SCAN_FRAMES = 40
-_KEY_FRAMES = 8  # frames that identify a recording when work is resumed
 _NOTHING_COMMON = (
     "Nothing was moved: the mean of the frames shows nothing but noise, so there is no "
     "structure to register. If this is dF/F, or if a background was subtracted, "
@@ -254,16 +254,8 @@ def _open_store(
     """Open the folder ``out``; unfinished work of the same kind is resumed."""
     if out is None:
         return None
-    facts = {
-        "params": params.model_dump(mode="json"),
-        "engine": type(params).__name__,
-        "version": WORK_VERSION,
-        "shape": recording.shape,
-        "dtype": str(recording.dtype),
-        "source": recording.attrs.get("source"),
-    }
-    some = recording[choose_frames(recording.sizes["frame"], _KEY_FRAMES)].to_numpy()
-    key = work_key(facts, [some, guide.region, guide.template, *arrays])
+    determining = [guide.region, guide.template, *arrays]
+    key = work_key(recording, params, WORK_VERSION, arrays=determining)
     return MotionStore(Path(out), key, overwrite=overwrite)
 
 
@@ -307,90 +299,6 @@ def _guide(
 def _widened(mask: NDArray[np.bool_], shape: tuple[int, ...]) -> NDArray[np.bool_]:
     extra = [(0, wide - size) for wide, size in zip(shape, mask.shape, strict=True)]
     return np.pad(mask, extra, mode="edge")
-
-
-def correct_rigid(
-    recording: xr.DataArray, params: RigidParams | None = None, **options: Any
-) -> MotionResult:
-    """Correct with one shift per frame; see :func:`correct_motion`.
-
-    Parameters
-    ----------
-    recording : xarray.DataArray
-        As for :func:`correct_motion`.
-    params : RigidParams, optional
-        Parameters.
-    **options
-        Further keywords of :func:`correct_motion`.
-
-    Returns
-    -------
-    MotionResult
-        As from :func:`correct_motion`.
-
-    Raises
-    ------
-    ParameterError
-        If the parameters do not fit the recording.
-
-    Notes
-    -----
-    This is the entry ``"rigid"`` of ``ENGINES``. In a script, :func:`correct_motion`
-    with :class:`RigidParams` does the same.
-
-    Examples
-    --------
-    >>> from napari_mesmerize import simulate
-    >>> recording, truth = simulate(
-    ...     "2p-small", motion="rigid", seed=1, shape=(60, 48, 48), n_cells=4
-    ... )
-    >>> from napari_mesmerize.motion import correct_rigid
-    >>> correct_rigid(recording).field is None
-    True
-    """
-    return correct_motion(recording, params or RigidParams(), **options)
-
-
-def correct_piecewise(
-    recording: xr.DataArray, params: PiecewiseParams | None = None, **options: Any
-) -> MotionResult:
-    """Correct with a field of shifts per frame; see :func:`correct_motion`.
-
-    Parameters
-    ----------
-    recording : xarray.DataArray
-        As for :func:`correct_motion`.
-    params : PiecewiseParams, optional
-        Parameters.
-    **options
-        Further keywords of :func:`correct_motion`.
-
-    Returns
-    -------
-    MotionResult
-        As from :func:`correct_motion`, with ``field``.
-
-    Raises
-    ------
-    ParameterError
-        If the parameters do not fit the recording.
-
-    Notes
-    -----
-    This is the entry ``"piecewise"`` of ``ENGINES``. In a script,
-    :func:`correct_motion` with :class:`PiecewiseParams` does the same.
-
-    Examples
-    --------
-    >>> from napari_mesmerize import simulate
-    >>> recording, truth = simulate(
-    ...     "2p-small", motion="rigid", seed=1, shape=(60, 48, 48), n_cells=4
-    ... )
-    >>> from napari_mesmerize.motion import correct_piecewise
-    >>> correct_piecewise(recording).field.shape[0]
-    60
-    """
-    return correct_motion(recording, params or PiecewiseParams(), **options)
 
 
 def preview_motion(

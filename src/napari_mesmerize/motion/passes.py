@@ -1,6 +1,5 @@
 """Passes over all frames: on this machine's threads, or on a cluster."""
 
-from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from typing import Any, TypeVar
@@ -8,6 +7,7 @@ from typing import Any, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
+from napari_mesmerize.compute.cluster import computed, n_workers
 from napari_mesmerize.compute.resources import one_blas_thread
 from napari_mesmerize.data.recording import lazy_recording
 from napari_mesmerize.motion.kernels.device import CPU, Device
@@ -81,27 +81,17 @@ class Passes:
     def _on_cluster(
         self, work: Work[T], batches: list[slice]
     ) -> Iterator[tuple[slice, list[T]]]:
-        client = self.client
-        detached = describe_source(self.source)
-        (shared,) = client.scatter([(work, detached)], broadcast=True)
-        unit = self.schedule.unit
-        in_flight: deque[tuple[slice, Any]] = deque()
-        most = _AHEAD * max(1, len(client.scheduler_info()["workers"]))
-        try:
-            for batch in batches:
-                raw = client.scatter(self.source.read_raw(batch), hash=False)
-                future = client.submit(
-                    _compute_batch, shared, raw, batch.start, unit, pure=False
-                )
-                in_flight.append((batch, future))
-                if len(in_flight) >= most:
-                    done, future = in_flight.popleft()
-                    yield done, future.result()
-            while in_flight:
-                done, future = in_flight.popleft()
-                yield done, future.result()
-        finally:
-            client.cancel([future for _, future in in_flight])
+        found = computed(
+            self.client,
+            _compute_batch,
+            (work, describe_source(self.source), self.schedule.unit),
+            batches,
+            self.source.read_raw,
+            at_once=_AHEAD * n_workers(self.client),
+            in_order=True,
+        )
+        for place, units in found:
+            yield batches[place], units
 
 
 def describe_source(source: Source) -> Source:
@@ -113,10 +103,11 @@ def describe_source(source: Source) -> Source:
 
 @one_blas_thread()
 def _compute_batch(
-    shared: tuple[Work[T], Source], raw: NDArray[Any], first: int, unit: int
+    shared: tuple[Work[T], Source, int], batch: slice, raw: NDArray[Any]
 ) -> list[T]:
     """Compute the units of a batch one after the other (on a worker of a cluster)."""
-    work, source = shared
+    work, source, unit = shared
+    first = batch.start
     return [
         work(
             source,

@@ -6,7 +6,7 @@ import xarray as xr
 
 from napari_mesmerize.data.recording import check_recording
 from napari_mesmerize.errors import ParameterError
-from napari_mesmerize.motion.params import PiecewiseParams, RigidParams
+from napari_mesmerize.motion.params import RigidParams
 
 _CELL_UM = 12.0  # typical diameter of a neuron's body
 _MINISCOPE_PIXEL_UM = 1.8  # coarser pixels hint at a miniscope
@@ -66,7 +66,10 @@ def suggest_preset(recording: xr.DataArray) -> str:
 
 
 def suggest_params(
-    recording: xr.DataArray, *, engine: str = "rigid", preset: str = ""
+    recording: xr.DataArray,
+    model: type[RigidParams] = RigidParams,
+    *,
+    preset: str = "",
 ) -> RigidParams:
     """Return parameters that fit a recording.
 
@@ -76,8 +79,8 @@ def suggest_params(
     ----------
     recording : xarray.DataArray
         The recording; only its shape and facts are looked at.
-    engine : {"rigid", "piecewise"}, optional
-        Which parameters.
+    model : type, optional
+        Which parameters: ``RigidParams`` or ``PiecewiseParams``.
     preset : str, optional
         A name in ``PRESETS``; default :func:`suggest_preset`.
 
@@ -89,7 +92,7 @@ def suggest_params(
     Raises
     ------
     ParameterError
-        If the engine or the preset is unknown.
+        If the preset is unknown.
 
     Notes
     -----
@@ -105,12 +108,10 @@ def suggest_params(
     >>> suggest_params(recording).cell_diameter
     15.0
     """
-    models = {"rigid": RigidParams, "piecewise": PiecewiseParams}
     name = preset or suggest_preset(recording)
-    if engine not in models or name not in PRESETS:
+    if name not in PRESETS:
         raise ParameterError(
-            f"engine={engine!r}, preset={name!r}: choose an engine of "
-            f"{', '.join(models)} and a preset of {', '.join(PRESETS)}."
+            f"preset={name!r} is unknown; choose one of {', '.join(PRESETS)}."
         )
     values = dict(PRESETS[name])
     pixel = recording.attrs.get("pixel_size_um")
@@ -119,4 +120,4 @@ def suggest_params(
         values["cell_diameter"] = round(
             min(max(wide, _SMALLEST_CELL), _LARGEST_CELL), 1
         )
-    return models[engine](**values)
+    return model(**values)

@@ -1,6 +1,5 @@
 """Frames as the computation wants them: float32 volumes without gaps."""
 
-import os
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -8,10 +7,11 @@ from typing import Any, TypeVar
 
 import numpy as np
 import xarray as xr
-from numba import njit
 from numpy.typing import NDArray
 
-from napari_mesmerize.data.recording import default_max_memory, image_shape
+from napari_mesmerize.compute.jit import compiled_exact
+from napari_mesmerize.compute.memory import Budget
+from napari_mesmerize.data.recording import image_shape
 from napari_mesmerize.motion.params import SMALLEST_SIDE
 from napari_mesmerize.motion.scan_phase import shift_odd_rows
 
@@ -19,12 +19,13 @@ _UNIT_PIXELS = 2**20  # pixels of the frames that one thread works on at a time
 _LARGEST_UNIT = 64  # frames
 _COPIES = 6  # float32 copies of a unit that a thread holds
 _LONGEST_BATCH = 512  # frames
+_MOST_WORKERS = 8  # unless told otherwise
 
 T = TypeVar("T")
 Item = TypeVar("Item")
 
 
-@njit(nogil=True, cache=True)
+@compiled_exact
 def _fill_gaps(planes):  # type: ignore[no-untyped-def]
     """Fill non-finite pixels of planes (n, y, x), in place, from their row.
 
@@ -221,20 +222,13 @@ def make_schedule(
     batch_size : int, optional
         Frames; rounded up to whole units.
     """
-    memory = default_max_memory() if max_memory is None else max_memory
-    n_workers = workers or min(_cores(), 8)
+    budget = Budget.of(max_memory, workers, most_workers=_MOST_WORKERS)
     unit = source.unit
     frame_bytes = 4 * int(np.prod(source.padded_shape))
-    n_workers = max(1, min(n_workers, memory // (2 * _COPIES * unit * frame_bytes)))
     if batch_size is None:
         # two batches (one read ahead), raw and corrected, in half of the memory
-        fits = memory // (8 * frame_bytes)
+        fits = budget.memory // (8 * frame_bytes)
         batch_size = int(min(_LONGEST_BATCH, max(fits, 1), max(unit * 8, 64)))
         batch_size = max(batch_size // unit, 1) * unit
-    return Schedule(-(-batch_size // unit) * unit, unit, n_workers, memory)
-
-
-def _cores() -> int:
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
+    n_workers = budget.at_once(2 * _COPIES * unit * frame_bytes)
+    return Schedule(-(-batch_size // unit) * unit, unit, n_workers, budget.memory)

@@ -5,10 +5,6 @@ estimates of the finished batches, the corrected frames so far, and ``state.json
 which names the recording and the parameters. The finished folder is renamed to ``out``.
 """
 
-import contextlib
-import errno
-import hashlib
-import json
 import math
 import os
 import shutil
@@ -22,6 +18,7 @@ import zarr
 from numpy.typing import NDArray
 from zarr.codecs import BloscCodec, BloscShuffle
 
+from napari_mesmerize.compute.resume import STATE, UnfinishedWork
 from napari_mesmerize.errors import WriteError
 from napari_mesmerize.history import json_safe
 from napari_mesmerize.motion.fit.rigid import Estimates
@@ -29,8 +26,7 @@ from napari_mesmerize.motion.result import MotionQuality
 
 FORMAT = "napari-mesmerize recording"
 FORMAT_VERSION = 1
-_WORK = "work"
-_STATE = "state.json"
+_PARTS = "work"
 
 
 class StoredFrames:
@@ -71,63 +67,65 @@ class MotionStore:
             )
         self.out = out
         self.partial = out.with_name(out.name + ".partial")
-        self._key = key
-        with self.writing("the folder"):
-            if self._read_state().get("key") != key:
+        self._work = UnfinishedWork(
+            self.partial, key, str(out), parts=_PARTS, sync=False
+        )
+        with self._work.writing("the folder"):
+            if not self._work.is_the_same:
                 self.reset()
 
     @property
     def n_written(self) -> int:
         """Corrected frames that are safely stored."""
-        return int(self._read_state().get("n_written", 0))
+        return int(self._work.state.get("n_written", 0))
 
     def reset(self) -> None:
         """Throw away unfinished work."""
         if self.partial.exists():
             shutil.rmtree(self.partial)
-        (self.partial / _WORK).mkdir(parents=True)
-        self._write_state(n_written=0)
+        self._work.parts.mkdir(parents=True)
+        self._work.note(n_written=0)
 
     def save_template(self, arrays: Mapping[str, NDArray[Any]]) -> None:
         """Keep what the estimates depend on."""
-        with self.writing("the template"):
-            self._save("template.npz", arrays)
+        with self._work.writing("the template"):
+            self._work.save("template", arrays)
 
     def load_template(self) -> dict[str, NDArray[Any]] | None:
         """Return what :meth:`save_template` kept, if it did."""
-        path = self.partial / _WORK / "template.npz"
-        return _load(path) if path.exists() else None
+        return self._work.load("template")
 
     def save_estimates(self, frames: slice, estimates: Estimates) -> None:
         """Keep the estimates of a batch."""
-        name = f"estimates-{frames.start:010d}-{frames.stop:010d}.npz"
         arrays = {
             item.name: getattr(estimates, item.name) for item in fields(estimates)
         }
-        with self.writing(f"the estimates of frames {frames.start} to {frames.stop}"):
-            self._save(name, arrays)
+        what = f"the estimates of frames {frames.start} to {frames.stop}"
+        with self._work.writing(what):
+            self._work.save(f"estimates-{frames.start:010d}-{frames.stop:010d}", arrays)
 
     def load_estimates(self) -> Iterator[Estimates]:
         """Yield the estimates of the finished batches, from the first frame on."""
         done = 0
-        for path in sorted((self.partial / _WORK).glob("estimates-*.npz")):
-            start, stop = (int(part) for part in path.stem.split("-")[1:])
-            if start != done:
+        for name in self._work.names("estimates-"):
+            start, stop = (int(part) for part in name.split("-")[1:])
+            arrays = self._work.load(name) if start == done else None
+            if arrays is None:
                 break
-            yield Estimates(**_load(path))
+            yield Estimates(**arrays)
             done = stop
 
     def save_range(self, lowest: float, highest: float) -> None:
         """Keep the range of the corrected intensities."""
-        with self.writing("the range of intensities"):
-            self._save("range.npz", {"range": np.array([lowest, highest])})
+        with self._work.writing("the range of intensities"):
+            self._work.save("range", {"range": np.array([lowest, highest])})
 
     def load_range(self) -> tuple[float, float] | None:
         """Return what :meth:`save_range` kept, if it did."""
-        path = self.partial / _WORK / "range.npz"
-        if not path.exists():
+        kept = self._work.load("range")
+        if kept is None:
             return None
-        lowest, highest = _load(path)["range"]
+        lowest, highest = kept["range"]
         return float(lowest), float(highest)
 
     def open_frames(
@@ -151,7 +149,7 @@ class MotionStore:
                 f"{self.out} has {free / 1e9:.2f} GB free. Free space or choose "
                 "another disk; output_dtype='uint16' needs half of it."
             )
-        with self.writing("the frames"):
+        with self._work.writing("the frames"):
             if path.exists():
                 shutil.rmtree(path)
             root = zarr.open_group(self.partial, mode="a")
@@ -176,13 +174,13 @@ class MotionStore:
         self, array: "zarr.Array[Any]", frames: slice, values: NDArray[Any]
     ) -> None:
         """Store consecutive corrected frames; safe from threads, each a chunk."""
-        with self.writing(f"frames {frames.start} to {frames.stop}"):
+        with self._work.writing(f"frames {frames.start} to {frames.stop}"):
             array[frames] = values
 
     def mark_written(self, n_written: int) -> None:
         """Note that the first ``n_written`` corrected frames are safely stored."""
-        with self.writing("the state"):
-            self._write_state(n_written=n_written)
+        with self._work.writing("the state"):
+            self._work.note(n_written=n_written)
 
     def finish(
         self,
@@ -204,7 +202,7 @@ class MotionStore:
         times : numpy.ndarray, optional
             Shape (n_frames,), seconds: array ``time_s``, beside ``frames``.
         """
-        with self.writing("the results"):
+        with self._work.writing("the results"):
             root = zarr.open_group(self.partial, mode="a")
             root.attrs.update(json_safe(facts))
             if times is not None:
@@ -215,63 +213,25 @@ class MotionStore:
             group.attrs.update(json_safe(quality.summary()))
             for name, array in arrays.items():
                 group.create_array(name, data=np.ascontiguousarray(array))
-            shutil.rmtree(self.partial / _WORK)
-            (self.partial / _STATE).unlink()
-            old = self.out.with_name(self.out.name + ".replaced")
-            if self.out.exists():
-                if old.exists():
-                    shutil.rmtree(old)
-                os.replace(self.out, old)
-            os.replace(self.partial, self.out)
-            if old.exists():
-                shutil.rmtree(old)
+            self._move_to_its_place()
+        shutil.rmtree(self.out / _PARTS, ignore_errors=True)
+        (self.out / STATE).unlink(missing_ok=True)
         return self.out / "frames"
 
-    @contextlib.contextmanager
-    def writing(self, what: str) -> Iterator[None]:
-        """Turn failures of the disk into an error that says what to do."""
+    def _move_to_its_place(self) -> None:
+        """Rename the folder; if that fails, ``out`` is as before and work can go on.
+
+        A recording that is open elsewhere can not be replaced on some systems.
+        """
+        old = self.out.with_name(self.out.name + ".replaced")
+        if self.out.exists():
+            if old.exists():
+                shutil.rmtree(old)
+            os.replace(self.out, old)
         try:
-            yield
-        except OSError as error:
-            if isinstance(error, WriteError):
-                raise
-            full = error.errno in (errno.ENOSPC, errno.EDQUOT)
-            reason = "the disk is full" if full else str(error)
-            raise WriteError(
-                f"Writing {what} of {self.out} failed: {reason}. What was finished "
-                f"lies in {self.partial}; make room or check the permissions and run "
-                "the same again to go on from there, or delete that folder."
-            ) from error
-
-    def _save(self, name: str, arrays: Mapping[str, NDArray[Any]]) -> None:
-        path = self.partial / _WORK / name
-        unfinished = path.with_suffix(".tmp")
-        with unfinished.open("wb") as file:
-            np.savez(file, **arrays)  # type: ignore[arg-type]
-        os.replace(unfinished, path)
-
-    def _read_state(self) -> dict[str, Any]:
-        try:
-            return dict(json.loads((self.partial / _STATE).read_text()))
-        except (OSError, ValueError):
-            return {}
-
-    def _write_state(self, *, n_written: int) -> None:
-        unfinished = self.partial / (_STATE + ".tmp")
-        unfinished.write_text(json.dumps({"key": self._key, "n_written": n_written}))
-        os.replace(unfinished, self.partial / _STATE)
-
-
-def _load(path: Path) -> dict[str, NDArray[Any]]:
-    with np.load(path, allow_pickle=False) as arrays:
-        return {name: arrays[name] for name in arrays.files}
-
-
-def work_key(facts: Mapping[str, Any], arrays: list[NDArray[Any] | None]) -> str:
-    """Return a digest of what determines a result: facts and some arrays."""
-    digest = hashlib.sha256(json.dumps(json_safe(facts), sort_keys=True).encode())
-    for array in arrays:
-        if array is not None:
-            digest.update(repr((array.shape, array.dtype.str)).encode())
-            digest.update(np.ascontiguousarray(array).tobytes())
-    return digest.hexdigest()
+            os.replace(self.partial, self.out)
+        except OSError:
+            if old.exists():
+                os.replace(old, self.out)
+            raise
+        shutil.rmtree(old, ignore_errors=True)

@@ -8,7 +8,8 @@ arrays in it, the compiler sees that it can work on many pixels at once.
 """
 
 import numpy as np
-from numba import njit, vectorize
+
+from napari_mesmerize.compute.jit import compiled_exact, compiled_ufunc
 
 RUN = 32
 """Frames whose sums are kept in single precision; a multiple of four."""
@@ -17,7 +18,7 @@ BLOCK = 8192
 LINE_BYTES = 64
 
 
-@njit(nogil=True, cache=True)
+@compiled_exact
 def add_moments(  # type: ignore[no-untyped-def]
     frames, origin, first, last, near, far, greatest, total, squares, products
 ):
@@ -79,7 +80,7 @@ def add_moments(  # type: ignore[no-untyped-def]
                 _move(runs[2 + k], products[k, start : start + size])
 
 
-@njit(nogil=True, cache=True)
+@compiled_exact
 def _rows(n_rows, size, like):  # type: ignore[no-untyped-def]
     """Return rows of zeros of a type; each begins with a line of the cache."""
     line = LINE_BYTES // like.itemsize
@@ -89,7 +90,7 @@ def _rows(n_rows, size, like):  # type: ignore[no-untyped-def]
     return memory[skipped : skipped + n_rows * size].reshape(n_rows, size)
 
 
-@njit(nogil=True, cache=True)
+@compiled_exact
 def _convert(frames, t, n, start, stop, origin, values):  # type: ignore[no-untyped-def]
     """Set values to ``n`` frames from ``t`` on, relative to ``origin``; others to 0."""
     a, b = frames[t, start:stop], frames[t + min(1, n - 1), start:stop]
@@ -107,7 +108,7 @@ def _convert(frames, t, n, start, stop, origin, values):  # type: ignore[no-unty
         values[absent] = 0
 
 
-@njit(nogil=True, cache=True)
+@compiled_exact
 def _add_sums(values, runs, size):  # type: ignore[no-untyped-def]
     a, b, c, d = values[0], values[1], values[2], values[3]
     total, squares = runs[0, :size], runs[1, :size]
@@ -116,7 +117,7 @@ def _add_sums(values, runs, size):  # type: ignore[no-untyped-def]
         squares[i] += (a[i] * a[i] + b[i] * b[i]) + (c[i] * c[i] + d[i] * d[i])
 
 
-@njit(nogil=True, cache=True)
+@compiled_exact
 def _add_four(frames, t, start, origin, runs, most):  # type: ignore[no-untyped-def]
     """Add four frames to sums and squares, and keep what is greatest."""
     stop = start + len(most)
@@ -133,7 +134,7 @@ def _add_four(frames, t, start, origin, runs, most):  # type: ignore[no-untyped-
         most[i] = max(most[i], max(max(a[i], b[i]), max(c[i], d[i])))
 
 
-@njit(nogil=True, cache=True)
+@compiled_exact
 def _keep_greatest(frames, t, n, start, most):  # type: ignore[no-untyped-def]
     stop = start + len(most)
     a, b = frames[t, start:stop], frames[t + min(1, n - 1), start:stop]
@@ -143,7 +144,7 @@ def _keep_greatest(frames, t, n, start, most):  # type: ignore[no-untyped-def]
         most[i] = max(most[i], max(max(a[i], b[i]), max(c[i], d[i])))
 
 
-@njit(nogil=True, cache=True)
+@compiled_exact
 def _add_products(values, row, step, runs, size):  # type: ignore[no-untyped-def]
     """Add products with what lies ``step`` further on, ``row`` rows below."""
     a, b, c, d = values[0], values[1], values[2], values[3]
@@ -154,7 +155,7 @@ def _add_products(values, row, step, runs, size):  # type: ignore[no-untyped-def
         sums[i] += (a[i] * e[i] + b[i] * f[i]) + (c[i] * g[i] + d[i] * h[i])
 
 
-@njit(nogil=True, cache=True)
+@compiled_exact
 def _add_two_products(values, steps, runs, others, size):  # type: ignore[no-untyped-def]
     """Add products with what lies one or the other step further on."""
     a, b, c, d = values[0], values[1], values[2], values[3]
@@ -169,7 +170,7 @@ def _add_two_products(values, steps, runs, others, size):  # type: ignore[no-unt
         two[i] += (w * p[i] + x * q[i]) + (y * r[i] + z * s[i])
 
 
-@njit(nogil=True, cache=True)
+@compiled_exact
 def _move(run, sums):  # type: ignore[no-untyped-def]
     """Add the sums of a few frames to those of all, and set them to 0."""
     for i in range(len(sums)):
@@ -177,7 +178,7 @@ def _move(run, sums):  # type: ignore[no-untyped-def]
         run[i] = 0
 
 
-@vectorize(cache=True)
+@compiled_ufunc
 def correlate(n, products, sum_a, sum_b, squares_a, squares_b):  # type: ignore[no-untyped-def]
     """Return the correlation of two pixels by their sums, NaN where one is constant."""
     n = max(n, 1.0)

@@ -12,6 +12,7 @@ from napari_mesmerize.data.components import Components
 from napari_mesmerize.data.pictures import contrast_limits, drawn_areas
 from napari_mesmerize.data.recording import default_max_memory, iter_batches
 from napari_mesmerize.data.rois import roi_table_from_components
+from napari_mesmerize.engines import engine_of
 from napari_mesmerize.progress import Progress
 
 if TYPE_CHECKING:
@@ -115,13 +116,8 @@ def extract(
         found = extract_components(recording, params, progress=progress, **options)
     else:
         found = preview_components(recording, params, region=region, progress=progress)
-    table = roi_table_from_components(found, kind=_kind_of(params))
+    table = roi_table_from_components(found, kind=engine_of(params).name)
     return Extracted(found, table, drawn_areas(found))
-
-
-def _kind_of(params: "Params") -> str:
-    """Return what the ROI table says of where ROIs come from: ``cnmf``, ..."""
-    return type(params).__name__.removesuffix("Params").lower()
 
 
 def trace_outlines(

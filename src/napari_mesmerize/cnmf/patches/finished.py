@@ -4,13 +4,9 @@ A patch is one ``.npz`` file: a description in JSON, and the numbers by type. No
 it is code.
 """
 
-import contextlib
 import dataclasses
-import hashlib
 import json
-import os
-import zipfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -21,14 +17,14 @@ from napari_mesmerize.cnmf.cells import Cell, View
 from napari_mesmerize.cnmf.patches.recipe import PatchResult
 from napari_mesmerize.cnmf.refine.background import LowRank
 from napari_mesmerize.cnmf.refine.noise import PixelStatistics
+from napari_mesmerize.compute.resume import STATE, UnfinishedWork
 from napari_mesmerize.errors import WriteError
-from napari_mesmerize.history import json_safe
 
 _KINDS: dict[str, type] = {
     kind.__name__: kind for kind in (PatchResult, Cell, View, PixelStatistics, LowRank)
 }
-_STATE = "state.json"
 _FORMAT = "napari-mesmerize unfinished extraction"
+_OURS = ("patch-*.npz", "patch-*.tmp", ".*.tmp*")  # what was cut off while written, too
 
 
 class FinishedPatches:
@@ -49,8 +45,9 @@ class FinishedPatches:
 
     def __init__(self, folder: Path, key: str) -> None:
         self.folder = folder
-        state = _read_state(folder / _STATE)
-        if folder.exists() and state is None and any(folder.iterdir()):
+        self._work = UnfinishedWork(folder, key, "the extraction")
+        known = self._work.state.get("format") == _FORMAT
+        if folder.exists() and not known and any(folder.iterdir()):
             raise WriteError(
                 f"{folder} holds other files; name a new or empty folder for the "
                 "patches that are finished."
@@ -60,20 +57,20 @@ class FinishedPatches:
                 f"The folder {folder.absolute().parent} does not exist; make it first "
                 "or choose another."
             )
-        with self._writing("the folder"):
+        with self._work.writing("the folder"):
             folder.mkdir(exist_ok=True)
-            if (state or {}).get("key") != key:
+            if not self._work.is_the_same:
                 self._clear()
-                text = json.dumps({"format": _FORMAT, "key": key})
-                _write(folder / _STATE, text.encode())
+                self._work.note(format=_FORMAT)
 
     def load(self, number: int) -> PatchResult | None:
         """Return what was found in a patch; ``None`` where it is not finished."""
+        numbers = self._work.load(_name(number))
         try:
-            with np.load(self._path(number), allow_pickle=False) as stored:
-                numbers = {name: stored[name] for name in stored.files}
+            if numbers is None:
+                return None
             found = _restored(json.loads(numbers.pop("tree").tobytes()), numbers)
-        except (OSError, ValueError, KeyError, TypeError, zipfile.BadZipFile):
+        except (ValueError, KeyError, TypeError):
             return None
         return found if isinstance(found, PatchResult) else None
 
@@ -83,54 +80,25 @@ class FinishedPatches:
         tree = json.dumps(_described(result, parts)).encode()
         arrays = {name: np.concatenate(some) for name, some in parts.items()}
         arrays["tree"] = np.frombuffer(tree, np.uint8)
-        path = self._path(number)
-        unfinished = path.with_suffix(".tmp")
-        with self._writing(f"patch {number + 1}"):
-            with unfinished.open("wb") as file:
-                np.savez(file, **arrays)  # type: ignore[arg-type]
-            os.replace(unfinished, path)
+        with self._work.writing(f"patch {number + 1}"):
+            self._work.save(_name(number), arrays)
 
     def remove(self) -> None:
-        """Remove the folder and what it holds."""
-        with self._writing("the end"):
+        """Remove what it holds, and the folder unless other files lie in it."""
+        with self._work.writing("the end"):
             self._clear()
-            (self.folder / _STATE).unlink(missing_ok=True)
-            with contextlib.suppress(OSError):  # something else lies in it
+            (self.folder / STATE).unlink(missing_ok=True)
+            if not any(self.folder.iterdir()):
                 self.folder.rmdir()
 
-    def _path(self, number: int) -> Path:
-        return self.folder / f"patch-{number:06d}.npz"
-
     def _clear(self) -> None:
-        for pattern in ("patch-*.npz", "patch-*.tmp"):
+        for pattern in _OURS:
             for path in self.folder.glob(pattern):
                 path.unlink()
 
-    @contextlib.contextmanager
-    def _writing(self, what: str) -> Any:
-        try:
-            yield
-        except OSError as error:
-            raise WriteError(
-                f"Writing {what} of the unfinished extraction in {self.folder} failed: "
-                f"{error}. Make room or choose another folder, and run the same again: "
-                "it goes on from the patches that are finished."
-            ) from error
 
-
-def _read_state(path: Path) -> dict[str, Any] | None:
-    try:
-        state = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return None
-    known = isinstance(state, dict) and state.get("format") == _FORMAT
-    return state if known else None
-
-
-def _write(path: Path, text: bytes) -> None:
-    unfinished = path.with_suffix(".tmp")
-    unfinished.write_bytes(text)
-    os.replace(unfinished, path)
+def _name(number: int) -> str:
+    return f"patch-{number:06d}"
 
 
 def _described(value: Any, parts: dict[str, list[NDArray[Any]]]) -> Any:
@@ -176,12 +144,3 @@ def _restored(tree: Any, numbers: dict[str, NDArray[Any]]) -> Any:
         return node["value"]
 
     return one(tree)
-
-
-def work_key(facts: Mapping[str, Any], arrays: Sequence[NDArray[Any]]) -> str:
-    """Return a digest of what determines a result: facts and some arrays."""
-    digest = hashlib.sha256(json.dumps(json_safe(facts), sort_keys=True).encode())
-    for array in arrays:
-        digest.update(repr((array.shape, array.dtype.str)).encode())
-        digest.update(np.ascontiguousarray(array).tobytes())
-    return digest.hexdigest()

@@ -12,7 +12,8 @@ from napari_mesmerize.cnmf.params import Params
 from napari_mesmerize.cnmf.search.detection import decimation
 from napari_mesmerize.cnmf.settings import FloatArray, Settings
 from napari_mesmerize.cnmf.sums import scatter_frames
-from napari_mesmerize.data.recording import batch_slices, image_shape
+from napari_mesmerize.compute.memory import reading_slices
+from napari_mesmerize.data.recording import image_shape
 from napari_mesmerize.errors import ParameterError
 
 LARGEST_WHOLE = 192  # pixels; wider fields are cut
@@ -21,7 +22,6 @@ MOST_BYTES = 2 * 2**30  # that a patch of a size chosen here needs
 MARGIN_RADII = 3.0
 _AT_FULL_RATE = ("greedy_roi", "corr_pnr")  # need the movie twice more
 _SPARE = 60 * 2**20  # bytes: code, images, cells
-_BATCH = 48 * 2**20  # bytes of frames read at once
 
 
 @dataclass(frozen=True)
@@ -134,8 +134,7 @@ def read_rows(recording: xr.DataArray, patch: Patch) -> FloatArray:
         part = part[:, patch.plane]
     n_frames = recording.sizes["frame"]
     out = np.empty(((y1 - y0) * (x1 - x0), n_frames), np.float32)
-    frame_bytes = recording.dtype.itemsize * recording[0].size
-    for frames in batch_slices(n_frames, max(1, _BATCH // frame_bytes)):
+    for frames in reading_slices(recording):
         block = np.ascontiguousarray(part[frames, y0:y1, x0:x1].to_numpy())
         scatter_frames(block.reshape(len(block), -1), frames.start, out)
     return out

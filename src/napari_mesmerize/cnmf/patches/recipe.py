@@ -25,13 +25,35 @@ from napari_mesmerize.cnmf.refine.trace import raw_trace, set_first_trace, updat
 from napari_mesmerize.cnmf.search.find import find_candidates
 from napari_mesmerize.cnmf.settings import FloatArray, Settings
 
-FIRST_MODES = {False: 8, True: 12}  # of one_photon, for 128 x 128 pixels
-# of one_photon: for 128 x 128 pixels and cells up to the usual radius
-MODES = {False: 30, True: 60}
-USUAL_RADIUS = {False: 4.6, True: 5.6}  # of one_photon, pixels
-EDGE = {False: 1.6, True: 1.3}  # of one_photon: how far a mode stands above noise
 LEAST_BESIDE = 0.3  # share of pixels beside given masks that shows the background
 MOST_CANDIDATES = 600  # of one search, for 128 x 128 pixels
+
+
+@dataclass(frozen=True)
+class BackgroundModes:
+    """How many modes of the background are looked for in 128 x 128 pixels.
+
+    Attributes
+    ----------
+    first : int
+        Before components are searched.
+    most : int
+        Afterwards, for cells up to ``usual_radius`` pixels; larger ones would be taken
+        for background by as many modes.
+    usual_radius : float
+        Pixels.
+    edge : float
+        How far a mode stands above noise.
+    """
+
+    first: int
+    most: int
+    usual_radius: float
+    edge: float
+
+
+TWO_PHOTON = BackgroundModes(first=8, most=30, usual_radius=4.6, edge=1.6)
+ONE_PHOTON = BackgroundModes(first=12, most=60, usual_radius=5.6, edge=1.3)
 
 
 @dataclass
@@ -71,6 +93,11 @@ class _State:
         """Area in units of 128 x 128 pixels, at least 1."""
         return max(1.0, self.shape[0] * self.shape[1] / 128**2)
 
+    @property
+    def modes(self) -> BackgroundModes:
+        """What background is expected; scattered light has more of it."""
+        return ONE_PHOTON if self.settings.one_photon else TWO_PHOTON
+
     def renew_background(
         self,
         most: int,
@@ -91,7 +118,7 @@ class _State:
                 valid=self.valid,
                 ring_radius=2 * radius * self.params.ring_size_factor,
                 block_size=max(1.0, radius / 2),
-                most=max(most, MODES[self.settings.one_photon]),
+                most=max(most, self.modes.most),
                 seed=self.seed,
             )
             return
@@ -103,7 +130,7 @@ class _State:
             most=most,
             block_size=block_size,
             smoothing=smoothing,
-            edge_factor=EDGE[self.settings.one_photon],
+            edge_factor=self.modes.edge,
             clip=clip,
             shown=shown,
             seed=self.seed,
@@ -129,10 +156,8 @@ class _State:
     def refine(self, smoothing: float) -> None:
         """Renew the background, then twice all traces and all footprints; prune."""
         radius = self.settings.radius
-        # larger cells would be taken for background by as many modes
-        one_photon = self.settings.one_photon
-        most = MODES[one_photon] * self.share
-        most *= min(1.0, USUAL_RADIUS[one_photon] / radius)
+        most = self.modes.most * self.share
+        most *= min(1.0, self.modes.usual_radius / radius)
         self.renew_background(max(8, int(most)), radius, smoothing)
         for _ in range(2):
             for cell in self.cells:
@@ -225,7 +250,7 @@ def _find_and_refine(
 ) -> None:
     settings, params = state.settings, state.params
     check("background")
-    first = int(FIRST_MODES[settings.one_photon] * np.sqrt(state.share))
+    first = int(state.modes.first * np.sqrt(state.share))
     shown = None if given is None else beside(given, state.valid)
     state.renew_background(
         first, 3 * settings.radius, settings.radius, clip=True, shown=shown

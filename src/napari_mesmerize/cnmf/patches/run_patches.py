@@ -1,18 +1,15 @@
-"""Run patches, in threads or on a cluster, with progress and cancel."""
+"""Run patches in threads, with progress and cancel."""
 
-import importlib
 import queue
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from napari_mesmerize.errors import Cancelled
 from napari_mesmerize.progress import Progress
 
 Result = TypeVar("Result")
-Job = TypeVar("Job")
-Item = TypeVar("Item")
 Step = Callable[[str], None]
 
 
@@ -83,51 +80,3 @@ def _wait(ticks: "queue.Queue[str | None]", total: int) -> Iterator[int]:
         if ticks.get() is None:
             return
         yield number
-
-
-def run_on_cluster(
-    client: Any,
-    function: Callable[[Job, Item, Any], Result],
-    job: Job,
-    items: Sequence[Item],
-    read: Callable[[Item], Any],
-    keep: Callable[[int, Result], Result],
-    *,
-    at_once: int,
-    progress: Progress,
-    desc: str,
-) -> list[Result]:
-    """Run ``function(job, item, read(item))`` for each over a ``distributed`` client.
-
-    ``read`` and ``keep(place, result)`` run here; at most ``at_once`` items are out at
-    a time. When the progress raises, what is not finished is cancelled.
-    """
-    as_completed = importlib.import_module("distributed").as_completed
-    most = max(1, min(at_once, sum(client.nthreads().values()) + 1))
-    waiting: dict[Any, int] = {}
-    results: dict[int, Result] = {}
-
-    def finished() -> Iterator[int]:
-        (shared,) = client.scatter([job], broadcast=True, hash=False)
-        for place, item in enumerate(items):
-            data = client.scatter(read(item), hash=False)
-            future = client.submit(function, shared, item, data, pure=False)
-            waiting[future] = place
-            if len(waiting) >= most:
-                yield finish_one()
-        while waiting:
-            yield finish_one()
-
-    def finish_one() -> int:
-        future = next(iter(as_completed(list(waiting))))
-        place = waiting[future]
-        results[place] = keep(place, future.result())
-        del waiting[future]
-        return place
-
-    try:
-        for _ in progress(finished(), desc=desc, total=len(items)):
-            pass
-    finally:
-        client.cancel(list(waiting))
-    return [results[place] for place in range(len(items))]

@@ -1,9 +1,9 @@
 """A compiled loop that scales stored values; takes a while to import."""
 
-from numba import njit
+from napari_mesmerize.compute.jit import compiled_exact
 
 
-@njit(nogil=True, cache=True)
+@compiled_exact
 def scale_into(stored, scale, offset, out):  # type: ignore[no-untyped-def]
     """Set ``out`` to ``scale * stored + offset``, computed in the type of ``scale``.
 

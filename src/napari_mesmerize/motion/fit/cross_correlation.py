@@ -3,17 +3,16 @@
 import math
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
-from napari_mesmerize.compute.jit import FAST
+from napari_mesmerize.compute.jit import compiled
 from napari_mesmerize.motion.kernels.device import is_numpy
 from napari_mesmerize.motion.template.template import Template
 
 _BLOCK = 8  # binned px that move together
 
 
-@njit(**FAST)
+@compiled
 def _sum_strips(binned, tables, known, pads, moves, blocks, out):  # type: ignore[no-untyped-def]
     """Add up what correlates strips of binned frames (n, z, y, x) with smoothed tables.
 

@@ -3,10 +3,9 @@
 import math
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
-from napari_mesmerize.compute.jit import FAST
+from napari_mesmerize.compute.jit import compiled
 from napari_mesmerize.motion.kernels.device import is_numpy
 from napari_mesmerize.motion.template.template import Template
 
@@ -15,7 +14,7 @@ _LARGEST_STEP_Z = 0.6  # planes
 _NO_LIMIT = 1e30
 
 
-@njit(**FAST)
+@compiled
 def _block_gradients(  # type: ignore[no-untyped-def]
     frames, tables, roots, pads, moves, sizes, border, clip, limit, out, kept
 ):

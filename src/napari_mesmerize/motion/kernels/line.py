@@ -3,12 +3,11 @@
 import math
 
 import numpy as np
-from numba import njit
 
-from napari_mesmerize.compute.jit import FAST
+from napari_mesmerize.compute.jit import compiled
 
 
-@njit(**FAST)
+@compiled
 def _weights(part):  # type: ignore[no-untyped-def]
     """Weights of the pixel before, at, after and next after a fractional place."""
     half = np.float32(0.5)
@@ -19,7 +18,7 @@ def _weights(part):  # type: ignore[no-untyped-def]
     return before, at, one - before - at - further, further
 
 
-@njit(**FAST)
+@compiled
 def _sample_inside(rows, y, x, slope_y, slope_x, out):  # type: ignore[no-untyped-def]
     """Sample between rows 1 and 2 of four that begin one pixel before the first."""
     row_a, row_b, row_c, row_d = rows
@@ -33,7 +32,7 @@ def _sample_inside(rows, y, x, slope_y, slope_x, out):  # type: ignore[no-untype
         out[k] = p * first + q * second + r * third + s * fourth
 
 
-@njit(**FAST)
+@compiled
 def _sample_anywhere(plane, y, x, slope_y, slope_x, out):  # type: ignore[no-untyped-def]
     """Sample pixel by pixel; nearest border."""
     height, width = plane.shape
@@ -58,7 +57,7 @@ def _sample_anywhere(plane, y, x, slope_y, slope_x, out):  # type: ignore[no-unt
         out[k] = p * first + q * second + r * third + s * fourth
 
 
-@njit(**FAST)
+@compiled
 def sample_line(plane, y, x, slope_y, slope_x, n, out):  # type: ignore[no-untyped-def]
     """Sample a plane at (y + k slope_y, x + k (1 + slope_x)) for k < n; nearest border.
 

@@ -4,10 +4,9 @@ import math
 from dataclasses import dataclass, field
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
-from napari_mesmerize.compute.jit import FAST
+from napari_mesmerize.compute.jit import compiled
 from napari_mesmerize.motion.kernels.line import sample_line
 from napari_mesmerize.motion.kernels.weights import weight_table
 
@@ -58,7 +57,7 @@ class CanvasSums:
         self.n_frames += other.n_frames
 
 
-@njit(**FAST)
+@compiled
 def _blend_planes(volume, z, taps, out):  # type: ignore[no-untyped-def]
     """The plane at height z of a volume (z, y, x), four planes weighed."""
     depth, height, width = volume.shape
@@ -73,7 +72,7 @@ def _blend_planes(volume, z, taps, out):  # type: ignore[no-untyped-def]
                 out[i, j] += weight * source[i, j]
 
 
-@njit(**FAST)
+@compiled
 def _add_shifted(frames, moves, pads, border, taps, total, squares, corners):  # type: ignore[no-untyped-def]
     """Add frames moved back by their displacement (n, 3) to canvas sums, in place.
 
@@ -136,7 +135,7 @@ def _add_shifted(frames, moves, pads, border, taps, total, squares, corners):  #
                     line_squares[j] += value * value
 
 
-@njit(**FAST)
+@compiled
 def _add_warped(frames, moves, spacing, pads, border, total, count, squares):  # type: ignore[no-untyped-def]
     """Add frames to canvas sums, in place: canvas pixel u takes frame pixel u + e(u).
 

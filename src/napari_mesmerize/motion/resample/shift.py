@@ -4,11 +4,10 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 from scipy import fft
 
-from napari_mesmerize.compute.jit import FAST
+from napari_mesmerize.compute.jit import compiled
 from napari_mesmerize.motion.kernels.device import is_numpy, to_numpy
 from napari_mesmerize.motion.kernels.weights import weight_table
 
@@ -17,7 +16,7 @@ _FOURIER_PIXELS = 2**18  # transformed at a time, so that they stay in the cache
 _STILL = 1e-6  # px
 
 
-@njit(**FAST)
+@compiled
 def _shift_planes(planes, moves, taps, out):  # type: ignore[no-untyped-def]
     """out(y, x) = plane(y + dy, x + dx), rows then columns, nearest border."""
     n_planes, height, width = planes.shape
@@ -49,7 +48,7 @@ def _shift_planes(planes, moves, taps, out):  # type: ignore[no-untyped-def]
                     out[t, i, j] += weight * row[j + k]
 
 
-@njit(**FAST)
+@compiled
 def _blend_depth(volumes, moves, taps, out):  # type: ignore[no-untyped-def]
     """out(z) = volume(z + move), four planes weighed, nearest border."""
     n_frames, depth, height, width = volumes.shape
@@ -141,7 +140,7 @@ def shift_by_fourier(
     return out.reshape(volumes.shape)
 
 
-@njit(**FAST)
+@compiled
 def _place_moved(planes, moves, out):  # type: ignore[no-untyped-def]
     """out(y, x) = plane(y + move, x + move), whole pixels, nearest border."""
     n_planes, height, width = out.shape
@@ -162,7 +161,7 @@ def _place_moved(planes, moves, out):  # type: ignore[no-untyped-def]
                 target[j] = source[width - 1]
 
 
-@njit(**FAST)
+@compiled
 def _continue_planes(planes, rows, row_weights, columns, column_weights, out):  # type: ignore[no-untyped-def]
     """Copy planes and close the gap at both ends by two blended mirror images."""
     n_planes, height, width = planes.shape
@@ -187,7 +186,7 @@ def _continue_planes(planes, rows, row_weights, columns, column_weights, out):  
                 target[j] = weight * first[j] + rest * second[j]
 
 
-@njit(**FAST)
+@compiled
 def _turn(spectrum, turn_y, turn_x):  # type: ignore[no-untyped-def]
     """Multiply spectra (n, y, x), in place, by phases (n, y) and (n, x)."""
     n_planes, height, width = spectrum.shape

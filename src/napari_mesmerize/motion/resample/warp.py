@@ -1,10 +1,9 @@
 """Resampling of frames through displacement fields."""
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
-from napari_mesmerize.compute.jit import FAST
+from napari_mesmerize.compute.jit import compiled
 from napari_mesmerize.motion.field import FieldMotion
 from napari_mesmerize.motion.kernels.device import is_numpy, to_numpy
 from napari_mesmerize.motion.kernels.line import sample_line
@@ -14,7 +13,7 @@ from napari_mesmerize.motion.resample.canvas import FIELD_SPACING
 _FIELD_STEP = 8  # px between the places at which a spline field is evaluated
 
 
-@njit(**FAST)
+@compiled
 def _invert(field, step, planes, places_y, places_x, height, width, out):  # type: ignore[no-untyped-def]
     """Solve e = d(u + e) by 4 fixed-point steps; field (n, z, ny, nx, 3)."""
     depth = field.shape[1]
@@ -145,7 +144,7 @@ def seen_places(
     return seen
 
 
-@njit(**FAST)
+@compiled
 def _warp_cubic(frames, moves, spacing, out):  # type: ignore[no-untyped-def]
     """out(u) = frame(u + e(u)), nearest border; moves as inverse_moves() gives.
 
@@ -188,7 +187,7 @@ def _warp_cubic(frames, moves, spacing, out):  # type: ignore[no-untyped-def]
                             target[j] += part_z * (other[j] - target[j])
 
 
-@njit(**FAST)
+@compiled
 def _warp_taps(frames, moves, spacing, taps, out):  # type: ignore[no-untyped-def]
     """The same by a table of weights, for any kernel."""
     n_frames, depth, height, width = frames.shape

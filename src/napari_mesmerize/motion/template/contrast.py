@@ -10,10 +10,9 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
-from napari_mesmerize.compute.jit import FAST
+from napari_mesmerize.compute.jit import compiled
 from napari_mesmerize.motion.kernels.device import is_numpy
 
 _TRUNCATE = 3.0
@@ -38,7 +37,7 @@ class Gain:
     least: float
 
 
-@njit(**FAST)
+@compiled
 def _bin_plane(plane, out):  # type: ignore[no-untyped-def]
     """Mean of 2 x 2 pixels; a last odd row or column counts twice."""
     height, width = plane.shape
@@ -56,7 +55,7 @@ def _bin_plane(plane, out):  # type: ignore[no-untyped-def]
             out[i, even] = half * (upper[width - 1] + lower[width - 1])
 
 
-@njit(**FAST)
+@compiled
 def _low_pass(plane, kernel, padded, row, out):  # type: ignore[no-untyped-def]
     """Separable symmetric FIR of one plane, nearest border; ``kernel`` is its half."""
     height, width = plane.shape
@@ -89,7 +88,7 @@ def _low_pass(plane, kernel, padded, row, out):  # type: ignore[no-untyped-def]
                 target[j] += weight * (before[j] + after[j])
 
 
-@njit(**FAST)
+@compiled
 def _contrast(raw, kernel, black, least, out, binned_out):  # type: ignore[no-untyped-def]
     """Local contrast of planes (n, y, x), full size and binned."""
     n_planes, height, width = raw.shape
@@ -127,7 +126,7 @@ def _contrast(raw, kernel, black, least, out, binned_out):  # type: ignore[no-un
                 out[t, i, j] = (raw[t, i, j] - full[j]) / gain
 
 
-@njit(**FAST)
+@compiled
 def _low_passed(raw, kernel, out):  # type: ignore[no-untyped-def]
     """Binned low-pass of planes (n, y, x)."""
     n_planes = raw.shape[0]

@@ -1,13 +1,17 @@
 """CNMF, CNMF-E and CNMF 3-D: choose a recording, preview, run, get one ROI layer."""
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import xarray as xr
+from napari.layers import Image
+from numpy.typing import NDArray
+from pydantic import BaseModel
 from qtpy.QtWidgets import QCheckBox, QComboBox, QLabel, QSpinBox
 
 from napari_mesmerize.cnmf import INDICATORS
-from napari_mesmerize.cnmf.params import Cnmf3dParams, CnmfeParams, CnmfParams
 from napari_mesmerize.data.components import Components
+from napari_mesmerize.engines import ENGINES, engines
 from napari_mesmerize.errors import MesmerizeError
 from napari_mesmerize.widgets.extraction.movie_layers import MovieChooser
 from napari_mesmerize.widgets.jobs.job import JobBar
@@ -21,12 +25,9 @@ from napari_mesmerize.widgets.session.session import get_session
 from napari_mesmerize.workspace import compute
 from napari_mesmerize.workspace.roi_set import RoiSet
 
-_BASIC = ("cell_diameter", "decay_time_s", "rise_time_s", "min_snr", "min_shape")
-ENGINES = {
-    "CNMF (two-photon)": CnmfParams,
-    "CNMF-E (one-photon)": CnmfeParams,
-    "CNMF 3-D (volumes)": Cnmf3dParams,
-}
+if TYPE_CHECKING:
+    import napari.viewer
+
 PRESETS = {
     name: {"rise_time_s": rise, "decay_time_s": decay}
     for name, (rise, decay) in INDICATORS.items()
@@ -42,21 +43,18 @@ class CnmfDock(Column):
         The viewer.
     """
 
-    def __init__(self, napari_viewer: "napari.viewer.Viewer") -> None:  # noqa: F821
+    def __init__(self, napari_viewer: "napari.viewer.Viewer") -> None:
         super().__init__()
         self._session = get_session(napari_viewer)
         self.hint = Hint()
         self.chooser = RecordingChooser(self._session)
         self.engine = QComboBox()
-        self.engine.addItems(list(ENGINES))
-        self.forms = {
-            name: ParamsForm(
-                model,
-                basic=[field for field in _BASIC if field in model.model_fields],
-                presets=PRESETS,
+        self.forms: dict[str, ParamsForm[BaseModel]] = {}
+        for engine in engines("extract"):
+            self.engine.addItem(engine.title, engine.name)
+            self.forms[engine.name] = ParamsForm(
+                engine.params, basic=engine.first_fields, presets=PRESETS
             )
-            for name, model in ENGINES.items()
-        }
         self.seeded = QCheckBox("Start from the ROIs that are open (seeded)")
         self.seeded.setToolTip(
             "Refine the drawn, imported or extracted ROIs instead of searching"
@@ -75,12 +73,12 @@ class CnmfDock(Column):
         self.movies = MovieChooser(self._session, self.job)
         self._lay_out()
         self.chooser.changed.connect(self._on_chosen)
-        self.engine.currentTextChanged.connect(self._on_engine)
+        self.engine.currentIndexChanged.connect(self._on_engine)
         self.job.running_changed.connect(self._on_running)
         self.preview.clicked.connect(self._on_preview)
         self.run.clicked.connect(self._on_run)
         connect_while_alive(self, self._session.params_suggested, self._on_suggested)
-        self._on_engine(self.engine.currentText())
+        self._on_engine()
         self._on_chosen()
         self._on_suggested(self._session.suggested)
 
@@ -100,22 +98,22 @@ class CnmfDock(Column):
         self.rows.addStretch(1)
 
     @property
-    def form(self) -> ParamsForm:
+    def form(self) -> ParamsForm[BaseModel]:
         """The form of the chosen method."""
-        return self.forms[self.engine.currentText()]
+        return self.forms[self.engine.currentData()]
 
     # -------------------------------------------------------------------- runs
     def _on_run(self) -> None:
-        self._start(self.chooser.recording, preview=False)
+        recording = self.chooser.recording
+        if recording is not None:
+            self._start(recording, preview=False)
 
     def _on_preview(self) -> None:
-        layer = self.chooser.layer
-        if layer is None:
+        layer, recording = self.chooser.layer, self.chooser.recording
+        if layer is None or recording is None:
             return
         frame = compute.shown_frame(self._session.viewer, layer)
-        part = compute.part_of(
-            self.chooser.recording, self.preview_frames.value(), around=frame
-        )
+        part = compute.part_of(recording, self.preview_frames.value(), around=frame)
         try:
             region = self.region.mask_of(layer)
         except MesmerizeError as error:
@@ -123,7 +121,13 @@ class CnmfDock(Column):
             return
         self._start(part, preview=True, region=region)
 
-    def _start(self, recording: Any, *, preview: bool, region: Any = None) -> None:
+    def _start(
+        self,
+        recording: xr.DataArray,
+        *,
+        preview: bool,
+        region: NDArray[np.bool_] | None = None,
+    ) -> None:
         layer = self.chooser.layer
         if layer is None:
             return
@@ -145,7 +149,11 @@ class CnmfDock(Column):
         )
 
     def _show(
-        self, layer: Any, recording: Any, extracted: compute.Extracted, preview: bool
+        self,
+        layer: Image,
+        recording: xr.DataArray,
+        extracted: compute.Extracted,
+        preview: bool,
     ) -> None:
         found = extracted.components
         name = f"ROIs of {layer.name}" + (" (preview)" if preview else "")
@@ -190,15 +198,19 @@ class CnmfDock(Column):
                 "Open Sample › napari-mesmerize."
             )
         else:
-            if layer.ndim == 4:
-                self.engine.setCurrentIndex(2)
-            elif self.engine.currentIndex() == 2:
-                self.engine.setCurrentIndex(0)
+            self._choose_engine_for(recording_of(layer))
             self.hint.say(self._next_step(layer))
         self._on_running(self.job.running)
 
-    def _next_step(self, layer: Any) -> str:
-        if not self.chooser.recording.attrs.get("frame_rate"):
+    def _choose_engine_for(self, recording: xr.DataArray) -> None:
+        """Keep the chosen method if it takes the recording; or choose one that does."""
+        if ENGINES[self.engine.currentData()].takes(recording):
+            return
+        fitting = [one.name for one in engines("extract") if one.takes(recording)]
+        self.engine.setCurrentIndex(self.engine.findData(fitting[0]))
+
+    def _next_step(self, layer: Image) -> str:
+        if not recording_of(layer).attrs.get("frame_rate"):
             return "Give the <b>frame rate</b>: event times depend on it."
         known = layer.metadata.get(KEY, {})
         if not known.get("raw_layer"):
@@ -208,9 +220,10 @@ class CnmfDock(Column):
             )
         return "Set decay time (or a preset) to your indicator, then press <b>Run</b>."
 
-    def _on_engine(self, chosen: str) -> None:
-        for name, form in self.forms.items():
-            form.setVisible(name == chosen)
+    def _on_engine(self, *_: object) -> None:
+        chosen = self.form
+        for form in self.forms.values():
+            form.setVisible(form is chosen)
 
     def _on_running(self, running: bool) -> None:
         ready = self.chooser.layer is not None and not running

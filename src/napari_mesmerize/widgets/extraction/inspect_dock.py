@@ -1,12 +1,14 @@
 """Inspect correlation & PNR: the images that seeds are found on, before a long run."""
 
-from typing import Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
+import xarray as xr
 from napari.layers import Image, Layer, Points
 from napari.utils.theme import get_theme
+from numpy.typing import NDArray
 from qtpy.QtCore import Qt, QTimer
-from qtpy.QtWidgets import QCheckBox, QComboBox, QLabel, QSpinBox
+from qtpy.QtWidgets import QCheckBox, QComboBox, QLabel, QSpinBox, QWidget
 from superqt import QLabeledDoubleSlider
 
 from napari_mesmerize.cnmf.params import CnmfeParams
@@ -20,6 +22,10 @@ from napari_mesmerize.widgets.kit.recording_chooser import RecordingChooser
 from napari_mesmerize.widgets.layers.recordings import KEY, spatial_scale, spatial_units
 from napari_mesmerize.widgets.session.session import get_session
 
+if TYPE_CHECKING:
+    import napari.viewer
+
+L = TypeVar("L", bound=Layer)
 _WAIT_MS = 15  # moves that follow each other are shown together
 _SHOWN = ("correlation", "PNR", "recording")
 _LOOK = (
@@ -39,7 +45,7 @@ class InspectDock(Column):
         The viewer.
     """
 
-    def __init__(self, napari_viewer: "napari.viewer.Viewer") -> None:  # noqa: F821
+    def __init__(self, napari_viewer: "napari.viewer.Viewer") -> None:
         super().__init__()
         self._session = get_session(napari_viewer)
         self.found: Candidates | None = None
@@ -99,7 +105,12 @@ class InspectDock(Column):
         self.add_row(QLabel("at most"), self.most, QLabel("of them"), stretch=1)
         self.rows.addWidget(self.compute)
         self.rows.addWidget(self.job)
-        self.result = [self.plot, self.count, self.as_seeds, self.hand_over]
+        self.result: list[QWidget] = [
+            self.plot,
+            self.count,
+            self.as_seeds,
+            self.hand_over,
+        ]
         self._labels = [QLabel("Show"), QLabel("Min corr"), QLabel("Min PNR")]
         self.add_row(self._labels[0], self.shown, stretch=1)
         self.rows.addWidget(self.plot)
@@ -142,7 +153,7 @@ class InspectDock(Column):
 
     def _on_compute(self) -> None:
         layer, recording = self.chooser.layer, self.chooser.recording
-        if layer is None:
+        if layer is None or recording is None:
             return
         first, last = self.first.value(), self.last.value()
         self.job.start(
@@ -195,7 +206,7 @@ class InspectDock(Column):
         passing = found.passing(min_corr, min_pnr)
         self.plot.show_thresholds(min_corr, min_pnr, passing)
         rings = self._layers.get("seeds")
-        if rings is not None and rings in self._session.viewer.layers:
+        if isinstance(rings, Points) and rings in self._session.viewer.layers:
             rings.data = found.positions[passing]
             rings.current_size = rings.size = self.diameter.value()
         text = f"<b>{int(passing.sum())} seeds</b> of {len(passing)} candidates."
@@ -239,18 +250,18 @@ class InspectDock(Column):
             )
         self._enable()
 
-    def _enable(self, *_: Any) -> None:
+    def _enable(self, *_: object) -> None:
         ready = self.chooser.layer is not None and not self.job.running
         for widget in (self.compute, self.estimate):
             widget.setEnabled(ready)
 
-    def _on_theme(self, event: Any = None) -> None:
+    def _on_theme(self, event: object = None) -> None:
         self.plot.look(get_theme(self._session.viewer.theme))
 
     # ------------------------------------------------------------------- layers
-    def _show_image(self, name: str, image: Any, like: Image) -> None:
+    def _show_image(self, name: str, image: NDArray[np.floating], like: Image) -> None:
         limits = _limits(image)
-        layer = self._known(name, image.ndim)
+        layer = self._known(name, Image, image.ndim)
         if layer is not None:
             layer.data, layer.contrast_limits_range = image, limits
             layer.contrast_limits = limits
@@ -270,7 +281,7 @@ class InspectDock(Column):
 
     def _show_rings(self, like: Image) -> None:
         ndim = like.ndim - 1
-        layer = self._known("seeds", ndim)
+        layer = self._known("seeds", Points, ndim)
         if layer is None:
             layer = Points(
                 np.zeros((0, ndim)),
@@ -288,10 +299,12 @@ class InspectDock(Column):
         layer.name = f"seeds of {like.name}"
         self._place(layer, like)
 
-    def _known(self, name: str, ndim: int) -> Any:
+    def _known(self, name: str, kind: type[L], ndim: int) -> L | None:
+        """Return a layer of this dock that is still open and has these dims."""
         layer = self._layers.get(name)
-        open_layers = self._session.viewer.layers
-        return layer if layer in open_layers and layer.ndim == ndim else None
+        if not isinstance(layer, kind) or layer not in self._session.viewer.layers:
+            return None
+        return layer if layer.ndim == ndim else None
 
     def _insert(self, name: str, layer: Layer) -> None:
         layers = self._session.viewer.layers
@@ -308,7 +321,7 @@ class InspectDock(Column):
             layer.units = spatial_units(recording)
 
 
-def estimate(recording: Any, *, progress: Progress) -> float:
+def estimate(recording: xr.DataArray, *, progress: Progress) -> float:
     """Return the cell diameter, px."""
     from napari_mesmerize.cnmf.cell_size import estimate_cell_diameter
 
@@ -317,7 +330,9 @@ def estimate(recording: Any, *, progress: Progress) -> float:
     return diameter
 
 
-def _slider(low: float, high: float, value: float, decimals: int) -> Any:
+def _slider(
+    low: float, high: float, value: float, decimals: int
+) -> QLabeledDoubleSlider:
     made = QLabeledDoubleSlider(Qt.Orientation.Horizontal)
     made.setRange(low, high)
     made.setDecimals(decimals)
@@ -325,6 +340,6 @@ def _slider(low: float, high: float, value: float, decimals: int) -> Any:
     return made
 
 
-def _limits(image: Any) -> tuple[float, float]:
+def _limits(image: NDArray[np.floating]) -> tuple[float, float]:
     low, high = (float(v) for v in np.percentile(image, (5, 99.8)))
     return (low, high) if high > low else (low, low + 1.0)

@@ -1,18 +1,18 @@
 """Show components, background or residual as a movie, computed frame by frame."""
 
-from typing import Any
-
+import xarray as xr
 from qtpy.QtWidgets import QComboBox, QVBoxLayout, QWidget
 
-from napari_mesmerize.cnmf.movies import movie_of
+from napari_mesmerize.cnmf.movies import Kind, movie_of
 from napari_mesmerize.data.pictures import contrast_limits
 from napari_mesmerize.errors import MesmerizeError
 from napari_mesmerize.progress import Progress
 from napari_mesmerize.widgets.jobs.job import JobBar
 from napari_mesmerize.widgets.kit.column import button, row_of, show_in_place
 from napari_mesmerize.widgets.kit.lifetime import connect_while_alive
+from napari_mesmerize.widgets.session.session import Session
 
-KINDS = {
+KINDS: dict[str, Kind] = {
     "of cells and background": "reconstructed",
     "of cells only": "components",
     "of background only": "background",
@@ -31,7 +31,9 @@ class MovieChooser(QWidget):
         Shows the computation of display limits.
     """
 
-    def __init__(self, session: Any, job: JobBar, parent: QWidget | None = None):
+    def __init__(
+        self, session: Session, job: JobBar, parent: QWidget | None = None
+    ) -> None:
         super().__init__(parent)
         self._session = session
         self._job = job
@@ -53,7 +55,7 @@ class MovieChooser(QWidget):
         connect_while_alive(self, session.roi_set_changed, self.refresh)
         self.refresh()
 
-    def refresh(self, *_: Any) -> None:
+    def refresh(self, *_: object) -> None:
         """Offer movies where the ROIs are those of an extraction."""
         roi_set = self._session.roi_set
         usable = roi_set is not None and "denoised" in roi_set.trace_kinds
@@ -84,7 +86,9 @@ class MovieChooser(QWidget):
             on_result=lambda limits: self._show(movie, limits, name),
         )
 
-    def _show(self, movie: Any, limits: tuple[float, float], name: str) -> None:
+    def _show(
+        self, movie: xr.DataArray, limits: tuple[float, float], name: str
+    ) -> None:
         viewer = self._session.viewer
         active = viewer.layers.selection.active
         self._session.show_recording(movie, limits=limits, name=name)
@@ -92,7 +96,7 @@ class MovieChooser(QWidget):
         self._job.say(f"'{name}' lies over the recording; hide it to compare.")
 
 
-def limits_of(movie: Any, *, progress: Progress) -> tuple[float, float]:
+def limits_of(movie: xr.DataArray, *, progress: Progress) -> tuple[float, float]:
     """Return display limits of a movie."""
     limits = (0.0, 1.0)
     for _ in progress([0], desc="Preparing the movie", total=1):

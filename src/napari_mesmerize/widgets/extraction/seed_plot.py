@@ -15,7 +15,7 @@ SEED_COLOUR = "#00e5ff"
 _OTHER, _LINE = "#8593a1", "#f0e442"
 
 
-class SeedPlot(pg.PlotWidget):
+class SeedPlot(pg.PlotWidget):  # type: ignore[misc]  # pyqtgraph has no types
     """A scatter plot whose two lines are the thresholds; they can be dragged."""
 
     moved = Signal(float, float)

@@ -1,9 +1,11 @@
 """Motion correction: choose a recording and an engine, preview, run, compare."""
 
-from typing import Any
+from typing import TYPE_CHECKING
 
 import numpy as np
+import xarray as xr
 from napari.layers import Image
+from pydantic import BaseModel
 from qtpy.QtWidgets import (
     QCheckBox,
     QComboBox,
@@ -13,6 +15,7 @@ from qtpy.QtWidgets import (
     QSpinBox,
 )
 
+from napari_mesmerize.engines import engines
 from napari_mesmerize.errors import MesmerizeError
 from napari_mesmerize.motion import (
     PRESETS,
@@ -32,16 +35,10 @@ from napari_mesmerize.widgets.motion.result_view import MotionResultView
 from napari_mesmerize.widgets.session.session import get_session
 from napari_mesmerize.workspace import compute
 
-ENGINES = {
-    "Rigid: one shift a frame": (
-        RigidParams,
-        ("max_shift", "cell_diameter", "border"),
-    ),
-    "Piecewise: for tissue that bends": (
-        PiecewiseParams,
-        ("max_shift", "cell_diameter", "max_deviation", "strides", "overlaps"),
-    ),
-}
+if TYPE_CHECKING:
+    import napari.viewer
+
+    from napari_mesmerize.motion import MotionResult
 
 
 class MotionDock(Column):
@@ -53,29 +50,30 @@ class MotionDock(Column):
         The viewer.
     """
 
-    def __init__(self, napari_viewer: "napari.viewer.Viewer") -> None:  # noqa: F821
+    def __init__(self, napari_viewer: "napari.viewer.Viewer") -> None:
         super().__init__()
         self._session = get_session(napari_viewer)
-        self.result: Any = None
+        self.result: MotionResult | None = None
         self.hint = Hint()
         self.chooser = RecordingChooser(self._session)
         self.engine = QComboBox()
-        self.engine.addItems(list(ENGINES))
-        self.forms = {
-            name: ParamsForm(model, basic=basic, presets=PRESETS)
-            for name, (model, basic) in ENGINES.items()
-        }
+        self.forms: dict[str, ParamsForm[BaseModel]] = {}
+        for engine in engines("motion"):
+            self.engine.addItem(engine.title, engine.name)
+            self.forms[engine.name] = ParamsForm(
+                engine.params, basic=engine.first_fields, presets=PRESETS
+            )
         self.job = JobBar(self._session.viewer)
         self.view = MotionResultView(self._session)
         self._make_options()
         self._make_buttons()
         self._lay_out()
         self.chooser.changed.connect(self._on_chosen)
-        self.engine.currentTextChanged.connect(self._on_engine)
+        self.engine.currentIndexChanged.connect(self._on_engine)
         self.job.running_changed.connect(self._on_running)
         for form in self.forms.values():
             form.changed.connect(self._on_params)
-        self._on_engine(self.engine.currentText())
+        self._on_engine()
         self._on_chosen()
 
     def _make_options(self) -> None:
@@ -129,27 +127,33 @@ class MotionDock(Column):
         self.rows.addStretch(1)
 
     @property
-    def form(self) -> ParamsForm:
+    def form(self) -> ParamsForm[BaseModel]:
         """The form of the chosen method."""
-        return self.forms[self.engine.currentText()]
+        return self.forms[self.engine.currentData()]
+
+    @property
+    def _is_piecewise(self) -> bool:
+        return issubclass(self.form.model, PiecewiseParams)
 
     # -------------------------------------------------------------------- runs
     def _on_run(self) -> None:
-        self._start(self.chooser.recording, "Motion correction", preview=False)
+        recording = self.chooser.recording
+        if recording is not None:
+            self._start(recording, "Motion correction", preview=False)
 
     def _on_preview(self) -> None:
-        layer = self.chooser.layer
-        if layer is None:
+        layer, whole = self.chooser.layer, self.chooser.recording
+        if layer is None or whole is None:
             return
         frame = compute.shown_frame(self._session.viewer, layer)
-        whole, n_frames = self.chooser.recording, self.preview_frames.value()
+        n_frames = self.preview_frames.value()
         part = compute.part_of(whole, n_frames, around=frame)
         first = compute.first_of_part(whole, n_frames, around=frame)
         title = "Preview of the motion correction"
         self._start(part, title, preview=True, first=first)
 
     def _start(
-        self, recording: Any, title: str, *, preview: bool, first: int = 0
+        self, recording: xr.DataArray, title: str, *, preview: bool, first: int = 0
     ) -> None:
         layer = self.chooser.layer
         if layer is None:
@@ -184,7 +188,13 @@ class MotionDock(Column):
         self.view.show_result(made.result, raw, layer)
         self._on_chosen()
 
-    def _add(self, raw: Image, recording: Any, limits: Any, name: str) -> Image:
+    def _add(
+        self,
+        raw: Image,
+        recording: xr.DataArray,
+        limits: tuple[float, float],
+        name: str,
+    ) -> Image:
         """Show a corrected recording in the place of the raw one."""
         viewer = self._session.viewer
         layer = self._session.show_recording(recording, limits=limits, name=name)
@@ -206,8 +216,9 @@ class MotionDock(Column):
         if layer is None or self.result is None:
             return
 
-        def show(moved: Any) -> None:
-            self._add(layer, *moved, f"{layer.name} corrected")
+        def show(moved: tuple[xr.DataArray, tuple[float, float]]) -> None:
+            recording, limits = moved
+            self._add(layer, recording, limits, f"{layer.name} corrected")
 
         self.job.start(
             "Applying the shifts",
@@ -257,30 +268,32 @@ class MotionDock(Column):
         """Start from parameters that fit the recording."""
         recording = recording_of(layer)
         preset = suggest_preset(recording)
-        for name, (model, _) in ENGINES.items():
-            engine = "piecewise" if model is PiecewiseParams else "rigid"
-            params = suggest_params(recording, engine=engine)
-            self.forms[name].suggest(preset, params.model_dump())
+        for form in self.forms.values():
+            if issubclass(form.model, RigidParams):
+                params = suggest_params(recording, form.model)
+                form.suggest(preset, params.model_dump())
         self._on_params()
 
-    def _on_engine(self, chosen: str) -> None:
-        for name, form in self.forms.items():
-            form.setVisible(name == chosen)
-        piecewise = ENGINES[chosen][0] is PiecewiseParams
+    def _on_engine(self, *_: object) -> None:
+        chosen = self.form
+        for form in self.forms.values():
+            form.setVisible(form is chosen)
+        piecewise = self._is_piecewise
         self.show_patches.setVisible(piecewise)
         self.patches.setVisible(piecewise)
         self._on_params()
 
-    def _on_params(self, *_: Any) -> None:
+    def _on_params(self, *_: object) -> None:
         """Draw the patches that the parameters make."""
         layer = self.chooser.layer
-        piecewise = ENGINES[self.engine.currentText()][0] is PiecewiseParams
-        if layer is None or not piecewise or not self.show_patches.isChecked():
+        if layer is None or not self._is_piecewise or not self.show_patches.isChecked():
             self.patches.setText("")
             self.quilt.hide()
             return
         try:
-            self.patches.setText(self.quilt.show(self.form.value(), layer))
+            params = self.form.value()
+            if isinstance(params, PiecewiseParams):
+                self.patches.setText(self.quilt.show(params, layer))
         except MesmerizeError:
             self.quilt.hide()  # the form says why
 

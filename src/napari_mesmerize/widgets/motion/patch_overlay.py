@@ -1,13 +1,14 @@
 """The quilt: patches of a piecewise correction, drawn over the image."""
 
 import weakref
-from typing import Any
 
 import numpy as np
+from napari.components import ViewerModel
 from napari.layers import Image, Shapes
 from numpy.typing import NDArray
 
 from napari_mesmerize.errors import MesmerizeError
+from napari_mesmerize.motion import PiecewiseParams
 from napari_mesmerize.widgets.layers.recordings import KEY, layer_in_role
 from napari_mesmerize.widgets.napari_api import use_fast_triangulation
 
@@ -25,13 +26,16 @@ class Quilt:
         Where to draw.
     """
 
-    def __init__(self, viewer: Any) -> None:
+    def __init__(self, viewer: ViewerModel) -> None:
         self._viewer = weakref.ref(viewer)
 
-    def show(self, params: Any, image: Image) -> str:
+    def show(self, params: PiecewiseParams, image: Image) -> str:
         """Draw the patches of ``params`` on a recording layer; return what to say."""
         from napari_mesmerize.motion import patch_grid
 
+        viewer = self._viewer()
+        if viewer is None:
+            return ""
         try:
             grid = patch_grid(params, tuple(image.data.shape[1:]))
         except MesmerizeError as error:
@@ -44,7 +48,7 @@ class Quilt:
             return f"{len(rectangles)} patches, {spacing} px apart: too many to draw."
         layer = self._layer()
         if layer is None:
-            layer = self._make(image)
+            layer = _add(viewer, image)
         layer.scale = image.scale[-2:]
         layer.translate = image.translate[-2:]
         layer.data = rectangles
@@ -57,30 +61,32 @@ class Quilt:
         if layer is not None:
             layer.visible = False
 
-    def _make(self, image: Image) -> Shapes:
-        use_fast_triangulation()
-        viewer = self._viewer()
-        layer = Shapes(
-            ndim=2,
-            name=NAME,
-            shape_type="rectangle",
-            units=image.units[-2:],
-            edge_color="#56B4E9",
-            face_color="#56B4E90C",
-            edge_width=0.3,
-            metadata={KEY: {"role": "patches"}},
-        )
-        layer.editable = False
-        active = viewer.layers.selection.active
-        viewer.add_layer(layer)
-        viewer.layers.selection.active = active
-        return layer
-
     def _layer(self) -> Shapes | None:
-        return layer_in_role(self._viewer(), "patches")
+        found: Shapes | None = layer_in_role(self._viewer(), "patches")
+        return found
+
+
+def _add(viewer: ViewerModel, image: Image) -> Shapes:
+    use_fast_triangulation()
+    layer = Shapes(
+        ndim=2,
+        name=NAME,
+        shape_type="rectangle",
+        units=image.units[-2:],
+        edge_color="#56B4E9",
+        face_color="#56B4E90C",
+        edge_width=0.3,
+        metadata={KEY: {"role": "patches"}},
+    )
+    layer.editable = False
+    active = viewer.layers.selection.active
+    viewer.add_layer(layer)
+    viewer.layers.selection.active = active
+    return layer
 
 
 def _inset(rectangles: NDArray[np.float64]) -> NDArray[np.float64]:
     """Shrink rectangles a little, so that the edges of neighbours can be told apart."""
     centres = rectangles.mean(axis=1, keepdims=True)
-    return centres + (1 - _INSET) * (rectangles - centres)
+    inset: NDArray[np.float64] = centres + (1 - _INSET) * (rectangles - centres)
+    return inset

@@ -1,11 +1,12 @@
 """What a motion correction gave: plots, and raw and corrected movie compared."""
 
-from typing import Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pyqtgraph as pg
 from napari.layers import Image
 from napari.utils.theme import get_theme
+from numpy.typing import NDArray
 from qtpy.QtCore import QTimer
 from qtpy.QtWidgets import QCheckBox, QComboBox, QLabel, QVBoxLayout, QWidget
 
@@ -16,6 +17,10 @@ from napari_mesmerize.widgets.motion.field_arrows import (
     FieldArrows,
     has_field,
 )
+from napari_mesmerize.widgets.session.session import Session
+
+if TYPE_CHECKING:
+    from napari_mesmerize.motion import MotionResult
 
 SHIFTS, CORRELATION, BENDING = "Shifts", "Correlation", "Bending"
 CRISPNESS = "Crispness"
@@ -34,12 +39,12 @@ class MotionResultView(QWidget):
         The viewer's session.
     """
 
-    def __init__(self, session: Any, parent: QWidget | None = None) -> None:
+    def __init__(self, session: Session, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._session = session
-        self._result: Any = None
+        self._result: MotionResult | None = None
         self._pair: tuple[Image, Image] | None = None
-        self._moved: Any = None
+        self._moved: NDArray[np.floating] | None = None
         self.summary = note()
         self.what = QComboBox()
         self.what.setToolTip(
@@ -80,7 +85,7 @@ class MotionResultView(QWidget):
         self._timer.timeout.connect(self.swap)
         self.hide()
 
-    def show_result(self, result: Any, raw: Image, corrected: Image) -> None:
+    def show_result(self, result: "MotionResult", raw: Image, corrected: Image) -> None:
         """Show a result and the two layers to compare."""
         self.blink.setChecked(False)
         self.side_by_side.setChecked(False)
@@ -99,8 +104,9 @@ class MotionResultView(QWidget):
         self.show()
 
     # -------------------------------------------------------------------- plot
-    def _draw(self, *_: Any) -> None:
-        if self._result is None:
+    def _draw(self, *_: object) -> None:
+        result = self._result
+        if result is None:
             return
         theme = get_theme(self._session.viewer.theme)
         self.plot.clear()
@@ -118,18 +124,18 @@ class MotionResultView(QWidget):
             BENDING: self._draw_bending,
             CRISPNESS: self._draw_crispness,
         }
-        draw.get(self.what.currentText(), self._draw_shifts)()
+        draw.get(self.what.currentText(), self._draw_shifts)(result)
 
-    def _draw_shifts(self) -> None:
-        shifts = np.asarray(self._result.shifts)
+    def _draw_shifts(self, result: "MotionResult") -> None:
+        shifts = np.asarray(result.shifts)
         names = "zyx"[-shifts.shape[1] :]
         self.plot.setLabel("left", "shift [px]")
         for name, trace in zip(names, shifts.T, strict=True):
             self.plot.plot(trace, pen=pg.mkPen(_AXIS_COLOURS[name], width=1))
         self._say({name: _AXIS_COLOURS[name] for name in names})
 
-    def _draw_correlation(self) -> None:
-        quality = self._result.quality
+    def _draw_correlation(self, result: "MotionResult") -> None:
+        quality = result.quality
         self.plot.setLabel("left", "correlation")
         for values, colour in (
             (quality.correlation_before, _BEFORE),
@@ -143,16 +149,16 @@ class MotionResultView(QWidget):
         )
         self._say({"raw": _BEFORE, "corrected": _AFTER, "outlier": "#D55E00"})
 
-    def _draw_bending(self) -> None:
+    def _draw_bending(self, result: "MotionResult") -> None:
         self.plot.setLabel("left", "bending [px]")
-        largest, typical = bending(np.asarray(self._result.field))
+        largest, typical = bending(np.asarray(result.field))
         for values, colour in ((largest, _BEFORE), (typical, _AFTER)):
             self.plot.plot(values, pen=pg.mkPen(colour), connect="finite")
         self._say({"largest": _BEFORE, "typical": _AFTER})
 
-    def _draw_crispness(self) -> None:
+    def _draw_crispness(self, result: "MotionResult") -> None:
         """Draw a bar for the mean image of each recording, with its number."""
-        quality = self._result.quality
+        quality = result.quality
         before, after = quality.crispness_before, quality.crispness_after
         bars = pg.BarGraphItem(
             x0=0, width=[after, before], y=[0, 1], height=0.6, brushes=[_AFTER, _BEFORE]
@@ -177,47 +183,50 @@ class MotionResultView(QWidget):
         self.legend.setText("&nbsp; ".join(parts))
 
     # ----------------------------------------------------------------- compare
-    def both_open(self) -> bool:
-        """Say whether the raw and the corrected layer are still there."""
+    def both_open(self) -> tuple[Image, Image] | None:
+        """Return the raw and the corrected layer if both are still there."""
         viewer = self._session.viewer
-        return (
-            viewer is not None
-            and self._pair is not None
-            and all(layer in viewer.layers for layer in self._pair)
-        )
+        if viewer is None or self._pair is None:
+            return None
+        both = all(layer in viewer.layers for layer in self._pair)
+        return self._pair if both else None
 
     def swap(self) -> None:
         """Show the other one of the two layers."""
-        if not self.both_open():
+        pair = self.both_open()
+        if pair is None:
             self.blink.setChecked(False)
             return
-        raw, corrected = self._pair
+        raw, corrected = pair
         show_raw = not raw.visible
         raw.visible, corrected.visible = show_raw, not show_raw
 
     def _on_blink(self, on: bool) -> None:
-        if on and self.both_open():
+        pair = self.both_open()
+        if on and pair is not None:
             self.side_by_side.setChecked(False)
             self._timer.start()
             return
         self._timer.stop()
         self.blink.setChecked(False)
-        if self.both_open():
-            raw, corrected = self._pair
+        if pair is not None:
+            raw, corrected = pair
             raw.visible, corrected.visible = False, True
 
     def _on_field(self, on: bool) -> None:
-        if on and self.both_open():
-            self._arrows.show(self._result, self._pair[1])
+        pair = self.both_open()
+        if on and pair is not None and self._result is not None:
+            self._arrows.show(self._result, pair[1])
         else:
             self.field.setChecked(False)
             self._arrows.hide()
 
     def _on_side_by_side(self, on: bool) -> None:
-        if not self.both_open():
+        pair = self.both_open()
+        if pair is None:
             self.side_by_side.setChecked(False)
             return
-        raw, corrected = self._pair
+        raw, corrected = pair
         if on:
             self.blink.setChecked(False)
             self._moved = np.array(raw.translate)
@@ -234,7 +243,7 @@ class MotionResultView(QWidget):
             self._session.viewer.reset_view()
 
 
-def _summarise(result: Any, name: str) -> str:
+def _summarise(result: "MotionResult", name: str) -> str:
     """Say in a few sentences what a correction did."""
     shifts, quality = np.asarray(result.shifts), result.quality
     if not quality.registered:

@@ -19,8 +19,8 @@ MODULES = (
     "scipy.ndimage",
     "scipy.signal",
     "napari_mesmerize.transforms.projections",
-    "napari_mesmerize.motion.estimation",
-    "napari_mesmerize.cnmf.patches.recipe",
+    "napari_mesmerize.motion.correct",
+    "napari_mesmerize.cnmf.extract",
     "napari_mesmerize.project",
 )
 
