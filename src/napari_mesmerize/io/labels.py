@@ -1,6 +1,5 @@
 """Label images (Cellpose, StarDist, Fiji, ...) to components without traces."""
 
-import struct
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -11,10 +10,11 @@ from numpy.typing import NDArray
 
 from napari_mesmerize.data.components import Components
 from napari_mesmerize.data.footprints import footprints_from_labels
-from napari_mesmerize.errors import ReadError
+from napari_mesmerize.errors import LIBRARIES, ReadError, reading
 from napari_mesmerize.history import StepTimer
 from napari_mesmerize.io.npy_objects import load_objects
 
+_READ_IMAGES = LIBRARIES | {"skimage", "imageio", "PIL"}
 SUFFIXES = (".tif", ".tiff", ".png", ".npy")
 
 
@@ -68,7 +68,11 @@ def _load(path: Path) -> NDArray[Any]:
                 f"{path} holds a {type(found).__name__}, expected an image."
             )
         return found
-    try:
+    if not path.exists():
+        raise ReadError(f"{path} does not exist.")
+    with reading(
+        path, "an image", remedy="Save the labels again.", libraries=_READ_IMAGES
+    ):
         if suffix in (".tif", ".tiff"):
             import tifffile
 
@@ -76,16 +80,6 @@ def _load(path: Path) -> NDArray[Any]:
         from skimage.io import imread
 
         return np.asarray(imread(path))
-    except FileNotFoundError as error:
-        raise ReadError(f"{path} does not exist.") from error
-    except (OSError, ValueError, LookupError, RuntimeError, struct.error) as error:
-        raise ReadError(
-            f"{path} can not be read as an image: {error}. Save the labels again."
-        ) from error
-    except (SyntaxError, TypeError, MemoryError) as error:
-        raise ReadError(
-            f"{path} is damaged: {error}. Save the labels again."
-        ) from error
 
 
 def _whole_numbers(image: NDArray[Any], path: Path) -> NDArray[Any]:

@@ -206,8 +206,6 @@ def read_footer(path: str | Path) -> Footer:
             f"{path.name} ends with no footer that can be read ({error}). It was cut "
             "short or is of another kind; copy it again from where it was recorded."
         ) from error
-    except MemoryError as error:
-        raise ReadError(f"{path.name} has a footer too large to be read.") from error
     if not isinstance(content, dict):
         raise ReadError(f"{path.name} has a footer that is no table; it is damaged.")
     return Footer(path, content, n_bytes)

@@ -8,8 +8,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from napari_mesmerize.errors import ReadError
-from napari_mesmerize.io.hdf5 import open_file, read_whole
+from napari_mesmerize.errors import ReadError, reading
+from napari_mesmerize.io.hdf5 import open_hdf5, read_whole
 from napari_mesmerize.io.items import check_file
 
 _TIME_NAMES = ("time_s", "time", "t", "times", "timestamps", "time_stamp", "seconds")
@@ -107,9 +107,6 @@ def _from_hdf5(path: Path) -> dict[str, NDArray[np.float64]]:
             elif member.dtype.kind in "buif":
                 found[name] = read_whole(member).astype(np.float64)
 
-    try:
-        with open_file(path) as file:
-            file.visititems(visit)
-    except (RuntimeError, ValueError, TypeError, MemoryError) as error:
-        raise ReadError(f"{path.name} is damaged: {error}") from error
+    with open_hdf5(path) as file, reading(path, "signals in HDF5"):
+        file.visititems(visit)
     return found
