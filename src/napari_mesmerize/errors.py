@@ -98,13 +98,14 @@ class reading:
 
     Examples
     --------
-    >>> from napari_mesmerize.errors import reading
     >>> import h5py
-    >>> with reading("movie.h5", "HDF5"):
-    ...     h5py.File("movie.h5")
-    Traceback (most recent call last):
-    ...
-    napari_mesmerize.errors.ReadError: movie.h5 can not be read: No such file or ...
+    >>> from napari_mesmerize.errors import ReadError, reading
+    >>> try:
+    ...     with reading("movie.h5", "HDF5"):
+    ...         h5py.File("movie.h5")
+    ... except ReadError as error:
+    ...     print(error)
+    movie.h5 can not be read: No such file or directory.
     """
 
     __slots__ = ("_libraries", "_path", "_remedy", "_what")

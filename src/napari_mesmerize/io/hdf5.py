@@ -104,9 +104,9 @@ def _datasets(group: Any) -> Iterator[Any]:
 
 def _items(path: Path, data: Any, axes: str) -> list[Item]:
     name = data.name.strip("/")
-    attributes = {k: plain(v) for k, v in data.attrs.items()}
+    attributes = {k: plain(v) for k, v in attributes_of(data).items()}
     facts = {k.lower(): v for k, v in attributes.items()}
-    around = {k.lower(): plain(v) for k, v in data.parent.attrs.items()}
+    around = {k.lower(): plain(v) for k, v in attributes_of(data.parent).items()}
     rate = next((positive((around | facts).get(key)) for key in _RATES
                  if (around | facts).get(key) is not None), None)  # fmt: skip
     return array_items(
@@ -134,6 +134,13 @@ def check_name(member: Any) -> None:
             f"{Path(member.file.filename).name} is damaged: the name {member.name!r} "
             "is no text. Copy it again from where it was made."
         )
+
+
+def attributes_of(member: Any) -> dict[str, Any]:
+    """Return the attributes of a group or data set that have names."""
+    return {
+        name: value for name, value in member.attrs.items() if isinstance(name, str)
+    }
 
 
 def plain(value: Any) -> Any:

@@ -47,7 +47,8 @@ def results_in(path: str | Path) -> str | None:
 
 def holds_recording(path: str | Path) -> bool:
     """Say whether a path with results also holds a movie."""
-    from napari_mesmerize.io import SUFFIXES, list_recordings
+    from napari_mesmerize.io.read import list_recordings
+    from napari_mesmerize.io.readers import SUFFIXES
 
     path = Path(path)
     if path.is_dir():
@@ -105,7 +106,7 @@ def is_label_image(path: str | Path, image_shapes: list[tuple[int, ...]]) -> boo
     An image of whole numbers, as large as the recording (or with its axes exchanged),
     mostly made of pieces of equal numbers on a ground of 0.
     """
-    from napari_mesmerize.io import list_recordings, read_recording
+    from napari_mesmerize.io.read import list_recordings, read_recording
 
     shapes = {*image_shapes, *((*s[:-2], s[-1], s[-2]) for s in image_shapes)}
     if not shapes or Path(path).suffix.lower() not in (".tif", ".tiff"):

@@ -27,7 +27,7 @@ from napari_mesmerize.io.femtonics.mesc_frames import (
     FlippedFrames,
     converted_dtype,
 )
-from napari_mesmerize.io.hdf5 import open_hdf5
+from napari_mesmerize.io.hdf5 import attributes_of, open_hdf5
 from napari_mesmerize.io.items import (
     Item,
     RecordingInfo,
@@ -90,7 +90,8 @@ def numbered(group: Any, stem: str) -> list[str]:
     """Return the members of a group called ``stem_<number>``, by their numbers."""
     if not isinstance(group, h5py.Group):
         return []
-    found = [(re.fullmatch(rf"{stem}_(\d{{1,18}})", name), name) for name in group]
+    names = [name for name in group if isinstance(name, str)]
+    found = [(re.fullmatch(rf"{stem}_(\d{{1,18}})", name), name) for name in names]
     return [name for _, name in sorted((int(m[1]), name) for m, name in found if m)]
 
 
@@ -101,7 +102,9 @@ def _unit_items(path: Path, file: Any, name: str, options: "_Options") -> list[I
         return []
     try:
         with reading(path, f"the unit {name}"):
-            return _channel_items(_Unit(path, name, dict(group.attrs)), group, options)
+            return _channel_items(
+                _Unit(path, name, attributes_of(group)), group, options
+            )
     except ReadError as error:
         info = RecordingInfo(
             name, name, (0, 0, 0), "uint16", "other", problem=str(error)

@@ -17,7 +17,7 @@ from napari_mesmerize.io.femtonics.mesc_attributes import (
     seconds_per,
     text_of,
 )
-from napari_mesmerize.io.hdf5 import open_hdf5
+from napari_mesmerize.io.hdf5 import attributes_of, open_hdf5
 from napari_mesmerize.io.items import check_file
 
 _TABLE = 2
@@ -152,7 +152,7 @@ def read_curves(path: str | Path, unit: str) -> dict[str, Curve]:
 
 
 def _curve(group: Any, where: str) -> Curve:
-    attributes = dict(group.attrs)
+    attributes = attributes_of(group)
     raw = _samples(group, "CurveDataYRawData", where)
     if raw is None:
         raise ReadError(f"{where} has no CurveDataYRawData.")

@@ -44,7 +44,7 @@ class Mat73File:
 
     def _collect(self, group: Any) -> None:
         for name in group:
-            if name.startswith("#") or name == _TABLE:
+            if not isinstance(name, str) or name.startswith("#") or name == _TABLE:
                 continue
             found = self._follow(group[name])
             shape = tuple(reversed(found.shape)) if _is_data(found) else ()

@@ -197,7 +197,9 @@ def _columns(table: h5py.Group, n_rois: int) -> tuple[pd.DataFrame, NDArray[np.b
     """Return the other columns of the table, and who is accepted."""
     scores: dict[str, Any] = {"component": np.arange(n_rois)}
     for name, column in table.items():
-        if not isinstance(column, h5py.Dataset) or name in _PARTS:
+        if not isinstance(name, str) or name in _PARTS:
+            continue
+        if not isinstance(column, h5py.Dataset):
             continue
         if name.lower() == "iscell" and column.shape == (n_rois, 2):
             scores["iscell"] = column[:, 0] > 0.5
