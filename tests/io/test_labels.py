@@ -38,7 +38,7 @@ def test_each_number_is_a_footprint(tmp_path, name, save):
 def test_volumes_and_empty_images(tmp_path):
     volume = np.zeros((3, 6, 8), np.uint8)
     volume[1, 2, 3] = 1
-    tifffile.imwrite(tmp_path / "a.tif", volume)
+    tifffile.imwrite(tmp_path / "a.tif", volume, photometric="minisblack")
     assert read_results(tmp_path / "a.tif").image_shape == (3, 6, 8)
     np.save(tmp_path / "a.npy", np.zeros((4, 4), int))
     assert len(read_results(tmp_path / "a.npy")) == 0
