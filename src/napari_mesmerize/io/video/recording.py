@@ -3,6 +3,7 @@
 import threading
 import weakref
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -58,7 +59,7 @@ def scan(path: Path, *, exact: bool = False) -> list[Item]:
     size = check_file(path)
     av = _av()
     items = []
-    with reading(path, "video", remedy=_REMEDY), _open(av, path) as container:
+    with _reading(path), av.open(str(path)) as container:
         for number, stream in enumerate(container.streams.video):
             items.append(_item(path, container, stream, number, exact, size))
         tags = dict(container.metadata)
@@ -67,17 +68,23 @@ def scan(path: Path, *, exact: bool = False) -> list[Item]:
     return items
 
 
-def _open(av: Any, path: Path) -> Any:
-    """Open a video; FFmpeg says of absurd sizes in its header that memory ran out."""
-    try:
-        return av.open(str(path))
-    except MemoryError as error:
-        if psutil.virtual_memory().available < _MOST_OF_FFMPEG:
-            raise
-        raise ReadError(
-            f"{path.name} can not be read as video: its header claims more than any "
-            f"video has. {_REMEDY}"
-        ) from error
+@contextmanager
+def _reading(path: Path) -> Iterator[None]:
+    """Translate FFmpeg's errors; of absurd sizes it says that memory ran out."""
+    av = _av()
+    with reading(path, "video", remedy=_REMEDY):
+        try:
+            yield
+        except av.error.FFmpegError as error:
+            full = isinstance(error, MemoryError)
+            if full and psutil.virtual_memory().available < _MOST_OF_FFMPEG:
+                raise
+            if isinstance(error, PermissionError | FileNotFoundError):
+                raise
+            why = "it claims more than any video has" if full else error.strerror
+            raise ReadError(
+                f"{path.name} can not be read as video: {why}. {_REMEDY}"
+            ) from error
 
 
 def _item(
@@ -228,7 +235,7 @@ class VideoFrames:
         out = np.empty((len(wanted), *self.shape[1:]), self.dtype)
         with self._lock:
             try:
-                with reading(self._path, "video"):
+                with _reading(self._path):
                     for i, frame in enumerate(wanted):
                         out[i] = self._read(frame)
             except BaseException:
