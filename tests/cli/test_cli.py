@@ -295,7 +295,7 @@ def test_doctor_reports_versions_memory_and_disk(capsys):
 
 def _failing(monkeypatch, error):
     def fail(*_, **__):
-        raise error
+        raise type(error)(*error.args)  # a new one, which keeps no file open
 
     monkeypatch.setattr("napari_mesmerize.io.tiff.recording._groups", fail)
 

@@ -75,3 +75,12 @@ def test_another_shape_and_damaged_files(tmp_path):
         read_results(tmp_path / "a.xyz")
     with pytest.raises(ReadError, match="does not exist"):
         read_results(tmp_path / "absent")
+
+
+def test_an_image_that_claims_gigabytes_is_refused(tmp_path):
+    path = tmp_path / "a.tif"
+    tifffile.imwrite(path, LABELS, metadata=None)
+    with tifffile.TiffFile(path, mode="r+") as tif:
+        tif.pages[0].tags["ImageLength"].overwrite(2**30)
+    with pytest.raises(ReadError, match=r"a\.tif is damaged: it claims \d{11}"):
+        read_results(path, format="labels")

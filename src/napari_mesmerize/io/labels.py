@@ -1,5 +1,6 @@
 """Label images (Cellpose, StarDist, Fiji, ...) to components without traces."""
 
+import math
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,8 @@ from napari_mesmerize.errors import LIBRARIES, ReadError, reading
 from napari_mesmerize.history import StepTimer
 from napari_mesmerize.io.npy_objects import load_objects
 
+_LARGE = 2**28
+_MAX_PACKING = 2000  # images are not compressed more than so many times
 _READ_IMAGES = LIBRARIES | {"skimage", "imageio", "PIL"}
 SUFFIXES = (".tif", ".tiff", ".png", ".npy")
 
@@ -76,10 +79,25 @@ def _load(path: Path) -> NDArray[Any]:
         if suffix in (".tif", ".tiff"):
             import tifffile
 
-            return np.asarray(tifffile.imread(path))
+            with tifffile.TiffFile(path) as tif:
+                _check_size(path, tif.series[:1])
+                return np.asarray(tif.asarray())
         from skimage.io import imread
 
         return np.asarray(imread(path))
+
+
+def _check_size(path: Path, found: Sequence[Any]) -> None:
+    """Refuse a file without an image, or with one larger than it can hold."""
+    if not found:
+        raise ReadError(f"{path} holds no image. Save the labels again.")
+    size = path.stat().st_size
+    claimed = math.prod(found[0].shape) * np.dtype(found[0].dtype).itemsize
+    if claimed > _LARGE and claimed > _MAX_PACKING * size:
+        raise ReadError(
+            f"{path} is damaged: it claims {claimed} bytes of pixels and has {size}. "
+            "Save the labels again."
+        )
 
 
 def _whole_numbers(image: NDArray[Any], path: Path) -> NDArray[Any]:
