@@ -3,7 +3,6 @@
 from pathlib import Path
 from typing import Any
 
-import h5py
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
@@ -11,7 +10,6 @@ from numpy.typing import NDArray
 from napari_mesmerize.data.epochs import make_epochs
 from napari_mesmerize.data.signals import Signal
 from napari_mesmerize.errors import ParameterError, ReadError, reading
-from napari_mesmerize.io.hdf5 import open_hdf5, read_whole
 from napari_mesmerize.io.items import check_file
 
 _TIME_NAMES = ("time_s", "time", "t", "times", "timestamps", "time_stamp", "seconds")
@@ -145,6 +143,10 @@ def _first_line(path: Path) -> str:
 
 
 def _from_hdf5(path: Path) -> Columns:
+    import h5py
+
+    from napari_mesmerize.io.hdf5 import open_hdf5, read_whole
+
     found: Columns = {}
 
     def visit(name: str, member: Any) -> None:
