@@ -291,3 +291,60 @@ def test_doctor_reports_versions_memory_and_disk(capsys):
     text = capsys.readouterr().out
     assert "numpy" in text
     assert "[cluster]" in text
+
+
+def _failing(monkeypatch, error):
+    def fail(*_, **__):
+        raise type(error)(*error.args)  # a new one, which keeps no file open
+
+    monkeypatch.setattr("napari_mesmerize.io.tiff.recording._groups", fail)
+
+
+def test_a_fault_of_ours_is_called_one(movie, monkeypatch, capsys):
+    _failing(monkeypatch, TypeError("two arguments"))
+    assert main(["info", str(movie)]) == 1
+    said = capsys.readouterr().err
+    assert "TypeError: two arguments. This is a fault of napari-mesmerize" in said
+    assert "--debug" in said
+    assert "damaged" not in said
+
+
+def test_a_full_memory_is_called_one(movie, monkeypatch, capsys):
+    _failing(monkeypatch, MemoryError("Unable to allocate 9 TiB"))
+    assert main(["info", str(movie)]) == 1
+    said = capsys.readouterr().err
+    assert "Memory ran out while mouse.tif was read (Unable to allocate 9 TiB)" in said
+    assert "--max-memory" in said
+    assert "damaged" not in said
+
+
+def test_debug_and_the_log_hold_the_whole_chain(tmp_path, monkeypatch, capsys):
+    path, log = tmp_path / "a.h5", tmp_path / "log.txt"
+    path.write_bytes(b"no HDF5" * 100)
+    monkeypatch.setenv("NAPARI_MESMERIZE_LOG", str(log))
+    assert main(["info", str(path), "--debug"]) == 1
+    said = capsys.readouterr().err
+    for text in (said, log.read_text("utf-8")):
+        assert "h5f.pyx" in text
+        assert "direct cause of the following exception" in text
+        assert "ReadError: a.h5 can not be read as HDF5" in text
+    monkeypatch.setenv("NAPARI_MESMERIZE_LOG", str(tmp_path / "nowhere" / "log.txt"))
+    assert main(["--version"]) == 1
+    assert "NAPARI_MESMERIZE_LOG" in capsys.readouterr().err
+
+
+def test_signals_of_a_file(capsys):
+    path = MESC.parents[1] / "mes" / "two_channels.mes"
+    assert main(["signals", str(path)]) == 0
+    said = capsys.readouterr().out
+    assert "AUXo3" in said
+    assert "0, 1.5, 3" in said
+    assert main(["signals", str(path), "--json"]) == 0
+    found = _json(capsys)["signals"]
+    assert [one["name"] for one in found] == ["AUXo3", "AUXi1", "DIs"]
+    assert found[0]["levels"] == [0.0, 1.5, 3.0]
+    assert found[0]["unit"] == "V"
+    assert main(["signals", str(path.with_name("one_channel.mes"))]) == 0
+    assert "no signals" in capsys.readouterr().out
+    assert main(["signals", str(path.with_name("nothing.mes"))]) == 1
+    assert "does not exist" in capsys.readouterr().err

@@ -12,6 +12,7 @@ from napari_mesmerize.data.epochs import (
     epochs_to_frames,
     frames_to_epochs,
     make_epochs,
+    with_epochs,
 )
 from napari_mesmerize.data.recording import as_recording
 from napari_mesmerize.errors import ParameterError
@@ -189,3 +190,13 @@ def test_frames_outside_the_recording_are_refused():
     coloured = table.assign(stop_frame=100, colour="#ff0000")
     epochs = frames_to_epochs(coloured, movie(frame_rate=10))
     assert epochs.iloc[0].tolist() == ["t", "a", 9.0, 10.0, "#ff0000"]
+
+
+def test_epochs_are_added_and_their_type_replaced():
+    known = make_epochs([("light", "on", 1, 2), ("odour", "mint", 3, 4)])
+    new = make_epochs([("light", "off", 5, 6)])
+    found = with_epochs(known, new)
+    assert found["name"].tolist() == ["off", "mint"]
+    assert with_epochs(None, new).equals(new)
+    both = with_epochs(known, new, replacing="odour")
+    assert sorted(both["name"]) == ["off", "on"]

@@ -12,6 +12,7 @@ from napari_mesmerize.data.recording import (
     batch_slices,
     check_recording,
     default_max_memory,
+    duration_s,
     frame_times,
     frames_that_fit,
     image_shape,
@@ -242,3 +243,12 @@ def test_frames_that_fit(make_recording):
     assert frames_that_fit(recording, max_memory=1) == 1
     assert frames_that_fit(recording) > 1000
     assert default_max_memory() > 2**20
+
+
+def test_the_end_of_a_recording(make_recording):
+    frames = np.zeros((20, 2, 3))
+    assert duration_s(make_recording(frames, frame_rate=10)) == 2.0
+    assert duration_s(make_recording(frames, frame_rate=None)) is None
+    times = 1 + np.arange(20) / 10
+    timed = make_recording(frames, frame_rate=10, time_s=times)
+    assert duration_s(timed) == pytest.approx(3.0)

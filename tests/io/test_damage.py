@@ -281,3 +281,78 @@ def test_a_file_that_may_not_be_read(whole, tmp_path):
     (tmp_path / "rec.tif").chmod(0)
     with pytest.raises(ReadError, match="Permission denied"):
         read_recording(tmp_path / "rec.tif")
+
+
+OWN = {
+    "rec.tif": "tiff.recording._layouts",
+    "rec.npy": "npy.parse_axes",
+    "rec.h5": "hdf5._rank",
+    "chunked.h5": "hdf5.check_name",  # which the library calls back
+    "rec.nwb": "nwb.recording._kind",
+    "rec.sbx": "scanbox._sides",
+    "rec.avi": "video.recording._pixel_type",
+    "rec.lif": "lif._items",
+    "rec.zarr.zip": "ome_zarr.recording._plain",
+    "two_sessions.mesc": "femtonics.mesc._channels",
+    "two_channels.mes": "femtonics.mes._folded",
+    "movie_u16_gaps.isxd": "inscopix.recording._origin",
+}
+FAULTS = (
+    AttributeError,
+    TypeError,
+    AssertionError,
+    ValueError,
+    KeyError,
+    RuntimeError,
+    NotImplementedError,
+)
+
+
+def raising(error):
+    def fail(*_, **__):
+        raise type(error)(*error.args)  # a new one, which keeps no file open
+
+    return fail
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+@pytest.mark.parametrize("name", OWN)
+def test_a_fault_of_ours_is_not_told_as_damage(whole, monkeypatch, name, fault):
+    monkeypatch.setattr(f"napari_mesmerize.io.{OWN[name]}", raising(fault("ours")))
+    with pytest.raises(fault, match="ours") as caught:
+        list_recordings(whole / name)
+    assert type(caught.value) is fault
+
+
+@pytest.mark.parametrize("name", OWN)
+def test_a_full_memory_is_not_told_as_damage(whole, monkeypatch, name):
+    monkeypatch.setattr(f"napari_mesmerize.io.{OWN[name]}", raising(MemoryError()))
+    with pytest.raises(MemoryError, match=rf"Memory ran out while {name} was read"):
+        list_recordings(whole / name)
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+def test_frames_that_fail_by_a_fault_of_ours(whole, monkeypatch, fault):
+    broken = raising(fault("ours"))
+    monkeypatch.setattr("napari_mesmerize.io.hdf5.StoredArray.__getitem__", broken)
+    recording = read_recording(whole / "chunked.h5")
+    with pytest.raises(fault, match="ours") as caught:
+        recording[0].to_numpy()
+    assert type(caught.value) is fault
+
+
+def test_frames_for_which_memory_is_too_small(whole, monkeypatch):
+    """It runs out in a library, as it does most often."""
+    recording = read_recording(whole / "zlib.tif")
+    monkeypatch.setattr(tifffile.TiffFrame, "asarray", raising(MemoryError("3 GiB")))
+    with pytest.raises(MemoryError, match=r"zlib\.tif was read \(3 GiB\)"):
+        recording[0].to_numpy()
+
+
+def test_a_refusal_of_the_system_is_not_told_as_damage(whole, monkeypatch):
+    refused = PermissionError(13, "whatever the library says")
+    monkeypatch.setattr(h5py, "File", raising(refused))
+    with pytest.raises(ReadError, match=r"rec\.h5 can not be read: .*denied") as caught:
+        read_recording(whole / "rec.h5")
+    assert "damaged" not in str(caught.value)
+    assert "copy" not in str(caught.value)

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from napari_mesmerize.errors import ReadError
 from napari_mesmerize.io import list_recordings, read_recording
-from napari_mesmerize.io.inscopix.events import read_event_set, read_signals
+from napari_mesmerize.io.inscopix.events import read_event_set, read_gpio
 from napari_mesmerize.io.inscopix.results import read_cell_set
 from napari_mesmerize.io.inscopix.vessels import read_vessel_set
 
@@ -28,7 +28,7 @@ FILES = [
 SETS = {
     "cellset.isxd": read_cell_set,
     "eventset.isxd": read_event_set,
-    "gpio_spec.isxd": read_signals,
+    "gpio_spec.isxd": read_gpio,
     "vessel_diameter.isxd": read_vessel_set,
     "vessel_rbc.isxd": read_vessel_set,
 }

@@ -38,7 +38,7 @@ def test_each_number_is_a_footprint(tmp_path, name, save):
 def test_volumes_and_empty_images(tmp_path):
     volume = np.zeros((3, 6, 8), np.uint8)
     volume[1, 2, 3] = 1
-    tifffile.imwrite(tmp_path / "a.tif", volume)
+    tifffile.imwrite(tmp_path / "a.tif", volume, photometric="minisblack")
     assert read_results(tmp_path / "a.tif").image_shape == (3, 6, 8)
     np.save(tmp_path / "a.npy", np.zeros((4, 4), int))
     assert len(read_results(tmp_path / "a.npy")) == 0
@@ -75,3 +75,12 @@ def test_another_shape_and_damaged_files(tmp_path):
         read_results(tmp_path / "a.xyz")
     with pytest.raises(ReadError, match="does not exist"):
         read_results(tmp_path / "absent")
+
+
+def test_an_image_that_claims_gigabytes_is_refused(tmp_path):
+    path = tmp_path / "a.tif"
+    tifffile.imwrite(path, LABELS, metadata=None)
+    with tifffile.TiffFile(path, mode="r+") as tif:
+        tif.pages[0].tags["ImageLength"].overwrite(2**30)
+    with pytest.raises(ReadError, match=r"a\.tif is damaged: it claims \d{11}"):
+        read_results(path, format="labels")

@@ -58,7 +58,8 @@ def test_a_folder_with_a_movie_and_results_holds_both(tmp_path):
     for name in ("stat.npy", "F.npy", "ops.npy"):
         np.save(plane / name, np.zeros(1))
     assert not holds_recording(tmp_path)
-    tifffile.imwrite(tmp_path / "movie.tif", np.zeros((3, 4, 5), np.uint8))
+    frames = np.zeros((3, 4, 5), np.uint8)
+    tifffile.imwrite(tmp_path / "movie.tif", frames, photometric="minisblack")
     assert results_in(tmp_path) == "suite2p"
     assert holds_recording(tmp_path)
 

@@ -1,16 +1,22 @@
 """The command line: ``napari-mesmerize``, a thin layer over the same functions."""
 
+import logging
+import os
 import sys
 import traceback
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import typer
 
 from napari_mesmerize.cli.output import print_error, print_json, print_warning
-from napari_mesmerize.errors import MesmerizeError
+from napari_mesmerize.errors import MesmerizeError, explain
 
+_log = logging.getLogger(__name__)
+LOG = "NAPARI_MESMERIZE_LOG"
+"""Environment variable: a file to which everything that happens is written."""
 EXIT_FAILED, EXIT_INTERRUPTED = 1, 130
 
 
@@ -19,16 +25,43 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
     Errors become one readable paragraph on standard error (with ``--json`` also an
     object ``{"error": ...}`` on standard output); ``--debug``, anywhere on the line,
-    adds the traceback.
+    adds the traceback. Where the environment variable ``NAPARI_MESMERIZE_LOG`` names a
+    file, tracebacks and whatever else is logged are appended to it.
     """
     from napari_mesmerize.cli.commands import app
 
     words = list(sys.argv[1:] if arguments is None else arguments)
     debug = "--debug" in words
     words = [word for word in words if word != "--debug"]
-    with warnings.catch_warnings():
-        warnings.showwarning = _show_warning
-        return _run(app, words, debug)
+    try:
+        with _logging_to(os.environ.get(LOG, "")), warnings.catch_warnings():
+            warnings.showwarning = _show_warning
+            return _run(app, words, debug)
+    except OSError as error:
+        print_error(f"The file that {LOG} names can not be written: {error}.")
+        return EXIT_FAILED
+
+
+@contextmanager
+def _logging_to(path: str) -> Iterator[None]:
+    """Append to a file what the package logs; to none if there is no path."""
+    if not path:
+        yield
+        return
+    handler = logging.FileHandler(path, encoding="utf-8")
+    handler.setFormatter(
+        logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s")
+    )
+    logger = logging.getLogger("napari_mesmerize")
+    before = logger.level
+    logger.addHandler(handler)
+    logger.setLevel(logging.DEBUG)
+    try:
+        yield
+    finally:
+        logger.setLevel(before)
+        logger.removeHandler(handler)
+        handler.close()
 
 
 def _run(app: typer.Typer, words: Sequence[str], debug: bool) -> int:
@@ -39,20 +72,12 @@ def _run(app: typer.Typer, words: Sequence[str], debug: bool) -> int:
     except (typer.Abort, KeyboardInterrupt):
         print_error("Interrupted. No half-written result is left.")
         return EXIT_INTERRUPTED
-    except MesmerizeError as error:
-        return _fail(error, str(error), words, EXIT_FAILED, debug=debug)
-    except MemoryError as error:
-        text = "Memory ran out. Close other programs, or give a smaller --max-memory."
-        return _fail(error, text, words, EXIT_FAILED, debug=debug)
-    except OSError as error:
-        return _fail(error, f"{error}.", words, EXIT_FAILED, debug=debug)
+    except (MesmerizeError, MemoryError, OSError) as error:
+        return _fail(error, explain(error), words, EXIT_FAILED, debug=debug)
     except Exception as error:  # noqa: BLE001 - the last place before the user
         if isinstance(code := getattr(error, "exit_code", None), int):
             return _usage(error, words, code)
-        text = (
-            f"{type(error).__name__}: {error}. This is a fault of napari-mesmerize; "
-            "run the command again with --debug and report what it prints."
-        )
+        text = f"{explain(error)} Run the command again with --debug to see it."
         return _fail(error, text, words, EXIT_FAILED, debug=debug)
     return code if isinstance(code, int) else 0
 
@@ -76,6 +101,7 @@ def _fail(
     *,
     debug: bool = False,
 ) -> int:
+    _log.debug("%s", text, exc_info=error)
     if debug:
         traceback.print_exception(error)
     print_error(text)

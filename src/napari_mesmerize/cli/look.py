@@ -1,16 +1,16 @@
-"""The commands that only look: info, project, doctor."""
+"""The commands that only look: info, signals, project, doctor."""
 
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from napari_mesmerize.cli.app import File, Json, Selection, app, project_app
+from napari_mesmerize.cli.app import File, Json, Rate, Selection, app, project_app
 from napari_mesmerize.cli.doctor import examine
 from napari_mesmerize.cli.listing import print_tree
-from napari_mesmerize.cli.output import print_json, print_table, seconds
+from napari_mesmerize.cli.output import print_json, print_line, print_table, seconds
 from napari_mesmerize.errors import ReadError
-from napari_mesmerize.io import RecordingInfo, list_recordings
+from napari_mesmerize.io import RecordingInfo, list_recordings, list_signals
 from napari_mesmerize.io.results import FORMATS, detect_format
 from napari_mesmerize.project import open_project
 from napari_mesmerize.project.config import FILE
@@ -57,6 +57,40 @@ def _recordings(file: Path) -> list[RecordingInfo]:
             "recording and drop the results onto it; in a script, read them with "
             "napari_mesmerize.io.results.read_results."
         ) from error
+
+
+@app.command()
+def signals(
+    file: Annotated[
+        Path, typer.Argument(help="File with signals: .mes, .mesc, .isxd, .csv, .h5.")
+    ],
+    frame_rate: Rate = 0,
+    as_json: Json = False,
+) -> None:
+    """List the signals recorded with a movie: voltages, curves, GPIO, tables."""
+    found = list_signals(file, frame_rate=frame_rate or None)
+    if as_json:
+        facts = [one.to_dict() for one in found]
+        print_json({"path": str(file), "signals": facts})
+        return
+    if not found:
+        print_line(f"{file.name} holds no signals.")
+        return
+    rows = [
+        (
+            one.selection,
+            one.name,
+            one.unit,
+            f"{one.rate:.4g}" if one.rate else "",
+            seconds(one.duration_s),
+            one.n_samples,
+            ", ".join(f"{level:g}" for level in one.levels) or "varies",
+        )
+        for one in found
+    ]
+    columns = ("selection", "name", "unit", "Hz", "duration", "samples", "levels")
+    right = ("Hz", "duration", "samples")
+    print_table(str(file), columns, rows, right=right)
 
 
 @project_app.command("ls")

@@ -1,1 +1,1 @@
-"""What travels: recordings, components, ROIs, epochs, traces, footprints, pictures."""
+"""What travels: recordings, components, ROIs, epochs, signals, traces, pictures."""

@@ -14,7 +14,12 @@ from scipy import sparse
 
 from napari_mesmerize.atomic import settle, written_whole
 from napari_mesmerize.data.components_zarr import FORMAT, FORMAT_VERSION, read, write
-from napari_mesmerize.errors import ParameterError, ReadError
+from napari_mesmerize.errors import (
+    LIBRARIES,
+    ParameterError,
+    ReadError,
+    reading,
+)
 
 __all__ = [
     "FORMAT",
@@ -25,14 +30,8 @@ __all__ = [
     "new_roi_ids",
 ]
 
-_DAMAGE = (  # what zarr and its codecs raise
-    LookupError,
-    ValueError,
-    TypeError,
-    AttributeError,
-    OSError,
-    RuntimeError,
-)
+_LIBRARIES = LIBRARIES | {"pandas", "scipy"}  # which check what was stored
+_REMEDY = "Expected a Zarr folder written by Components.save."
 TRACE_KINDS = ("raw", "denoised", "residual", "dff", "spikes", "neuropil")
 
 
@@ -313,13 +312,11 @@ class Components:
         if not path.exists():
             settle(path)
         try:
-            return cls.build(**_with_background(read(path)))
-        except ReadError:
-            raise
-        except _DAMAGE as error:
+            with reading(path, "components", remedy=_REMEDY, libraries=_LIBRARIES):
+                return cls.build(**_with_background(read(path)))
+        except ParameterError as error:
             raise ReadError(
-                f"{path} can not be read as components: {error}. Expected a Zarr "
-                "folder written by Components.save."
+                f"{path} can not be read as components: {error} {_REMEDY}"
             ) from error
 
 

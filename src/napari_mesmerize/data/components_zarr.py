@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 import zarr
 from numpy.typing import NDArray
+from pydantic import BaseModel, ValidationError
 from scipy import sparse
 
 from napari_mesmerize.atomic import carry_over
@@ -120,8 +121,21 @@ def _holds(folder: Path, place: str, array: NDArray[Any]) -> bool:
 def _get(group: zarr.Group, name: str) -> NDArray[Any]:
     array = group[name]
     if not isinstance(array, zarr.Array):
-        raise KeyError(f"'{name}' is no array")
+        raise ReadError(f"{group.store} can not be read as components: no '{name}'.")
     return np.asarray(array[...])
+
+
+class _Stored(BaseModel):
+    """What the attributes of a folder say of its components."""
+
+    format_version: int
+    image_shape: tuple[int, ...]
+    roi_ids: list[str]
+    traces: list[str]
+    scores: list[dict[str, str]]
+    frame_rate: float | None
+    history: list[dict[str, Any]]
+    remarks: dict[str, Any] | None = None
 
 
 def read(path: Path) -> dict[str, Any]:
@@ -136,14 +150,15 @@ def read(path: Path) -> dict[str, Any]:
         raise ReadError(
             f"{path} says it holds '{attrs.get('format')}', expected '{FORMAT}'."
         )
-    version = int(attrs["format_version"])
-    if version > FORMAT_VERSION:
+    version = attrs.get("format_version")
+    if isinstance(version, int) and version > FORMAT_VERSION:
         raise ReadError(
             f"{path} has format version {version}, written by a newer "
             f"napari-mesmerize; this one reads up to {FORMAT_VERSION}. Upgrade: "
             "pip install -U napari-mesmerize."
         )
-    shape, ids = tuple(attrs["image_shape"]), list(attrs["roi_ids"])
+    stored = _said_by(path, attrs)
+    shape, ids = stored.image_shape, stored.roi_ids
     data, indices, indptr = (
         _get(root, f"footprints/{name}") for name in ("data", "indices", "indptr")
     )
@@ -154,20 +169,32 @@ def read(path: Path) -> dict[str, Any]:
     if "background" in root:
         names = ("spatial", "temporal", "static")
         background = {name: _get(root, f"background/{name}") for name in names}
-    kinds: list[str] = attrs["traces"]
-    scores = _read_scores(root, attrs["scores"], len(ids))
-    scores.attrs.update(attrs.get("remarks") or {})
+    scores = _read_scores(root, stored.scores, len(ids))
+    scores.attrs.update(stored.remarks or {})
     return {
         "footprints": matrix,
         "image_shape": shape,
-        "traces": {kind: _get(root, f"traces/{_key(kind)}") for kind in kinds},
+        "traces": {kind: _get(root, f"traces/{_key(kind)}") for kind in stored.traces},
         "scores": scores,
         "accepted": _get(root, "accepted"),
         "roi_ids": ids,
         "background": background,
-        "frame_rate": attrs["frame_rate"],
-        "history": attrs["history"],
+        "frame_rate": stored.frame_rate,
+        "history": stored.history,
     }
+
+
+def _said_by(path: Path, attributes: dict[str, Any]) -> _Stored:
+    """Return the attributes of a folder, if they are what components have."""
+    try:
+        return _Stored.model_validate(attributes)
+    except ValidationError as error:
+        first = error.errors()[0]
+        place = ".".join(str(part) for part in first["loc"])
+        raise ReadError(
+            f"{path} can not be read as components: its attribute '{place}' is wrong "
+            f"({first['msg']}). It is damaged; restore it from a backup."
+        ) from error
 
 
 def _read_scores(
@@ -176,9 +203,9 @@ def _read_scores(
     texts: dict[str, Any] = dict(root["scores"].attrs)
     columns: dict[str, Any] = {}
     for entry in entries:
-        name = entry["name"]
-        if entry["dtype"] == "str":
-            columns[name] = pd.Series(texts[name], dtype=str)
+        name = entry.get("name", "")
+        if entry.get("dtype") == "str":
+            columns[name] = pd.Series(texts.get(name), dtype=str)
         else:
             columns[name] = _get(root, f"scores/{_key(name)}")
     return pd.DataFrame(columns, index=range(n_rois))

@@ -76,6 +76,27 @@ def make_epochs(rows: "pd.DataFrame | Iterable[Row]" = ()) -> pd.DataFrame:
     return check_epochs(table.reset_index(drop=True))
 
 
+def with_epochs(
+    known: pd.DataFrame | None, new: pd.DataFrame, replacing: str | None = None
+) -> pd.DataFrame:
+    """Return epochs with others added.
+
+    Parameters
+    ----------
+    known : pandas.DataFrame or None
+        What there is.
+    new : pandas.DataFrame
+        What is added; its stimulus types replace those of the same name.
+    replacing : str, optional
+        The only type that is replaced.
+    """
+    types = {replacing} if replacing else set(new["stimulus_type"])
+    if known is None or not len(known):
+        return make_epochs(new)
+    kept = known[~known["stimulus_type"].isin(types)]
+    return make_epochs(pd.concat([kept, new], ignore_index=True))
+
+
 def _record(row: Row, number: int) -> dict[str, Any]:
     if isinstance(row, str) or len(row) > len(COLUMNS):
         raise ParameterError(

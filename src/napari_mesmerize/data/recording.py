@@ -427,6 +427,16 @@ def frame_times(recording: xr.DataArray) -> NDArray[np.float64]:
     return np.arange(recording.sizes["frame"]) / rate
 
 
+def duration_s(recording: xr.DataArray) -> float | None:
+    """Return the end of the last frame in seconds; None without a frame rate."""
+    rate = recording.attrs.get("frame_rate")
+    if not rate:
+        return None
+    if "time_s" in recording.coords:
+        return float(recording.coords["time_s"][-1]) + 1 / float(rate)
+    return recording.sizes["frame"] / float(rate)
+
+
 def default_max_memory() -> int:
     """Return a quarter of the memory that is free, in bytes.
 

@@ -13,27 +13,15 @@ import h5py
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_mesmerize.errors import ReadError
+from napari_mesmerize.errors import ReadError, reading
 from napari_mesmerize.io.blocks.arrays import CachedBlocks, array_items, parse_axes
 from napari_mesmerize.io.items import Item, check_file, iso_date, positive
-
-HDF5_ERRORS = (
-    OSError,
-    KeyError,
-    RuntimeError,
-    ValueError,
-    TypeError,
-    IndexError,
-    AttributeError,
-    OverflowError,
-    MemoryError,
-    ZeroDivisionError,
-)
 
 MAX_DATASETS = 2000
 CACHE_BYTES = 2**26
 MAX_CACHE = 2**28
 LARGE_BYTES = 2**28
+_REMEDY = "If a copy stopped early, copy it again from where it was recorded."
 _HEAP = b"GCOL\x01\0\0\0"
 _HEAD_BYTES = 2**22
 MAX_PACKING = 2000  # data sets are not compressed more than so many times
@@ -69,7 +57,7 @@ def scan(path: Path, *, axes: str | None = None, dataset: str = "") -> list[Item
     """
     check_file(path)
     items = []
-    with open_file(path) as file:
+    with open_hdf5(path) as file:
         if dataset:
             if not isinstance(file.get(dataset), h5py.Dataset):
                 names = ", ".join(data.name for data in _datasets(file))
@@ -109,6 +97,7 @@ def _datasets(group: Any) -> Iterator[Any]:
 
     def visit(_: str, member: Any) -> bool | None:
         if isinstance(member, h5py.Dataset) and member.dtype.kind in "buif":
+            check_name(member)
             found.append(member)
         return True if len(found) >= MAX_DATASETS else None
 
@@ -118,9 +107,9 @@ def _datasets(group: Any) -> Iterator[Any]:
 
 def _items(path: Path, data: Any, axes: str) -> list[Item]:
     name = data.name.strip("/")
-    attributes = {k: plain(v) for k, v in data.attrs.items()}
+    attributes = {k: plain(v) for k, v in attributes_of(data).items()}
     facts = {k.lower(): v for k, v in attributes.items()}
-    around = {k.lower(): plain(v) for k, v in data.parent.attrs.items()}
+    around = {k.lower(): plain(v) for k, v in attributes_of(data.parent).items()}
     rate = next((positive((around | facts).get(key)) for key in _RATES
                  if (around | facts).get(key) is not None), None)  # fmt: skip
     return array_items(
@@ -133,6 +122,28 @@ def _items(path: Path, data: Any, axes: str) -> list[Item]:
         frame_rate=rate,
         date=iso_date(facts.get("date") or around.get("date")),
     )
+
+
+def check_name(member: Any) -> None:
+    """Refuse a group or data set whose name is no text.
+
+    Raises
+    ------
+    ReadError
+        If it is none.
+    """
+    if not isinstance(member.name, str):
+        raise ReadError(
+            f"{Path(member.file.filename).name} is damaged: the name {member.name!r} "
+            "is no text. Copy it again from where it was made."
+        )
+
+
+def attributes_of(member: Any) -> dict[str, Any]:
+    """Return the attributes of a group or data set that have names."""
+    return {
+        name: value for name, value in member.attrs.items() if isinstance(name, str)
+    }
 
 
 def plain(value: Any) -> Any:
@@ -188,24 +199,19 @@ def check_heaps(path: Path) -> None:
         at = head.find(_HEAP, at + 1)
 
 
-def open_file(path: Path, **options: Any) -> Any:
-    """Open an HDF5 file for reading, also where no lock can be had.
+def open_hdf5(path: Path) -> Any:
+    """Open an HDF5 file for reading, also where it or its folder can not be written.
 
     Raises
     ------
     ReadError
-        If it is none.
+        If it is no HDF5 file, damaged, or may not be read.
     """
-    try:
+    with reading(path, f"HDF5, which {path.suffix} files are", remedy=_REMEDY):
         try:
-            return h5py.File(path, "r", **options)
-        except BlockingIOError:
-            return h5py.File(path, "r", locking=False, **options)
-    except (OSError, RuntimeError, ValueError) as error:
-        raise ReadError(
-            f"{path.name} can not be opened as HDF5: {error}. If a copy stopped early, "
-            "copy it again from where it was recorded."
-        ) from error
+            return h5py.File(path, "r")
+        except OSError:  # no lock to be had: a read-only share, or open elsewhere
+            return h5py.File(path, "r", locking=False)
 
 
 def with_cache(data: Any) -> Any:
@@ -245,7 +251,7 @@ class StoredArray:
         name: str,
         convert: Callable[[NDArray[Any]], NDArray[Any]] | None = None,
     ) -> None:
-        self._file = open_file(path)
+        self._file = open_hdf5(path)
         data = self._file[name]
         self._convert = convert
         self.shape = tuple(data.shape)
@@ -287,27 +293,6 @@ def _map(path: Path, data: Any) -> NDArray[Any] | None:
             f"{offset + data.nbytes}. Copy it again from where it was recorded."
         )
     return np.asarray(np.memmap(path, data.dtype, "r", offset, data.shape))
-
-
-def open_hdf5(path: Path) -> Any:
-    """Open an HDF5 file for reading, also where it or its folder can not be written.
-
-    Raises
-    ------
-    ReadError
-        If it is no HDF5 file, or damaged.
-    """
-    try:
-        try:
-            return h5py.File(path, "r")
-        except OSError:  # no lock to be had: a read-only share, or open elsewhere
-            return h5py.File(path, "r", locking=False)
-    except HDF5_ERRORS as error:
-        raise ReadError(
-            f"{path.name} can not be opened as HDF5, which {path.suffix} files are: "
-            f"{error}. If a copy stopped early, copy it again from where it was "
-            "recorded."
-        ) from error
 
 
 @contextlib.contextmanager

@@ -1,6 +1,6 @@
 """Label images (Cellpose, StarDist, Fiji, ...) to components without traces."""
 
-import struct
+import math
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -11,10 +11,13 @@ from numpy.typing import NDArray
 
 from napari_mesmerize.data.components import Components
 from napari_mesmerize.data.footprints import footprints_from_labels
-from napari_mesmerize.errors import ReadError
+from napari_mesmerize.errors import LIBRARIES, ReadError, reading
 from napari_mesmerize.history import StepTimer
 from napari_mesmerize.io.npy_objects import load_objects
 
+_LARGE = 2**28
+_MAX_PACKING = 2000  # images are not compressed more than so many times
+_READ_IMAGES = LIBRARIES | {"skimage", "imageio", "PIL"}
 SUFFIXES = (".tif", ".tiff", ".png", ".npy")
 
 
@@ -68,24 +71,33 @@ def _load(path: Path) -> NDArray[Any]:
                 f"{path} holds a {type(found).__name__}, expected an image."
             )
         return found
-    try:
+    if not path.exists():
+        raise ReadError(f"{path} does not exist.")
+    with reading(
+        path, "an image", remedy="Save the labels again.", libraries=_READ_IMAGES
+    ):
         if suffix in (".tif", ".tiff"):
             import tifffile
 
-            return np.asarray(tifffile.imread(path))
+            with tifffile.TiffFile(path) as tif:
+                _check_size(path, tif.series[:1])
+                return np.asarray(tif.asarray())
         from skimage.io import imread
 
         return np.asarray(imread(path))
-    except FileNotFoundError as error:
-        raise ReadError(f"{path} does not exist.") from error
-    except (OSError, ValueError, LookupError, RuntimeError, struct.error) as error:
+
+
+def _check_size(path: Path, found: Sequence[Any]) -> None:
+    """Refuse a file without an image, or with one larger than it can hold."""
+    if not found:
+        raise ReadError(f"{path} holds no image. Save the labels again.")
+    size = path.stat().st_size
+    claimed = math.prod(found[0].shape) * np.dtype(found[0].dtype).itemsize
+    if claimed > _LARGE and claimed > _MAX_PACKING * size:
         raise ReadError(
-            f"{path} can not be read as an image: {error}. Save the labels again."
-        ) from error
-    except (SyntaxError, TypeError, MemoryError) as error:
-        raise ReadError(
-            f"{path} is damaged: {error}. Save the labels again."
-        ) from error
+            f"{path} is damaged: it claims {claimed} bytes of pixels and has {size}. "
+            "Save the labels again."
+        )
 
 
 def _whole_numbers(image: NDArray[Any], path: Path) -> NDArray[Any]:

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_mesmerize.errors import MissingExtraError, ReadError
+from napari_mesmerize.errors import MissingExtraError, ReadError, reading
 from napari_mesmerize.io.blocks.arrays import array_items
 from napari_mesmerize.io.items import Item, check_file, positive
 from napari_mesmerize.io.times import rate_of_times
@@ -44,18 +44,12 @@ def scan(path: Path) -> list[Item]:
     """
     _check_head(path)
     liffile = _liffile()
-    try:
-        with liffile.LifFile(path) as file:
-            items = [
-                item
-                for number, image in enumerate(file.images)
-                for item in _items(path, file, image, number)
-            ]
-    except liffile.LifFileError as error:
-        raise ReadError(
-            f"{path.name} can not be read as a Leica file: {error}. If a copy stopped "
-            "early, copy it again."
-        ) from error
+    with reading(path, "a Leica file"), liffile.LifFile(path) as file:
+        items = [
+            item
+            for number, image in enumerate(file.images)
+            for item in _items(path, file, image, number)
+        ]
     if not items:
         raise ReadError(f"{path.name} holds no image.")
     return items
@@ -99,14 +93,15 @@ class _Facts:
 def _items(path: Path, file: Any, image: Any, number: int) -> list[Item]:
     problem = ""
     try:
-        facts = _Facts(image)
-    except (AssertionError, ValueError) as error:  # liffile asserts what should fit
+        with reading(path, "a Leica image"):
+            facts = _Facts(image)
+    except ReadError as error:
         return array_items(
             np.empty((0, 0, 0), np.uint8),
             name=str(image.name),
             axes="TYX",
             selection=f"image-{number}",
-            problem=str(error) or "what it says of its axes does not fit together",
+            problem=str(error),
         )
     others = [name for name in facts.axes if name not in _AXES]
     if others or not {"Y", "X"} <= set(facts.axes):

@@ -1,24 +1,15 @@
 """NumPy ``.npy`` files, memory-mapped; never pickled ones."""
 
 from pathlib import Path
-from tokenize import TokenError
 
 import numpy as np
 
-from napari_mesmerize.errors import ReadError
+from napari_mesmerize.errors import ReadError, reading
 from napari_mesmerize.io.blocks.arrays import array_items, parse_axes
 from napari_mesmerize.io.items import Item, check_file
 
-_DAMAGE = (
-    ArithmeticError,
-    EOFError,
-    MemoryError,
-    OSError,
-    SyntaxError,
-    TokenError,
-    TypeError,
-    ValueError,
-)
+_NUMPY = frozenset({"numpy", "ast"})
+_REMEDY = "Expected a whole file by numpy.save that holds numbers."
 
 
 def scan(path: Path, *, axes: str | None = None) -> list[Item]:
@@ -37,13 +28,8 @@ def scan(path: Path, *, axes: str | None = None) -> list[Item]:
         If it is no such file, truncated, or holds Python objects.
     """
     check_file(path)
-    try:
+    with reading(path, "a NumPy array", remedy=_REMEDY, libraries=_NUMPY):
         array = np.load(path, mmap_mode="r", allow_pickle=False)
-    except _DAMAGE as error:
-        raise ReadError(
-            f"{path.name} can not be read as a NumPy array: {error}. Expected a whole "
-            "file by numpy.save that holds numbers."
-        ) from error
     if not isinstance(array, np.ndarray):
         raise ReadError(f"{path.name} is not a single NumPy array.")
     letters = parse_axes(axes, array.shape, path.name)

@@ -7,16 +7,18 @@ import pickle  # only to derive the restricted reader below
 from collections import OrderedDict
 from collections.abc import Callable
 from pathlib import Path
-from tokenize import TokenError
 from typing import Any
 
 import numpy as np
+import psutil
 from numpy.lib import format as npy_format
 from numpy.typing import NDArray
 
-from napari_mesmerize.errors import ReadError
+from napari_mesmerize.errors import DAMAGE, ReadError, reading
 
 _MAX_OBJECTS_BYTES = 2**33
+_HEADER_READERS = frozenset({"numpy", "ast"})
+_REMEDY = "Copy it again from where it was made, or save it anew there."
 
 
 def _latin1(text: str, encoding: str = "latin1") -> bytes:
@@ -128,7 +130,7 @@ def load_objects(path: Path) -> Any:
             raise ReadError(f"{path} holds more than 8 GiB of objects; split it.")
         with path.open("rb") as file:
             file.seek(start)
-            found = _DataOnly(io.BytesIO(file.read())).load()
+            found = _rebuilt(path, file.read())
         if isinstance(found, np.ndarray) and found.shape != tuple(shape):
             raise ReadError(f"{path} is damaged: shape {found.shape}, said {shape}.")
         if isinstance(found, np.ndarray) and found.shape == ():
@@ -150,34 +152,29 @@ def _header(path: Path) -> tuple[tuple[int, ...], bool, np.dtype[Any], int]:
         return tuple(shape), bool(fortran), dtype, file.tell()
 
 
-class _reading:
-    """Turn what a damaged file raises into a ReadError that names it."""
+def _rebuilt(path: Path, content: bytes) -> Any:
+    """Return the object that a pickle describes.
 
-    def __init__(self, path: Path) -> None:
-        self._path = path
+    It is rebuilt in C, where damaged bytes raise errors of many kinds; sizes that they
+    claim beyond those of the file are no full memory.
+    """
+    try:
+        return _DataOnly(io.BytesIO(content)).load()
+    except (pickle.UnpicklingError, *DAMAGE) as error:
+        raise ReadError(_damaged(path, error)) from error
+    except MemoryError as error:
+        if 64 * len(content) < psutil.virtual_memory().available:
+            raise ReadError(_damaged(path, error)) from error
+        raise
 
-    def __enter__(self) -> None:
-        if not self._path.is_file():
-            raise ReadError(f"{self._path} is missing.")
 
-    def __exit__(self, kind: Any, error: BaseException | None, trace: Any) -> None:
-        damage = (
-            pickle.UnpicklingError,
-            ValueError,
-            TypeError,
-            KeyError,
-            IndexError,
-            AttributeError,
-            EOFError,
-            OverflowError,
-            MemoryError,
-            AssertionError,
-            SyntaxError,
-            TokenError,
-            OSError,
-        )
-        if isinstance(error, damage) and not isinstance(error, ReadError):
-            raise ReadError(
-                f"{self._path} can not be read as a NumPy file: {error}. Copy it again "
-                "from where it was made, or save it anew there."
-            ) from error
+def _damaged(path: Path, error: BaseException) -> str:
+    why = str(error).rstrip(".") or type(error).__name__
+    return f"{path} can not be read as a NumPy file: {why}. {_REMEDY}"
+
+
+def _reading(path: Path) -> reading:
+    """Return what translates errors of numpy over a file that is there."""
+    if not path.is_file():
+        raise ReadError(f"{path} is missing.")
+    return reading(path, "a NumPy file", remedy=_REMEDY, libraries=_HEADER_READERS)

@@ -2,36 +2,13 @@
 
 import importlib
 import inspect
-import struct
-import zipfile
-import zlib
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple, cast
 
-from napari_mesmerize.errors import MesmerizeError, ParameterError, ReadError
+from napari_mesmerize.errors import ParameterError, ReadError, reading
 from napari_mesmerize.io.items import Item, Series
 from napari_mesmerize.io.paths import suffix_of
-
-# what libraries raise when a file is damaged
-DAMAGE = (
-    ArithmeticError,
-    AssertionError,
-    AttributeError,
-    EOFError,
-    ExceptionGroup,
-    LookupError,
-    MemoryError,
-    NotImplementedError,
-    OSError,
-    RuntimeError,
-    SyntaxError,
-    TypeError,
-    ValueError,
-    struct.error,
-    zipfile.BadZipFile,
-    zlib.error,
-)
 
 
 class Reader(NamedTuple):
@@ -114,18 +91,12 @@ def scan_file(path: Path, options: dict[str, Any]) -> list[Item]:
         )
     reader = READERS[suffix]
     try:
-        return reader.scan(path, **options)
+        with reading(path, reader.title):
+            return reader.scan(path, **options)
     except ReadError as error:
         if path.name in str(error):
             raise
         raise ReadError(f"{path.name}: {error}") from error
-    except MesmerizeError:
-        raise
-    except DAMAGE as error:
-        raise ReadError(
-            f"{path.name} can not be read as {reader.title}: {error or type(error)}. "
-            "It is damaged or something else; copy it again from where it was recorded."
-        ) from error
 
 
 def join_series(files: Sequence[Path]) -> Series:

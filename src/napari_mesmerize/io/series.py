@@ -11,10 +11,10 @@ from numpy.typing import NDArray
 
 from napari_mesmerize.data.frames import mapped_frames
 from napari_mesmerize.data.recording import Frames
-from napari_mesmerize.errors import MesmerizeError, ReadError
+from napari_mesmerize.errors import ReadError, reading
 from napari_mesmerize.io.items import Item, RecordingInfo, choose
 from napari_mesmerize.io.paths import JoinedFrames
-from napari_mesmerize.io.readers import DAMAGE, scan_file
+from napari_mesmerize.io.readers import scan_file
 
 MAX_OPEN = 32
 """Files of a series that are open at the same time."""
@@ -109,16 +109,12 @@ class _PartFrames:
 def _frames_of(item: Item, path: Path) -> Frames:
     """Return the lazy frames of a recording; an error names the file."""
     try:
-        return item.frames()
-    except MesmerizeError as error:
+        with reading(path, "a recording"):
+            return item.frames()
+    except ReadError as error:
         if path.name in str(error):
             raise
         raise ReadError(f"{path.name}: {error}") from error
-    except DAMAGE as error:
-        raise ReadError(
-            f"{path.name} can not be read: {error or type(error).__name__}. It is "
-            "damaged; copy it again from where it was recorded."
-        ) from error
 
 
 class FileFrames:
@@ -146,6 +142,7 @@ class FileFrames:
     ) -> None:
         self._parts = list(parts)
         self._origin = ([part.path for part in parts], first.info.selection, options)
+        self._reading = reading(parts[0].path, "frames")
         self._frames: Frames
         if len(parts) == 1:
             self._frames = _frames_of(first, parts[0].path)
@@ -165,16 +162,15 @@ class FileFrames:
 
     def __getitem__(self, frames: slice) -> NDArray[Any]:
         try:
-            return self._frames[frames]
-        except MesmerizeError as error:
-            raise ReadError(self._explain(frames, error)) from error
-        except DAMAGE as error:
-            raise ReadError(self._explain(frames, error)) from error
-
-    def _explain(self, frames: slice, error: Exception) -> str:
-        files = self._origin[0]
-        name = files[0].name + (f" (and {len(files) - 1} more)" if files[1:] else "")
-        return f"Frames {frames.start} to {frames.stop} of {name}: {error}"
+            with self._reading:
+                return self._frames[frames]
+        except ReadError as error:
+            files = self._origin[0]
+            more = f" (and {len(files) - 1} more)" if files[1:] else ""
+            raise ReadError(
+                f"Frames {frames.start} to {frames.stop} of {files[0].name}{more}: "
+                f"{error}"
+            ) from error
 
     def __deepcopy__(self, memo: dict[int, Any]) -> "FileFrames":
         return self

@@ -8,7 +8,7 @@ import h5py
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_mesmerize.errors import MesmerizeError
+from napari_mesmerize.errors import LIBRARIES, MesmerizeError, ReadError, reading
 
 EVENTS, VESSELS = "isxd-events", "isxd-vessels"
 TITLES = {EVENTS: "Inscopix event set", VESSELS: "Inscopix vessel set"}
@@ -25,28 +25,30 @@ def results_in(path: str | Path) -> str | None:
     path = Path(path)
     name, suffix = path.name, path.suffix.lower()
     try:
-        if path.is_dir():
-            return "suite2p" if _has_planes(path) else None
-        if name in _ARRAYS and (path.parent / "stat.npy").exists():
-            return "suite2p"
-        if name.lower().endswith("_seg.npy"):
-            return "labels"
-        if suffix == ".roi":
-            return "imagej"
-        if suffix == ".zip" and zipfile.is_zipfile(path):
-            return "imagej" if _holds_rois(path) else None
-        if suffix == ".isxd":
-            return _inscopix(path)
-        if suffix in (".hdf5", ".h5", ".hdf", ".nwb") and h5py.is_hdf5(path):
-            return _hdf5(path)
-    except (OSError, zipfile.BadZipFile, MesmerizeError):
+        with reading(path, "results", libraries=LIBRARIES | {"zipfile"}):
+            if path.is_dir():
+                return "suite2p" if _has_planes(path) else None
+            if name in _ARRAYS and (path.parent / "stat.npy").exists():
+                return "suite2p"
+            if name.lower().endswith("_seg.npy"):
+                return "labels"
+            if suffix == ".roi":
+                return "imagej"
+            if suffix == ".zip" and zipfile.is_zipfile(path):
+                return "imagej" if _holds_rois(path) else None
+            if suffix == ".isxd":
+                return _inscopix(path)
+            if suffix in (".hdf5", ".h5", ".hdf", ".nwb") and h5py.is_hdf5(path):
+                return _hdf5(path)
+    except ReadError:
         return None  # whoever opens it says what is wrong
     return None
 
 
 def holds_recording(path: str | Path) -> bool:
     """Say whether a path with results also holds a movie."""
-    from napari_mesmerize.io import SUFFIXES, list_recordings
+    from napari_mesmerize.io.read import list_recordings
+    from napari_mesmerize.io.readers import SUFFIXES
 
     path = Path(path)
     if path.is_dir():
@@ -104,7 +106,7 @@ def is_label_image(path: str | Path, image_shapes: list[tuple[int, ...]]) -> boo
     An image of whole numbers, as large as the recording (or with its axes exchanged),
     mostly made of pieces of equal numbers on a ground of 0.
     """
-    from napari_mesmerize.io import list_recordings, read_recording
+    from napari_mesmerize.io.read import list_recordings, read_recording
 
     shapes = {*image_shapes, *((*s[:-2], s[-1], s[-2]) for s in image_shapes)}
     if not shapes or Path(path).suffix.lower() not in (".tif", ".tiff"):

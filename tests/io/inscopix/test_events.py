@@ -12,7 +12,7 @@ from napari_mesmerize.io.inscopix.container import read_footer, write_container
 from napari_mesmerize.io.inscopix.events import (
     event_traces,
     read_event_set,
-    read_signals,
+    read_gpio,
     signal_epochs,
     write_event_set,
 )
@@ -116,8 +116,8 @@ def test_an_existing_event_set_is_kept(tmp_path):
     assert path.read_text() == "precious"
 
 
-def test_read_signals_returns_every_channel():
-    signals = read_signals(DATA / "gpio_spec.isxd")
+def test_read_gpio_returns_every_channel():
+    signals = read_gpio(DATA / "gpio_spec.isxd")
     for i, channel in enumerate(EXPECTED["gpio_spec.isxd"]["channels"]):
         mine = signals[signals["channel"] == channel]
         np.testing.assert_array_equal(mine["offset_us"], ARRAYS[f"gpio_{i}_us"])
@@ -126,7 +126,7 @@ def test_read_signals_returns_every_channel():
 
 
 def test_signals_as_epochs():
-    signals = read_signals(DATA / "gpio_spec.isxd")
+    signals = read_gpio(DATA / "gpio_spec.isxd")
     epochs = signal_epochs(signals, "EX-LED", "light", name="on")
     assert epochs[["start_s", "stop_s"]].to_numpy().tolist() == [[0.02, 0.09]]
     assert epochs["name"].tolist() == ["on"]

@@ -75,7 +75,7 @@ def test_no_images(tmp_path):
     with pytest.raises(ReadError, match="holds no TwoPhotonSeries"):
         read_recording(tmp_path / "a.nwb")
     (tmp_path / "a.nwb").write_bytes(b"nothing")
-    with pytest.raises(ReadError, match=r"a\.nwb can not be opened"):
+    with pytest.raises(ReadError, match=r"a\.nwb can not be read"):
         read_recording(tmp_path / "a.nwb")
 
 

@@ -29,7 +29,7 @@ def same_footprints(one, other):
 
 def test_wide_csv_equals_the_arrays_bit_for_bit(components, tmp_path):
     path = write_traces_csv(components, tmp_path / "a.csv")
-    table = pd.read_csv(path, float_precision="round_trip")
+    table = pd.read_csv(path, engine="pyarrow")
     assert list(table.columns) == ["frame", "time_s", *components.roi_ids]
     values = table[list(components.roi_ids)].to_numpy()
     np.testing.assert_array_equal(values.T, components.traces["raw"])
@@ -39,7 +39,7 @@ def test_wide_csv_equals_the_arrays_bit_for_bit(components, tmp_path):
 def test_long_csv_equals_the_arrays_bit_for_bit(components, tmp_path):
     times = np.random.default_rng(0).random(30)
     path = write_traces_csv(components, tmp_path / "a.csv", layout="long", time_s=times)
-    table = pd.read_csv(path, float_precision="round_trip")
+    table = pd.read_csv(path, engine="pyarrow")
     assert list(table.columns) == ["roi_id", "frame", "time_s", *components.traces]
     assert list(table["roi_id"].iloc[::30]) == list(components.roi_ids)
     for kind, traces in components.traces.items():
@@ -56,7 +56,7 @@ def test_csv_is_written_in_parts_with_extreme_numbers(tmp_path, monkeypatch):
     some = Components.build(np.eye(4, 3), (2, 2), {"raw": values})
     for layout in ("wide", "long"):
         path = write_traces_csv(some, tmp_path / f"{layout}.csv", layout=layout)
-        table = pd.read_csv(path, float_precision="round_trip")
+        table = pd.read_csv(path, engine="pyarrow")
         assert "time_s" not in table
         back = (
             table[list(some.roi_ids)].to_numpy().T
@@ -83,7 +83,7 @@ def test_csv_options_are_checked(components, tmp_path):
 def test_an_roi_table_as_csv(components, tmp_path):
     rois = roi_table_from_components(components)
     path = write_table_csv(rois, tmp_path / "rois.csv")
-    table = pd.read_csv(path, index_col="roi_id", float_precision="round_trip")
+    table = pd.read_csv(path, index_col="roi_id", engine="pyarrow")
     assert list(table.index) == list(rois.index)
     np.testing.assert_array_equal(table["snr"], rois["snr"])
     outline = pd.read_json(io.StringIO(table["outline"].iloc[2])).to_numpy()

@@ -2,6 +2,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from qtpy.QtCore import Qt
 
 from napari_mesmerize.data.epochs import make_epochs
 from napari_mesmerize.io import read_recording
@@ -183,10 +184,31 @@ def test_a_table_of_epochs(dock, session, recording, tmp_path, qtbot):
     dock.look_at(path)
     expected = make_epochs([("light", "on", 1, 2), ("light", "on", 3, 3.5)])
     assert session.epochs_of(layer).equals(expected)
-    path.write_text("what,when\n1,2\n")
+    path.write_text("stimulus_type,name,start_s,stop_s\nlight,on,2,1\n")
     dock.look_at(path)
     assert "no table of epochs" in dock.job.text.text()
+    path.write_text("what,when\nlight,2\n")
+    dock.look_at(path)
+    _wait(qtbot, dock)
+    assert "a table of epochs has the columns" in dock.job.text.text()
     assert session.epochs_of(layer).equals(expected)
+
+
+def test_a_table_of_signals(dock, session, recording, tmp_path, qtbot):
+    layer = session.show_recording(recording)
+    path = tmp_path / "lamp.csv"
+    path.write_text("time_s,lamp\n0,0\n1,5\n2,5\n3,0\n")
+    dock.look_at(path)
+    _wait(qtbot, dock)
+    assert dock.channel.currentText() == "lamp"
+    assert "4 samples, 1 Hz" in dock.channel.itemData(0, Qt.ItemDataRole.ToolTipRole)
+    assert dock.table.levels == [0.0, 5.0]
+    dock.kind.setCurrentText("light")
+    _name(dock, on=5.0)
+    dock.make.click()
+    expected = make_epochs([("light", "on", 1, 3)])
+    found = session.epochs_of(layer)
+    assert found[["start_s", "stop_s"]].equals(expected[["start_s", "stop_s"]])
 
 
 def test_a_file_without_signals_is_explained(dock, session, recording, tmp_path, qtbot):

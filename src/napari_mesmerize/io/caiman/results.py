@@ -11,9 +11,9 @@ from numpy.typing import NDArray
 from scipy import sparse
 
 from napari_mesmerize.data.components import Background, Components
-from napari_mesmerize.errors import ReadError
+from napari_mesmerize.errors import ParameterError, ReadError, reading
 from napari_mesmerize.history import StepTimer
-from napari_mesmerize.io.hdf5 import check_heaps, read_whole
+from napari_mesmerize.io.hdf5 import check_heaps, open_hdf5, read_whole
 
 _SCORES = {
     "SNR_comp": "snr",
@@ -26,16 +26,8 @@ _SCORES = {
     "lam": "sparsity",
 }
 _IMAGES = {"correlation": "Cn", "mean": "mn", "background": "b0", "noise": "sn"}
-_DAMAGE = (
-    OSError,
-    KeyError,
-    ValueError,
-    TypeError,
-    RuntimeError,
-    IndexError,
-    AttributeError,
-    ArithmeticError,
-    MemoryError,
+_REMEDY = (
+    "Expected the HDF5 file that cnm.save(...) writes; copy it again, or save it anew."
 )
 
 
@@ -71,17 +63,10 @@ def read(
     """
     path = Path(path)
     timer = StepTimer("read_results", {"format": "caiman"}, inputs=[str(path)])
-    try:
+    with reading(path, "a result of CaImAn", remedy=_REMEDY):
         check_heaps(path)
-        with h5py.File(path, "r") as file:
+        with open_hdf5(path) as file:
             components = _File(file, path, image_shape).components()
-    except ReadError:
-        raise
-    except _DAMAGE as error:
-        raise ReadError(
-            f"{path} can not be read as a result of CaImAn: {error}. Expected the HDF5 "
-            "file that cnm.save(...) writes; copy it again, or save it anew."
-        ) from error
     if only_accepted:
         components = components.select(components.accepted)
     components.history.extend(timer.extend([]))
@@ -92,9 +77,9 @@ def read_images(path: str | Path) -> dict[str, NDArray[np.float32]]:
     """Return the images in the file: correlation, mean, constant background, noise."""
     path = Path(path)
     images = {}
-    try:
+    with reading(path, "a result of CaImAn", remedy=_REMEDY):
         check_heaps(path)
-        with h5py.File(path, "r") as file:
+        with open_hdf5(path) as file:
             opened = _File(file, path, None)
             for name, key in _IMAGES.items():
                 values = opened.array(key)
@@ -105,10 +90,6 @@ def read_images(path: str | Path) -> dict[str, NDArray[np.float32]]:
                 elif values.ndim == 3:
                     values = values.transpose(2, 0, 1)
                 images[name] = np.asarray(values, np.float32)
-    except ReadError:
-        raise
-    except _DAMAGE as error:
-        raise ReadError(f"{path} is damaged: {error}. Copy it again.") from error
     return images
 
 
@@ -147,15 +128,18 @@ class _File:
         footprints = self._footprints()
         n_rois = int(footprints.shape[1])
         traces = self._traces(n_rois)
-        return Components.build(
-            footprints,
-            self.image_shape,
-            traces,
-            scores=self._scores(n_rois),
-            accepted=self._accepted(n_rois),
-            background=self._background(traces["denoised"].shape[1]),
-            frame_rate=self._frame_rate(),
-        )
+        try:
+            return Components.build(
+                footprints,
+                self.image_shape,
+                traces,
+                scores=self._scores(n_rois),
+                accepted=self._accepted(n_rois),
+                background=self._background(traces["denoised"].shape[1]),
+                frame_rate=self._frame_rate(),
+            )
+        except ParameterError as error:
+            raise ReadError(f"{self._path}: {error} {_REMEDY}") from error
 
     def _dims(self, given: Sequence[int] | None) -> tuple[int, ...]:
         if given is not None:

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_mesmerize.data.recording import Frames
-from napari_mesmerize.errors import ReadError
+from napari_mesmerize.errors import ReadError, reading
 from napari_mesmerize.io.femtonics import mesc_attributes as attributes
 from napari_mesmerize.io.femtonics.mesc_aod import Patch, PatchFrames, patches_of
 from napari_mesmerize.io.femtonics.mesc_attributes import (
@@ -27,7 +27,7 @@ from napari_mesmerize.io.femtonics.mesc_frames import (
     FlippedFrames,
     converted_dtype,
 )
-from napari_mesmerize.io.hdf5 import HDF5_ERRORS, open_hdf5
+from napari_mesmerize.io.hdf5 import attributes_of, open_hdf5
 from napari_mesmerize.io.items import (
     Item,
     RecordingInfo,
@@ -62,18 +62,13 @@ def scan(path: Path, *, convert: bool = True, flip: bool = False) -> list[Item]:
         If it is no ``.mesc`` file, or damaged.
     """
     check_file(path)
-    with open_hdf5(path) as file:
-        try:
-            names = unit_names(file)
-            items = [
-                item
-                for name in names
-                for item in _unit_items(path, file, name, _Options(convert, flip))
-            ]
-        except HDF5_ERRORS as error:
-            if isinstance(error, ReadError):
-                raise
-            raise ReadError(f"{path.name} is damaged: {error}") from error
+    with open_hdf5(path) as file, reading(path, "a .mesc file"):
+        names = unit_names(file)
+        items = [
+            item
+            for name in names
+            for item in _unit_items(path, file, name, _Options(convert, flip))
+        ]
     if not names:
         raise ReadError(
             f"{path.name} is an HDF5 file without MSession_*/MUnit_* groups, which a "
@@ -95,7 +90,8 @@ def numbered(group: Any, stem: str) -> list[str]:
     """Return the members of a group called ``stem_<number>``, by their numbers."""
     if not isinstance(group, h5py.Group):
         return []
-    found = [(re.fullmatch(rf"{stem}_(\d{{1,18}})", name), name) for name in group]
+    names = [name for name in group if isinstance(name, str)]
+    found = [(re.fullmatch(rf"{stem}_(\d{{1,18}})", name), name) for name in names]
     return [name for _, name in sorted((int(m[1]), name) for m, name in found if m)]
 
 
@@ -105,27 +101,34 @@ def _unit_items(path: Path, file: Any, name: str, options: "_Options") -> list[I
     if not isinstance(group, h5py.Group):
         return []
     try:
-        unit = _Unit(path, name, dict(group.attrs))
-        meta = unit.meta | {
-            "curves": [
-                text_of(group[curve].attrs.get("Name", curve))
-                for curve in numbered(group, "Curve")
-            ]
-        }
-        items = []
-        for number, there in _channels(group).items():
-            if not there:
-                items.append(_absent(f"{name}/Channel_{number}"))
-                continue
-            data = group[f"Channel_{number}"]
-            items.append(unit.item(number, data, meta, options))
-            items += unit.patches(number, data, meta, options)
-        return items
-    except HDF5_ERRORS as error:
+        with reading(path, f"the unit {name}"):
+            return _channel_items(
+                _Unit(path, name, attributes_of(group)), group, options
+            )
+    except ReadError as error:
         info = RecordingInfo(
             name, name, (0, 0, 0), "uint16", "other", problem=str(error)
         )
         return [Item(info, _no_frames)]
+
+
+def _channel_items(unit: "_Unit", group: Any, options: "_Options") -> list[Item]:
+    """Return the items of the channels of a unit that is whole."""
+    meta = unit.meta | {
+        "curves": [
+            text_of(group[curve].attrs.get("Name", curve))
+            for curve in numbered(group, "Curve")
+        ]
+    }
+    items = []
+    for number, there in _channels(group).items():
+        if not there:
+            items.append(_absent(f"{unit.name}/Channel_{number}"))
+            continue
+        data = group[f"Channel_{number}"]
+        items.append(unit.item(number, data, meta, options))
+        items += unit.patches(number, data, meta, options)
+    return items
 
 
 def _channels(group: Any) -> dict[int, bool]:
@@ -207,12 +210,8 @@ class _Unit:
         dataset = f"{self.name}/Channel_{number}"
 
         def frames() -> Frames:
-            try:
+            with reading(self.path, f"the data set {dataset}"):
                 stored: Frames = DatasetFrames(self.path, dataset, shape)
-            except HDF5_ERRORS as error:
-                if isinstance(error, ReadError):
-                    raise
-                raise ReadError(f"{self.path.name}, {dataset}: {error}") from error
             converted = ConvertedFrames(stored, *use) if use else stored
             return FlippedFrames(converted) if options.flip else converted
 

@@ -10,14 +10,14 @@ import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
 from napari_mesmerize.data.epochs import make_epochs
-from napari_mesmerize.errors import ParameterError, ReadError
+from napari_mesmerize.errors import ParameterError, ReadError, reading
 from napari_mesmerize.io.femtonics.mesc import numbered, unit_names
 from napari_mesmerize.io.femtonics.mesc_attributes import (
     number_of,
     seconds_per,
     text_of,
 )
-from napari_mesmerize.io.hdf5 import HDF5_ERRORS, open_hdf5
+from napari_mesmerize.io.hdf5 import attributes_of, open_hdf5
 from napari_mesmerize.io.items import check_file
 
 _TABLE = 2
@@ -136,28 +136,23 @@ def read_curves(path: str | Path, unit: str) -> dict[str, Curve]:
     check_file(path)
     name = "/".join(str(unit).split("/")[:2])
     curves: dict[str, Curve] = {}
-    with open_hdf5(path) as file:
-        try:
-            units = unit_names(file)
-            if name not in units:
-                raise ReadError(
-                    f"{path.name} has no unit '{name}'; it has {', '.join(units)}."
-                )
-            for key in numbered(file[name], "Curve"):
-                curve = _curve(file[name][key], f"{path.name}, {name}/{key}")
-                label, number = curve.name, 2
-                while label in curves:
-                    label, number = f"{curve.name} ({number})", number + 1
-                curves[label] = curve
-        except HDF5_ERRORS as error:
-            if isinstance(error, ReadError):
-                raise
-            raise ReadError(f"{path.name} is damaged in {name}: {error}") from error
+    with open_hdf5(path) as file, reading(path, f"curves of {name}"):
+        units = unit_names(file)
+        if name not in units:
+            raise ReadError(
+                f"{path.name} has no unit '{name}'; it has {', '.join(units)}."
+            )
+        for key in numbered(file[name], "Curve"):
+            curve = _curve(file[name][key], f"{path.name}, {name}/{key}")
+            label, number = curve.name, 2
+            while label in curves:
+                label, number = f"{curve.name} ({number})", number + 1
+            curves[label] = curve
     return curves
 
 
 def _curve(group: Any, where: str) -> Curve:
-    attributes = dict(group.attrs)
+    attributes = attributes_of(group)
     raw = _samples(group, "CurveDataYRawData", where)
     if raw is None:
         raise ReadError(f"{where} has no CurveDataYRawData.")

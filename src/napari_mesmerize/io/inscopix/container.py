@@ -30,11 +30,11 @@ TITLES = (
     "a vessel set",
 )
 READS = {
-    CELL_SET: "isxd_cells.read_cell_set",
-    GPIO: "isxd_events.read_signals",
-    EVENTS: "isxd_events.read_event_set",
-    IMU: "isxd_events.read_signals",
-    VESSEL_SET: "isxd_vessels.read_vessel_set",
+    CELL_SET: "inscopix.results.read_cell_set",
+    GPIO: "signals.read_signals",
+    EVENTS: "inscopix.events.read_event_set",
+    IMU: "signals.read_signals",
+    VESSEL_SET: "inscopix.vessels.read_vessel_set",
 }
 PRODUCER = {"name": "isxcore", "version": [2, 0, 1]}
 MAX_COUNT = 2**53
@@ -137,7 +137,7 @@ class Footer:
         if self.type not in types:
             wanted = " or ".join(TITLES[kind] for kind in types)
             reader = READS.get(self.type)
-            advice = f"Read it with io.{reader}." if reader else ""
+            advice = f"Read it with napari_mesmerize.io.{reader}." if reader else ""
             raise ReadError(
                 f"{self.path.name} is {TITLES[self.type]}, expected {wanted}. {advice}"
             )
@@ -205,8 +205,6 @@ def read_footer(path: str | Path) -> Footer:
             f"{path.name} ends with no footer that can be read ({error}). It was cut "
             "short or is of another kind; copy it again from where it was recorded."
         ) from error
-    except MemoryError as error:
-        raise ReadError(f"{path.name} has a footer too large to be read.") from error
     if not isinstance(content, dict):
         raise ReadError(f"{path.name} has a footer that is no table; it is damaged.")
     return Footer(path, content, n_bytes)

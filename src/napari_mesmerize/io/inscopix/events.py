@@ -24,7 +24,7 @@ from napari_mesmerize.io.inscopix.timing import Timing, moment, ratio, timing_of
 _PACKET = np.dtype([("us", "<u8"), ("channel", "<u8"), ("value", "<f4")])
 
 
-def read_signals(path: str | Path) -> pd.DataFrame:
+def read_gpio(path: str | Path) -> pd.DataFrame:
     """Read the channels of a GPIO or IMU file.
 
     Parameters
@@ -158,7 +158,7 @@ def signal_epochs(
     Parameters
     ----------
     signals : pandas.DataFrame
-        As from :func:`read_signals`. A value holds until the next.
+        As from :func:`read_gpio`. A value holds until the next.
     channel : str
         Name of the channel.
     stimulus_type, name : str

@@ -161,7 +161,7 @@ class MatFile:
         self._unpacking = threading.Lock()
         try:
             self._scan()
-        except (_Damaged, zlib.error, struct.error) as error:
+        except (_Damaged, zlib.error) as error:
             raise self._error("", error) from error
 
     def _error(self, name: str, error: Exception) -> ReadError:
@@ -199,7 +199,7 @@ class MatFile:
         variable = self._find(name)
         try:
             return _value(self._element(variable, MAX_VALUE_BYTES), 0)
-        except (_Damaged, zlib.error, struct.error, ValueError) as error:
+        except (_Damaged, zlib.error) as error:
             raise self._error(name, error) from error
 
     def rows(self, name: str) -> NDArray[Any]:
@@ -229,7 +229,7 @@ class MatFile:
                 cursor = self._element(variable, limit)
                 cursor.matrix_head()
                 numbers = cursor.numbers()
-            except (_Damaged, zlib.error, struct.error, MemoryError) as error:
+            except (_Damaged, zlib.error) as error:
                 raise self._error(name, error) from error
             if numbers.size != math.prod(variable.shape):
                 raise ReadError(

@@ -8,8 +8,8 @@ import h5py
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_mesmerize.errors import ReadError
-from napari_mesmerize.io.hdf5 import HDF5_ERRORS, open_hdf5
+from napari_mesmerize.errors import ReadError, reading
+from napari_mesmerize.io.hdf5 import open_hdf5
 from napari_mesmerize.io.matlab.mat5 import MAX_DEPTH, Variable
 
 _MAX_VALUES = 10**7
@@ -37,16 +37,14 @@ class Mat73File:
         self._places: dict[str, Any] = {}
         self._n_values = 0
         self.variables: dict[str, Variable] = {}
-        try:
+        with reading(path, "MATLAB v7.3"):
             self._collect(self._file)
             if isinstance(self._file.get(_TABLE), h5py.Group):
                 self._collect(self._file[_TABLE])
-        except HDF5_ERRORS as error:
-            raise ReadError(f"{path.name} is damaged: {error}") from error
 
     def _collect(self, group: Any) -> None:
         for name in group:
-            if name.startswith("#") or name == _TABLE:
+            if not isinstance(name, str) or name.startswith("#") or name == _TABLE:
                 continue
             found = self._follow(group[name])
             shape = tuple(reversed(found.shape)) if _is_data(found) else ()
@@ -67,13 +65,9 @@ class Mat73File:
         """Return a variable, as :meth:`.mat5.MatFile.value` does."""
         if name not in self._places:
             raise ReadError(f"{self.path.name} has no variable {name}.")
-        try:
+        with reading(self.path, f"MATLAB v7.3, variable {name}"):
             self._n_values = 0
             return self._value(self._places[name], 0)
-        except HDF5_ERRORS as error:
-            if isinstance(error, ReadError):
-                raise
-            raise ReadError(f"{self.path.name}, {name}: {error}") from error
 
     def rows(self, name: str) -> "_Rows":
         """Return a table of numbers, the first axis last; read when indexed."""
@@ -123,16 +117,13 @@ class _Rows:
     def __init__(self, path: Path, data: Any) -> None:
         self._path = path
         self._data = data
-        self._reading = threading.Lock()
+        self._lock = threading.Lock()
         self.shape = tuple(int(size) for size in data.shape)
         self.dtype = data.dtype
 
     def __getitem__(self, rows: slice) -> NDArray[Any]:
-        try:
-            with self._reading:
-                return np.asarray(self._data[rows])
-        except HDF5_ERRORS as error:
-            raise ReadError(f"{self._path.name}: {error}") from error
+        with reading(self._path, "MATLAB v7.3"), self._lock:
+            return np.asarray(self._data[rows])
 
 
 def _is_data(found: Any) -> bool:

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from scipy import sparse
 
 from napari_mesmerize.errors import ReadError
-from napari_mesmerize.io.hdf5 import read_whole
+from napari_mesmerize.io.hdf5 import check_name, read_whole
 
 SUITE2P, CAIMAN = "suite2p", "CNMF_ROIs"
 
@@ -77,6 +77,7 @@ def groups(file: h5py.File, kind: str) -> list[h5py.Group]:
         if isinstance(item, h5py.Group):
             named = item.attrs.get("neurodata_type", "")
             if (named.decode() if isinstance(named, bytes) else str(named)) == kind:
+                check_name(item)
                 found.append(item)
 
     file.visititems(visit)

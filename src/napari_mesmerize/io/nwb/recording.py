@@ -16,7 +16,8 @@ from napari_mesmerize.io.blocks.arrays import array_items
 from napari_mesmerize.io.hdf5 import (
     StoredArray,
     check_heaps,
-    open_file,
+    check_name,
+    open_hdf5,
     plain,
     read_whole,
 )
@@ -53,7 +54,7 @@ def scan(path: Path, *, axes: str | None = None) -> list[Item]:
     """
     check_file(path)
     check_heaps(path)
-    with open_file(path) as file:
+    with open_hdf5(path) as file:
         series = sorted(_series(file), key=lambda group: _kind(group) not in _SERIES)
         items = [item for group in series for item in _listed(path, file, group, axes)]
     if not items:
@@ -78,6 +79,7 @@ def _series(file: Any) -> Iterator[Any]:
         data = member.get("data")
         frames = isinstance(data, h5py.Dataset) and 3 <= data.ndim <= 4
         if _kind(member) in _SERIES or (_kind(member).endswith("Series") and frames):
+            check_name(member)
             found.append(member)
 
     file.visititems(visit)
@@ -185,7 +187,7 @@ def _times(path: Path, group: Any) -> tuple[Any, float | None]:
         name = stamps.name
 
         def read() -> NDArray[np.float64]:
-            with open_file(path) as file:
+            with open_hdf5(path) as file:
                 return np.asarray(read_whole(file[name]), np.float64)
 
         return read, rate_of_times(head)

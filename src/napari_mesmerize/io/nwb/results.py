@@ -10,9 +10,9 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from napari_mesmerize.data.components import Components
-from napari_mesmerize.errors import ReadError
+from napari_mesmerize.errors import ParameterError, ReadError, reading
 from napari_mesmerize.history import StepTimer
-from napari_mesmerize.io.hdf5 import check_heaps, read_whole
+from napari_mesmerize.io.hdf5 import check_heaps, open_hdf5, read_whole
 from napari_mesmerize.io.nwb.masks import (
     CAIMAN,
     dialect,
@@ -33,17 +33,7 @@ _KINDS = {
 }
 _LISTS = ("accepted", "rejected")
 _PARTS = frozenset(["id", "pixel_mask", "voxel_mask", "image_mask", "reference_images"])
-_DAMAGE = (
-    OSError,
-    KeyError,
-    ValueError,
-    TypeError,
-    RuntimeError,
-    IndexError,
-    AttributeError,
-    ArithmeticError,
-    MemoryError,
-)
+_REMEDY = "Copy it again, or write it anew."
 
 
 def read(
@@ -83,17 +73,10 @@ def read(
     """
     path = Path(path)
     timer = StepTimer("read_results", {"format": "nwb"}, inputs=[str(path)])
-    try:
+    with reading(path, "an NWB file with ROIs", remedy=_REMEDY):
         check_heaps(path)
-        with h5py.File(path, "r") as file:
+        with open_hdf5(path) as file:
             components = _read(file, path, image_shape, swap_axes, table)
-    except ReadError:
-        raise
-    except _DAMAGE as error:
-        raise ReadError(
-            f"{path} can not be read as an NWB file with ROIs: {error}. Copy it again, "
-            "or write it anew."
-        ) from error
     if only_accepted:
         components = components.select(components.accepted)
     components.history.extend(timer.extend([]))
@@ -113,14 +96,17 @@ def _read(
     n_rois = int(footprints.shape[1])
     traces, rate, rows = _traces(file, table, n_rois, origin)
     scores, accepted = _columns(table, n_rois)
-    return Components.build(
-        footprints[:, rows],
-        shape,
-        traces,
-        scores=scores.iloc[rows].reset_index(drop=True),
-        accepted=accepted[rows],
-        frame_rate=rate,
-    )
+    try:
+        return Components.build(
+            footprints[:, rows],
+            shape,
+            traces,
+            scores=scores.iloc[rows].reset_index(drop=True),
+            accepted=accepted[rows],
+            frame_rate=rate,
+        )
+    except ParameterError as error:
+        raise ReadError(f"{path}: {error} {_REMEDY}") from error
 
 
 def _choose(file: h5py.File, path: Path, name: str | None) -> h5py.Group:
@@ -211,7 +197,9 @@ def _columns(table: h5py.Group, n_rois: int) -> tuple[pd.DataFrame, NDArray[np.b
     """Return the other columns of the table, and who is accepted."""
     scores: dict[str, Any] = {"component": np.arange(n_rois)}
     for name, column in table.items():
-        if not isinstance(column, h5py.Dataset) or name in _PARTS:
+        if not isinstance(name, str) or name in _PARTS:
+            continue
+        if not isinstance(column, h5py.Dataset):
             continue
         if name.lower() == "iscell" and column.shape == (n_rois, 2):
             scores["iscell"] = column[:, 0] > 0.5

@@ -1,18 +1,80 @@
-"""Signals that were recorded with a movie: voltages, curves, GPIO."""
+"""Read the signals in a file, and list them, whatever its format."""
 
-from dataclasses import replace
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pandas as pd
-import xarray as xr
 
-from napari_mesmerize.data.epochs import make_epochs
-from napari_mesmerize.errors import ReadError
-from napari_mesmerize.io.femtonics.mes_voltages import Voltage
-from napari_mesmerize.progress import Progress
+from napari_mesmerize.data.signals import MAX_LEVELS, Signal, count_levels
+from napari_mesmerize.errors import ReadError, reading
+from napari_mesmerize.io.items import check_file
+from napari_mesmerize.io.signals.tables import SUFFIXES as TABLES
+from napari_mesmerize.io.signals.tables import read_table
+from napari_mesmerize.progress import Progress, silent
+
+
+@dataclass(frozen=True)
+class SignalInfo:
+    """What a signal in a file is.
+
+    Attributes
+    ----------
+    name : str
+        Its key in what :func:`read_signals` returns.
+    selection : str
+        What to give as ``selection`` to :func:`read_signals`; empty where the file has
+        one set of signals.
+    unit : str
+        Empty where the file says nothing.
+    n_samples : int
+        Samples; of a signal that is stored as levels, levels.
+    rate : float or None
+        Samples a second, Hz; None where they are not even.
+    duration_s : float
+        From the first sample to the last.
+    levels : tuple of float
+        The distinct levels; empty for a signal that varies all the time.
+    """
+
+    name: str
+    selection: str
+    unit: str
+    n_samples: int
+    rate: float | None
+    duration_s: float
+    levels: tuple[float, ...]
+
+    @classmethod
+    def of(cls, signal: Signal, selection: str = "") -> "SignalInfo":
+        """Return what a signal is."""
+        few = count_levels(signal) < MAX_LEVELS
+        levels = tuple(signal.levels()) if few else ()
+        return cls(
+            signal.name,
+            selection,
+            signal.unit,
+            signal.n_samples,
+            signal.rate,
+            signal.duration_s,
+            levels,
+        )
+
+    def describe(self) -> str:
+        """Return the facts in a line."""
+        parts = [f"{self.n_samples} {'samples' if self.rate else 'values'}"]
+        parts += [f"{self.rate:.4g} Hz"] if self.rate else []
+        parts += [f"{self.duration_s:.4g} s"]
+        unit = f" {self.unit}" if self.unit else ""
+        levels = ", ".join(f"{level:g}" for level in self.levels)
+        parts += [f"levels {levels}{unit}" if levels else f"varies{unit}"]
+        return ", ".join(parts)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return everything, JSON-safe."""
+        return asdict(self) | {"levels": list(self.levels)}
 
 
 def is_signal_file(path: str | Path) -> bool:
@@ -28,88 +90,181 @@ def is_signal_file(path: str | Path) -> bool:
 
 
 def read_signals(
-    path: str,
-    selection: str | None,
-    date: str | None,
+    path: str | Path,
+    selection: str | None = None,
     *,
-    quiet: bool = False,
-    progress: Progress,
-) -> dict[str, Voltage]:
-    """Return the signals in a file by name; times count from the first frame.
+    date: str | None = None,
+    frame_rate: float | None = None,
+    time: str = "",
+    progress: Progress = silent,
+) -> dict[str, Signal]:
+    r"""Read the signals that were recorded with a movie.
 
     Parameters
     ----------
-    path : str
-        A ``.mes`` or ``.mesc`` file, or GPIO or IMU signals (``.isxd``).
+    path : path
+        Femtonics ``.mes`` (voltages) or ``.mesc`` (curves), Inscopix GPIO or IMU
+        (``.isxd``), a table (``.csv``, ``.tsv``, ``.txt``) or HDF5 (``.h5``).
     selection : str, optional
-        The recording in it that they belong to.
+        The recording in the file that they belong to, such as ``Df0001/pmtUG``; default
+        the first one with signals.
     date : str, optional
-        Start of the movie, ISO 8601: signals of a file of their own, whose start is
-        known too, are moved to the movie's clock.
-    quiet : bool, optional
-        Return nothing where there are no signals, instead of an error.
-    progress : Progress
-        Reports that it reads.
+        Start of the movie, ISO 8601. Signals of a file of their own that says when it
+        began are moved to the movie's clock.
+    frame_rate : float, optional
+        Hz, for tables without time stamps: they have a value a frame.
+    time : str, optional
+        Column or data set of seconds in a table; default the one with a usual name
+        (``time_s``, ``time``, ``t``, ...).
+    progress : Progress, optional
+        Reports that it reads; ``tqdm`` fits.
+
+    Returns
+    -------
+    dict of str to Signal
+        By name, in the order of the file; times count from the first frame.
 
     Raises
     ------
     ReadError
-        If the file holds no signals.
+        If the file holds no signals, has no such selection, or is damaged.
+
+    Notes
+    -----
+    Use this to turn a recorded voltage into stimulus epochs, or to compare a signal
+    with a movie (:func:`~napari_mesmerize.transforms.normalise`). A table that already
+    lists epochs is read by :func:`read_epochs`; results (traces of cells, event sets)
+    by :func:`~napari_mesmerize.io.results.read_results`.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from pathlib import Path
+    >>> from napari_mesmerize.io import read_signals
+    >>> path = Path(tempfile.mkdtemp()) / "lamp.csv"
+    >>> _ = path.write_text("time_s,lamp\n0,0\n1,5\n2,5\n3,0\n")
+    >>> lamp = read_signals(path)["lamp"]
+    >>> lamp.levels()
+    [0.0, 5.0]
+    >>> lamp.epochs({5.0: "on"}, "light")[["name", "start_s", "stop_s"]]
+      name  start_s  stop_s
+    0   on      1.0     3.0
     """
-    found: dict[str, Voltage] = {}
+    path = Path(path)
     for _ in progress(range(1), desc="Reading signals", total=1):
-        try:
-            found = _read(Path(path), selection, date)
-        except ReadError:
-            if not quiet:
-                raise
-    return found
-
-
-def _read(path: Path, selection: str | None, date: str | None) -> dict[str, Voltage]:
-    suffix = path.suffix.lower()
-    if suffix == ".mes":
-        from napari_mesmerize.io.femtonics.mes_voltages import read_voltages
-
-        return read_voltages(path, selection)
-    if suffix == ".mesc":
-        return _curves(path, selection)
-    if suffix == ".isxd":
-        return _gpio(path, date)
+        for _, found in _sets(path, selection, date, frame_rate, time):
+            if found:
+                return found
+    where = f", {selection}" if selection else ""
     raise ReadError(
-        f"{path.name} holds no signals that can be read; expected a .mes or .mesc file "
-        "with recorded voltages, an Inscopix GPIO file (.isxd), or a table of epochs "
-        "(.csv)."
+        f"{path.name}{where} holds no signals; expected voltages (AUXi, AUXo, Stim, "
+        "Trig, ...), curves over time, channels with samples, or columns of numbers."
     )
 
 
-def _curves(path: Path, selection: str | None) -> dict[str, Voltage]:
+def list_signals(
+    path: str | Path, *, frame_rate: float | None = None
+) -> list[SignalInfo]:
+    """List the signals in a file.
+
+    Parameters
+    ----------
+    path : path
+        A file as for :func:`read_signals`.
+    frame_rate : float, optional
+        Hz, for tables without time stamps.
+
+    Returns
+    -------
+    list of SignalInfo
+        Those of all recordings in the file; empty where it has none.
+
+    Raises
+    ------
+    ReadError
+        If the file is damaged or of no format with signals.
+    """
+    return [
+        SignalInfo.of(signal, selection)
+        for selection, found in _sets(Path(path), None, None, frame_rate, "")
+        for signal in found.values()
+    ]
+
+
+def _sets(
+    path: Path,
+    selection: str | None,
+    date: str | None,
+    frame_rate: float | None,
+    time: str,
+) -> Iterator[tuple[str, dict[str, Signal]]]:
+    """Yield the sets of signals in a file: which recording's, and by name."""
+    check_file(path)
+    suffix = path.suffix.lower()
+    with reading(path, "signals"):
+        if suffix == ".mes":
+            yield from _voltages(path, selection)
+        elif suffix == ".mesc":
+            yield from _curves(path, selection)
+        elif suffix == ".isxd":
+            yield "", _gpio(path, date)
+        elif suffix in TABLES:
+            yield "", read_table(path, time=time, frame_rate=frame_rate)
+        else:
+            raise ReadError(
+                f"{path.name} holds no signals that can be read; expected .mes, .mesc, "
+                f".isxd (GPIO), {', '.join(TABLES)}."
+            )
+
+
+def _voltages(
+    path: Path, selection: str | None
+) -> Iterator[tuple[str, dict[str, Signal]]]:
+    from napari_mesmerize.io.femtonics.mes_records import open_mat, read_records
+    from napari_mesmerize.io.femtonics.mes_voltages import voltages_of
+
+    wanted = None if selection is None else selection.partition("/")[0]
+    records = [r for group in read_records(open_mat(path)) for r in group]
+    if wanted is not None and wanted not in {record.group for record in records}:
+        raise ReadError(f"{path.name} has no record '{wanted}'.")
+    done = set()
+    for record in records:
+        if wanted in (None, record.group) and record.group not in done:
+            found = voltages_of(record)
+            done |= {record.group} if found else set()
+            yield record.group, found
+
+
+def _curves(
+    path: Path, selection: str | None
+) -> Iterator[tuple[str, dict[str, Signal]]]:
+    from napari_mesmerize.io.femtonics.mesc import unit_names
+    from napari_mesmerize.io.femtonics.mesc_attributes import seconds_per
     from napari_mesmerize.io.femtonics.mesc_curves import read_curves
+    from napari_mesmerize.io.hdf5 import open_hdf5
 
+    units: list[str | None] = [selection]
     if selection is None:
-        raise ReadError(
-            f"{path.name} holds several units; open the recording of one of them first."
-        )
-    found = {}
-    for name, curve in read_curves(path, selection).items():
-        if curve.x_unit not in ("", "ms", "s", "us", "µs") or not len(curve.y):
-            continue
-        times, values = curve.time_s, curve.y
-        stepped = curve.stop is not None
-        if curve.stop is not None:  # runs: the last one ends somewhere
-            scale = times[-1] / curve.x[-1] if curve.x[-1] else 1e-3
-            times = np.append(times, curve.stop * scale)
-            values = np.append(values, values[-1])
-        found[name] = Voltage(name, times, values, stepped, curve.y_unit or "V")
-    if not found:
-        raise ReadError(f"{path.name}, {selection} has no curves over time.")
-    return found
+        with open_hdf5(path) as file:
+            units = list(unit_names(file))
+    for unit in units:
+        found = {}
+        for name, curve in read_curves(path, unit or "").items():
+            seconds = seconds_per(curve.x_unit)
+            if seconds is None or not len(curve.y):
+                continue
+            x, values, stepped = curve.x, curve.y, curve.stop is not None
+            if curve.stop is not None:  # runs: the last one ends somewhere
+                x, values = np.append(x, curve.stop), np.append(values, values[-1])
+            unit_name = curve.y_unit or "V"
+            found[name] = Signal(name, x * seconds, values, stepped, unit_name)
+        yield unit or "", found
 
 
-def _gpio(path: Path, date: str | None) -> dict[str, Voltage]:
-    from napari_mesmerize.io.inscopix.events import read_signals as read
+def _gpio(path: Path, date: str | None) -> dict[str, Signal]:
+    from napari_mesmerize.io.inscopix.events import read_gpio
 
-    table = read(path)
+    table = read_gpio(path)
     offset = _seconds_between(table.attrs.get("date"), date)
     end = float(table.attrs.get("duration_s") or table["time_s"].max())
     found = {}
@@ -117,11 +272,9 @@ def _gpio(path: Path, date: str | None) -> dict[str, Voltage]:
         rows = rows.sort_values("time_s", kind="stable")
         times = np.append(rows["time_s"].to_numpy(), end) - offset
         values = rows["value"].to_numpy(np.float64)
-        found[str(name)] = Voltage(
+        found[str(name)] = Signal(
             str(name), times, np.append(values, values[-1]), True, ""
         )
-    if not found:
-        raise ReadError(f"{path.name} holds channels, but no samples.")
     return found
 
 
@@ -132,83 +285,3 @@ def _seconds_between(first: str | None, second: str | None) -> float:
         return (stop - start).total_seconds()
     except (TypeError, ValueError):
         return 0.0
-
-
-def moved(signal: Voltage, by_s: float) -> Voltage:
-    """Return a signal that comes so much later."""
-    return replace(signal, time_s=signal.time_s + by_s) if by_s else signal
-
-
-def step_line(signal: Voltage) -> tuple[Any, Any]:
-    """Return x and y of the line that draws a signal."""
-    if not signal.stepped:
-        return signal.time_s, signal.volts
-    return np.repeat(signal.time_s, 2)[1:], np.repeat(signal.volts, 2)[:-1]
-
-
-def read_epoch_table(path: str) -> pd.DataFrame:
-    """Read epochs from a table: stimulus_type, name, start_s, stop_s and colour.
-
-    Raises
-    ------
-    ReadError
-        If it is no such table.
-    """
-    from napari_mesmerize.errors import ParameterError
-
-    try:
-        return make_epochs(pd.read_csv(path, sep=None, engine="python"))
-    except (OSError, ValueError, ParameterError) as error:
-        raise ReadError(
-            f"{Path(path).name} is no table of epochs: {error} Expected a first line "
-            "with the names stimulus_type, name, start_s, stop_s."
-        ) from error
-
-
-def with_epochs(
-    known: pd.DataFrame | None, new: pd.DataFrame, replacing: str | None = None
-) -> pd.DataFrame:
-    """Return epochs with others added; ``replacing`` is the type that goes before."""
-    types = {replacing} if replacing else set(new["stimulus_type"])
-    if known is None or not len(known):
-        return make_epochs(new)
-    kept = known[~known["stimulus_type"].isin(types)]
-    return make_epochs(pd.concat([kept, new], ignore_index=True))
-
-
-def duration_s(recording: xr.DataArray) -> float | None:
-    """Return the end of a recording in seconds, where its frame rate is known."""
-    rate = recording.attrs.get("frame_rate")
-    if not rate:
-        return None
-    if "time_s" in recording.coords:
-        return float(recording.coords["time_s"][-1]) + 1 / float(rate)
-    return recording.sizes["frame"] / float(rate)
-
-
-def describe_epochs(epochs: pd.DataFrame | None) -> str:
-    """Return what epochs there are, as rich text, a line a stimulus type."""
-    if epochs is None or not len(epochs):
-        return "None yet."
-    lines = []
-    for kind, rows in epochs.groupby("stimulus_type", sort=False):
-        parts = [
-            f'<span style="color:{group["colour"].iat[0]}">■</span> {name} × '
-            f"{len(group)}"
-            for name, group in rows.groupby("name", sort=False)
-        ]
-        lines.append(f"<b>{kind}</b>: " + ", ".join(parts))
-    return "<br>".join(lines)
-
-
-def n_changes(signal: Voltage) -> int:
-    """Return how often a signal of a few levels changes; 0 for one that varies."""
-    levels = signal.levels()
-    return len(signal.volts) if signal.stepped and 1 < len(levels) < 20 else 0
-
-
-def n_times(signal: Voltage, level: float, tolerance: float) -> int:
-    """Return how often a signal comes to a level."""
-    values = signal.volts[:-1] if signal.stepped else signal.volts
-    there = np.abs(values - level) <= tolerance
-    return int(there[:1].sum() + (there[1:] & ~there[:-1]).sum())

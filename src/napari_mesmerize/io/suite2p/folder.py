@@ -106,10 +106,19 @@ def _paste(
     """Return an image that covers only the valid range in a full frame."""
     if image.shape == shape:
         return np.asarray(image, np.float32)
+    rows, columns = _range(settings.get("yrange")), _range(settings.get("xrange"))
     whole = np.zeros(shape, np.float32)
-    try:
-        (top, bottom), (left, right) = settings["yrange"], settings["xrange"]
-        whole[int(top) : int(bottom), int(left) : int(right)] = image
-    except (KeyError, ValueError, TypeError):
+    if rows is None or columns is None or whole[rows, columns].shape != image.shape:
         return None
+    whole[rows, columns] = image
     return whole
+
+
+def _range(bounds: Any) -> slice | None:
+    """Return the pixels that Suite2p says are valid; None if it says nothing."""
+    if not isinstance(bounds, list | tuple | np.ndarray) or np.shape(bounds) != (2,):
+        return None
+    if not all(isinstance(bound, int | float | np.number) for bound in bounds):
+        return None
+    first, stop = bounds
+    return slice(int(first), int(stop)) if 0 <= first <= stop else None

@@ -212,23 +212,18 @@ class _Plane:
         height, width = self.image_shape
         rows, weights, sizes = [], [], []
         for number, roi in enumerate(self.stat):
-            try:
-                y, x = (np.asarray(roi[key]).ravel() for key in ("ypix", "xpix"))
-                weight = np.asarray(roi.get("lam", np.ones(len(y))), float).ravel()
-                if not overlap and "overlap" in roi:
-                    alone = ~np.asarray(roi["overlap"], bool).ravel()
-                    if alone.any():
-                        y, x, weight = y[alone], x[alone], weight[alone]
-            except (KeyError, TypeError, ValueError, IndexError) as error:
+            y, x = _row(roi.get("ypix")), _row(roi.get("xpix"))
+            weight = _row(roi["lam"]) if "lam" in roi else np.ones(len(y))
+            whole = y.dtype.kind in "iu" and x.dtype.kind in "iu"
+            if not whole or not len(y) == len(x) == len(weight):
                 raise ReadError(
-                    f"ROI {number} of {self.folder / 'stat.npy'} is damaged: {error!r}."
-                ) from error
-            if not len(y) == len(x) == len(weight) or y.dtype.kind not in "iu":
-                raise ReadError(
-                    f"ROI {number} of {self.folder / 'stat.npy'} has {len(y)} ypix, "
-                    f"{len(x)} xpix and {len(weight)} lam; expected as many whole "
-                    "numbers of each."
+                    f"ROI {number} of {self.folder / 'stat.npy'} has {len(y)} ypix of "
+                    f"type {y.dtype}, {len(x)} xpix of {x.dtype} and {len(weight)} "
+                    "lam; expected as many whole numbers of each. Copy it again."
                 )
+            shared = _row(roi.get("overlap")).astype(bool)
+            if not overlap and len(shared) == len(y) and not shared.all():
+                y, x, weight = y[~shared], x[~shared], weight[~shared]
             inside = (y >= 0) & (y < height) & (x >= 0) & (x < width)
             if not inside.all():
                 raise ReadError(
@@ -247,6 +242,17 @@ class _Plane:
         )
         matrix.sum_duplicates()
         return matrix
+
+
+def _row(value: Any) -> NDArray[Any]:
+    """Return numbers in a row; none (of type float) where they are no numbers."""
+    if isinstance(value, list | tuple) and all(
+        isinstance(number, int | float | np.number) for number in value
+    ):
+        value = np.array(value)
+    if isinstance(value, np.ndarray | np.generic) and value.dtype.kind in "buif":
+        return np.ravel(value)
+    return np.empty(0)
 
 
 def _number(value: Any, default: float) -> float:

@@ -21,9 +21,21 @@ _COLOURS = ("red", "green", "blue", "alpha")
 
 
 def page_of(tif: tifffile.TiffFile, chain: Chain, number: int) -> tifffile.TiffPage:
-    """Return a page with its header read."""
+    """Return a page with its header read.
+
+    Raises
+    ------
+    ReadError
+        If the header says several sizes, as damaged ones do.
+    """
     tif.filehandle.seek(int(chain.offsets[number]))
-    return tifffile.TiffPage(tif, number)
+    page = tifffile.TiffPage(tif, number)
+    if not all(isinstance(size, int | np.integer) for size in page.shape):
+        raise ReadError(
+            f"page {number} has the size {page.shape}, expected whole numbers. The "
+            "file is damaged; copy it again from where it was recorded."
+        )
+    return page
 
 
 class Itemizer:

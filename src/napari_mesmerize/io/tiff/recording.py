@@ -164,7 +164,8 @@ def _shaped(
             if meta is None:
                 layouts.append(dialects.plain(stop - first, page, first))
                 break
-            n_pages = math.prod(int(n) for n in meta["shape"]) // math.prod(page.shape)
+            n_pixels = max(1, math.prod(page.shape))
+            n_pages = math.prod(int(n) for n in meta["shape"]) // n_pixels
             if n_pages > stop - first and len(chain) > 1:
                 n_pages = stop - first
             n_pages = max(1, n_pages)

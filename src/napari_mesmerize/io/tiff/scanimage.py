@@ -124,17 +124,33 @@ def _pixel_size(
 ) -> tuple[float, float] | None:
     """Return (y, x) micrometres, if there is one scan region of known size."""
     scale = positive(facts.get("SI.objectiveResolution"))  # micrometres a degree
-    try:
-        rois = regions["imagingRoiGroup"]["rois"]
-        roi = rois if isinstance(rois, Mapping) else rois[0]
-        fields = roi["scanfields"]
-        field = fields if isinstance(fields, Mapping) else fields[0]
-        degrees, pixels = field["sizeXY"], field["pixelResolutionXY"]
-        x, y = (positive(d / p) for d, p in zip(degrees, pixels, strict=True))
-    except (KeyError, IndexError, TypeError, ValueError, ZeroDivisionError):
+    group = regions.get("imagingRoiGroup")
+    rois = _several(group.get("rois") if isinstance(group, Mapping) else None)
+    fields = _several(rois[0].get("scanfields")) if len(rois) == 1 else []
+    if not fields or not scale:
         return None
-    one = isinstance(rois, Mapping) or len(rois) == 1
-    return (y * scale, x * scale) if one and scale and x and y else None
+    degrees, pixels = (
+        _positives(fields[0].get(key)) for key in ("sizeXY", "pixelResolutionXY")
+    )
+    if degrees is None or pixels is None:
+        return None
+    x, y = (size / number for size, number in zip(degrees, pixels, strict=True))
+    return y * scale, x * scale
+
+
+def _several(value: Any) -> list[Mapping[str, Any]]:
+    """Return the tables in a list; one that stands alone as a list of it."""
+    tables = value if isinstance(value, list) else [value]
+    whole = all(isinstance(table, Mapping) for table in tables)
+    return tables if whole else []
+
+
+def _positives(value: Any) -> tuple[float, float] | None:
+    """Return two numbers above 0; None if these are none."""
+    if not isinstance(value, list | tuple) or len(value) != 2:
+        return None
+    x, y = (positive(number) for number in value)
+    return (x, y) if x and y else None
 
 
 def _z_step(facts: Mapping[str, Any]) -> float | None:

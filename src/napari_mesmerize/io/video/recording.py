@@ -3,13 +3,15 @@
 import threading
 import weakref
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import psutil
 from numpy.typing import NDArray
 
-from napari_mesmerize.errors import MissingExtraError, ReadError
+from napari_mesmerize.errors import MissingExtraError, ReadError, reading
 from napari_mesmerize.io.items import (
     Item,
     RecordingInfo,
@@ -18,6 +20,8 @@ from napari_mesmerize.io.items import (
     positive,
 )
 
+_REMEDY = "If recording or a copy stopped early, copy it again."
+_MOST_OF_FFMPEG = 2**31  # bytes that it takes at once, whatever is free
 INDEX_BYTES = 2**28  # smaller files are gone through once for exact times
 MAX_FRAMES = 10**8
 _AHEAD = 40  # decoding so many frames costs less than a seek
@@ -55,24 +59,42 @@ def scan(path: Path, *, exact: bool = False) -> list[Item]:
     size = check_file(path)
     av = _av()
     items = []
-    try:
-        with av.open(str(path)) as container:
-            for number, stream in enumerate(container.streams.video):
-                items.append(_item(path, container, stream, number, exact, size))
-            tags = dict(container.metadata)
-    except av.error.FFmpegError as error:
-        raise ReadError(
-            f"{path.name} can not be opened as video: {error.strerror}. If recording "
-            "or a copy stopped early, copy it again."
-        ) from error
+    with _reading(path), av.open(str(path)) as container:
+        for number, stream in enumerate(container.streams.video):
+            items.append(_item(path, container, stream, number, exact, size))
+        tags = dict(container.metadata)
     if not items:
         raise ReadError(f"{path.name} has no video stream. Tags: {tags}.")
     return items
 
 
+@contextmanager
+def _reading(path: Path) -> Iterator[None]:
+    """Translate FFmpeg's errors; of absurd sizes it says that memory ran out."""
+    av = _av()
+    with reading(path, "video", remedy=_REMEDY):
+        try:
+            yield
+        except av.error.FFmpegError as error:
+            full = isinstance(error, MemoryError)
+            if full and psutil.virtual_memory().available < _MOST_OF_FFMPEG:
+                raise
+            if isinstance(error, PermissionError | FileNotFoundError):
+                raise
+            why = "it claims more than any video has" if full else error.strerror
+            raise ReadError(
+                f"{path.name} can not be read as video: {why}. {_REMEDY}"
+            ) from error
+
+
 def _item(
     path: Path, container: Any, stream: Any, number: int, exact: bool, size: int
 ) -> Item:
+    if stream.codec_context is None or stream.format is None:
+        raise ReadError(
+            f"{path.name} does not say how its pixels are stored; it is damaged, or of "
+            "a codec that FFmpeg does not know. Convert it to .avi or .mp4."
+        )
     rate = positive(stream.average_rate) or positive(stream.guessed_rate)
     stamps, sure = _time_stamps(container, stream, rate, exact or size <= INDEX_BYTES)
     context = stream.codec_context
@@ -213,14 +235,11 @@ class VideoFrames:
         out = np.empty((len(wanted), *self.shape[1:]), self.dtype)
         with self._lock:
             try:
-                for i, frame in enumerate(wanted):
-                    out[i] = self._read(frame)
-            except BaseException as error:
+                with _reading(self._path):
+                    for i, frame in enumerate(wanted):
+                        out[i] = self._read(frame)
+            except BaseException:
                 self._next = None
-                if isinstance(error, _av().error.FFmpegError):
-                    raise ReadError(
-                        f"the video can not be decoded: {error}. It is damaged."
-                    ) from error
                 raise
         return out
 

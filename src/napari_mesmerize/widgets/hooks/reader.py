@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 from napari.utils.notifications import show_warning
 
 from napari_mesmerize.errors import ReadError
-from napari_mesmerize.io.signals.read import is_signal_file
+from napari_mesmerize.io.signals import is_signal_file
 from napari_mesmerize.io.sniff import (
     holds_recording,
     is_label_image,

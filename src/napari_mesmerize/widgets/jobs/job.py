@@ -27,7 +27,7 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
-from napari_mesmerize.errors import Cancelled, MesmerizeError
+from napari_mesmerize.errors import Cancelled, MesmerizeError, explain
 from napari_mesmerize.progress import reporting
 from napari_mesmerize.widgets.jobs.closed_panel import Lasting, let_all_go
 from napari_mesmerize.widgets.napari_api import CloseNotice, main_window, shown_window
@@ -119,7 +119,9 @@ class Job(QObject):
         except Cancelled:
             self.cancelled.emit()
         except Exception as error:  # noqa: BLE001  top level of a GUI computation
-            if not isinstance(error, MesmerizeError):
+            if isinstance(error, MesmerizeError):
+                _log.debug("%s", error, exc_info=True)
+            else:
                 _log.exception("unexpected error in a computation")
             self.failed.emit(error)
         else:
@@ -288,9 +290,9 @@ class JobBar(QWidget):
 
     def show_error(self, error: Exception) -> None:
         """Show an error here and as a notification."""
-        if isinstance(error, MesmerizeError):
-            self.say(str(error), error=True)
-            show_error(str(error))
+        if isinstance(error, MesmerizeError | MemoryError):
+            self.say(explain(error), error=True)
+            show_error(explain(error))
             return
         kind = type(error).__name__
         self.say(

@@ -5,11 +5,19 @@ from typing import Any
 
 import pandas as pd
 from napari.utils.theme import get_theme
+from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QComboBox, QDoubleSpinBox, QFileDialog
 
-from napari_mesmerize.errors import MesmerizeError
-from napari_mesmerize.io.femtonics.mes_voltages import TOLERANCE_V, Voltage
-from napari_mesmerize.io.signals import read as signals
+from napari_mesmerize.data.epochs import with_epochs
+from napari_mesmerize.data.recording import duration_s
+from napari_mesmerize.data.signals import LEVEL_TOLERANCE, Signal
+from napari_mesmerize.errors import MesmerizeError, ReadError
+from napari_mesmerize.io.signals import (
+    SignalInfo,
+    is_epoch_table,
+    read_epochs,
+    read_signals,
+)
 from napari_mesmerize.widgets.jobs.job import JobBar
 from napari_mesmerize.widgets.kit.column import (
     Column,
@@ -35,8 +43,9 @@ _CHOOSE = (
 )
 _OTHER = (
     "This recording's file holds no signals. <b>File …</b> reads Inscopix GPIO "
-    "(.isxd), voltages of another .mes file, or a table of epochs (.csv with the "
-    "columns stimulus_type, name, start_s, stop_s)."
+    "(.isxd), voltages of another .mes file, signals with time stamps (.csv, .h5), or "
+    "a table of epochs (.csv with the columns stimulus_type, name, start_s, "
+    "stop_s)."
 )
 _MOST_LEVELS = 40
 _WITH_SIGNALS = (".mes", ".mesc")
@@ -54,7 +63,7 @@ class StimulusDock(Column):
     def __init__(self, napari_viewer: "napari.viewer.Viewer") -> None:  # noqa: F821
         super().__init__()
         self._session = get_session(napari_viewer)
-        self._signals: dict[str, Voltage] = {}
+        self._signals: dict[str, Signal] = {}
         self._of: Any = None
         self._shown = ""  # the channel whose levels are in the table
         self.hint = Hint(_START)
@@ -82,7 +91,7 @@ class StimulusDock(Column):
         self.tolerance.setRange(0.0001, 1e6)
         self.tolerance.setDecimals(4)
         self.tolerance.setSingleStep(0.05)
-        self.tolerance.setValue(TOLERANCE_V)
+        self.tolerance.setValue(LEVEL_TOLERANCE)
         self.tolerance.setToolTip(
             "Values that differ by at most twice this belong to one level. Raise it "
             "for noisy signals"
@@ -143,11 +152,12 @@ class StimulusDock(Column):
         if recording is None:
             self.hint.say("Open the recording first; then drop its signals again.")
             return
-        if str(path).lower().endswith((".csv", ".txt", ".tsv")):
-            try:
-                self._add(signals.read_epoch_table(str(path)))
-            except MesmerizeError as error:
-                self.job.show_error(error)
+        try:
+            if is_epoch_table(path):
+                self._add(read_epochs(path))
+                return
+        except MesmerizeError as error:
+            self.job.show_error(error)
             return
         self._read(str(path), recording)
 
@@ -157,16 +167,15 @@ class StimulusDock(Column):
         same = str(source.get("uri", "")) == path
         self.job.start(
             "Reading signals",
-            signals.read_signals,
+            _signals_or_none if quiet else read_signals,
             path,
             source.get("selection") if same or path.endswith(".mesc") else None,
-            recording.attrs.get("date"),
-            quiet=quiet,
+            date=recording.attrs.get("date"),
             lasting=False,
             on_result=self._on_read,
         )
 
-    def _on_read(self, found: dict[str, Voltage]) -> None:
+    def _on_read(self, found: dict[str, Signal]) -> None:
         self._signals = found
         self.job.say("")
         if not found:
@@ -175,21 +184,24 @@ class StimulusDock(Column):
         self.channel.blockSignals(True)
         self.channel.clear()
         self.channel.addItems(list(found))
-        best = next((n for n, s in found.items() if signals.n_changes(s) > 0), None)
+        for row, signal in enumerate(found.values()):
+            about = SignalInfo.of(signal).describe()
+            self.channel.setItemData(row, about, Qt.ItemDataRole.ToolTipRole)
+        best = next((n for n, s in found.items() if s.n_changes() > 0), None)
         self.channel.setCurrentIndex(list(found).index(best) if best else 0)
         self.channel.blockSignals(False)
         self.hint.say(_CHOOSE)
         self._show_channel()
 
     # ------------------------------------------------------------------ showing
-    def signal(self) -> Voltage | None:
+    def signal(self) -> Signal | None:
         """Return the chosen signal on the clock of the movie."""
         known = self._signals.get(self.channel.currentText())
-        return None if known is None else signals.moved(known, self.offset.value())
+        return None if known is None else known.moved(self.offset.value())
 
     def _show_channel(self) -> None:
         signal, recording = self.signal(), self.chooser.recording
-        stop = None if recording is None else signals.duration_s(recording)
+        stop = None if recording is None else duration_s(recording)
         self.plot.show_signal(signal, stop)
         self._complain("")
         levels: list[float] = []
@@ -207,9 +219,7 @@ class StimulusDock(Column):
                     "Raise the tolerance, or choose another channel."
                 )
                 levels = []
-            counts = [
-                signals.n_times(signal, at, self.tolerance.value()) for at in levels
-            ]
+            counts = [signal.n_times(at, self.tolerance.value()) for at in levels]
             self.table.show_levels(levels, counts, signal.unit, known.get("names", {}))
         else:
             self._shown = ""
@@ -246,7 +256,7 @@ class StimulusDock(Column):
             self.kind.currentText().strip() or "stimulus",
             colours=self.table.colours(),
             tolerance=self.tolerance.value(),
-            stop_s=None if recording is None else signals.duration_s(recording),
+            stop_s=None if recording is None else duration_s(recording),
         )
 
     # ------------------------------------------------------------------ actions
@@ -273,7 +283,7 @@ class StimulusDock(Column):
         if layer is None:
             return
         known = self._session.epochs_of(layer)
-        self._write(signals.with_epochs(known, epochs, replacing))
+        self._write(with_epochs(known, epochs, replacing))
         self.job.say(f"{len(epochs)} epochs.")
         self.hint.say(
             "Next: <b>Traces</b> shows them as coloured bands. They are saved with the "
@@ -321,7 +331,7 @@ class StimulusDock(Column):
 
     def _show_known(self) -> None:
         epochs = self._session.epochs_of(self.chooser.layer)
-        self.summary.setText(signals.describe_epochs(epochs))
+        self.summary.setText(_describe(epochs))
         kinds = [] if epochs is None else list(dict.fromkeys(epochs["stimulus_type"]))
         self.which.clear()
         self.which.addItems(kinds)
@@ -339,8 +349,32 @@ class StimulusDock(Column):
         self.plot.look(get_theme(self._session.viewer.theme))
 
     def _ask_file(self) -> None:
-        pattern = "Signals or epochs (*.mes *.mesc *.isxd *.csv *.tsv *.txt)"
+        suffixes = "*.mes *.mesc *.isxd *.csv *.tsv *.txt *.h5 *.hdf5"
+        pattern = f"Signals or epochs ({suffixes})"
         path, _ = QFileDialog.getOpenFileName(
             self, "Signals or epochs", "", f"{pattern};;All files (*)"
         )
         self.look_at(path)
+
+
+def _signals_or_none(*args: Any, **options: Any) -> dict[str, Signal]:
+    """Read the signals in a file; none where it has none or they can not be read."""
+    try:
+        return read_signals(*args, **options)
+    except ReadError:
+        return {}
+
+
+def _describe(epochs: pd.DataFrame | None) -> str:
+    """Return what epochs there are, as rich text, a line a stimulus type."""
+    if epochs is None or not len(epochs):
+        return "None yet."
+    lines = []
+    for kind, rows in epochs.groupby("stimulus_type", sort=False):
+        parts = [
+            f'<span style="color:{group["colour"].iat[0]}">■</span> {name} × '
+            f"{len(group)}"
+            for name, group in rows.groupby("name", sort=False)
+        ]
+        lines.append(f"<b>{kind}</b>: " + ", ".join(parts))
+    return "<br>".join(lines)

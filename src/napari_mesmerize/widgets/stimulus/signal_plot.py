@@ -10,8 +10,7 @@ from qtpy.QtCore import QSize, Qt
 from qtpy.QtGui import QColor
 from qtpy.QtWidgets import QWidget
 
-from napari_mesmerize.io.femtonics.mes_voltages import Voltage
-from napari_mesmerize.io.signals.read import step_line
+from napari_mesmerize.data.signals import Signal
 from napari_mesmerize.widgets.kit.trace_plot import EpochBands
 
 _HEIGHT = 130
@@ -42,15 +41,16 @@ class SignalPlot(pg.PlotWidget):  # type: ignore[misc]  # pyqtgraph has no types
         """Be as low as is useful in a column."""
         return QSize(300, _HEIGHT)
 
-    def show_signal(self, signal: Voltage | None, stop_s: float | None = None) -> None:
+    def show_signal(self, signal: Signal | None, stop_s: float | None = None) -> None:
         """Draw a signal, from the first frame to the end of the movie."""
         if signal is None or not len(signal.time_s):
             self.line.setData([], [])
             return
-        x, y = step_line(signal)
+        x, y = signal.line()
         self.line.setData(np.asarray(x, float), np.asarray(y, float))
         self.setLabel("left", f"{signal.name} [{signal.unit}]" if signal.unit else "")
-        low, high = float(np.min(signal.volts)), float(np.max(signal.volts))
+        known = signal.values[np.isfinite(signal.values)]
+        low, high = (float(known.min()), float(known.max())) if len(known) else (0, 0)
         margin = 0.08 * (high - low) or 1.0
         self.setYRange(low - margin, high + margin, padding=0)
         first, last = float(signal.time_s[0]), float(signal.time_s[-1])
