@@ -25,7 +25,7 @@ PUBLIC = (
     "napari_mesmerize.history",
     "napari_mesmerize.io",
     "napari_mesmerize.io.results",
-    "napari_mesmerize.io.signals.text",
+    "napari_mesmerize.io.signals",
     "napari_mesmerize.motion",
     "napari_mesmerize.plots",
     "napari_mesmerize.progress",

@@ -89,6 +89,29 @@ def with_epochs(
         What is added; its stimulus types replace those of the same name.
     replacing : str, optional
         The only type that is replaced.
+
+    Returns
+    -------
+    pandas.DataFrame
+        A new table of epochs, sorted; ``known`` and ``new`` stay as they are.
+
+    Raises
+    ------
+    ParameterError
+        If a row does not pass :func:`check_epochs`.
+
+    Notes
+    -----
+    Use this when a recording gets epochs of another stimulus, or when the levels of a
+    signal were named anew. To join recordings, shift the times first.
+
+    Examples
+    --------
+    >>> from napari_mesmerize.data.epochs import make_epochs, with_epochs
+    >>> odours = make_epochs([("odour", "mint", 2, 5)])
+    >>> light = make_epochs([("light", "on", 1, 3)])
+    >>> with_epochs(odours, light)["name"].tolist()
+    ['on', 'mint']
     """
     types = {replacing} if replacing else set(new["stimulus_type"])
     if known is None or not len(known):

@@ -78,7 +78,29 @@ class SignalInfo:
 
 
 def is_signal_file(path: str | Path) -> bool:
-    """Say whether a file holds signals only: GPIO or IMU of Inscopix."""
+    """Say whether a file holds signals only: GPIO or IMU of Inscopix.
+
+    Parameters
+    ----------
+    path : path
+        Any file; a missing or damaged one holds none.
+
+    Returns
+    -------
+    bool
+        Whether :func:`read_signals` reads it, and no recording is in it.
+
+    Notes
+    -----
+    Use this to decide what to do with a file that a user drops. Files of Femtonics hold
+    signals and recordings; for those it is false, and :func:`list_signals` lists them.
+
+    Examples
+    --------
+    >>> from napari_mesmerize.io.signals import is_signal_file
+    >>> is_signal_file("movie.tif")
+    False
+    """
     from napari_mesmerize.io.inscopix import container as isxd
 
     if Path(path).suffix.lower() != ".isxd" or Path(path).is_dir():
@@ -165,7 +187,7 @@ def read_signals(
 def list_signals(
     path: str | Path, *, frame_rate: float | None = None
 ) -> list[SignalInfo]:
-    """List the signals in a file.
+    r"""List the signals in a file.
 
     Parameters
     ----------
@@ -183,6 +205,21 @@ def list_signals(
     ------
     ReadError
         If the file is damaged or of no format with signals.
+
+    Notes
+    -----
+    Use this to see names, units and levels before choosing; :func:`read_signals`
+    returns the values.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from pathlib import Path
+    >>> from napari_mesmerize.io import list_signals
+    >>> path = Path(tempfile.mkdtemp()) / "lamp.csv"
+    >>> _ = path.write_text("time_s,lamp\n0,0\n1,5\n2,5\n3,0\n")
+    >>> [(info.name, info.n_samples) for info in list_signals(path)]
+    [('lamp', 4)]
     """
     return [
         SignalInfo.of(signal, selection)

@@ -166,7 +166,29 @@ def _from_hdf5(path: Path) -> Columns:
 
 
 def is_epoch_table(path: str | Path) -> bool:
-    """Say whether a file is a table of epochs, by the names in its first line."""
+    """Say whether a file is a table of epochs, by the names in its first line.
+
+    Parameters
+    ----------
+    path : path
+        Any file that is there.
+
+    Returns
+    -------
+    bool
+        Whether :func:`read_epochs` can be tried.
+
+    Notes
+    -----
+    Use this to tell tables of epochs from tables of signals, which have the same
+    suffixes. Only the first line is read.
+
+    Examples
+    --------
+    >>> from napari_mesmerize.io.signals import is_epoch_table
+    >>> is_epoch_table("movie.tif")
+    False
+    """
     path = Path(path)
     if path.suffix.lower() not in _TEXT:
         return False
@@ -192,6 +214,11 @@ def read_epochs(path: str | Path) -> pd.DataFrame:
     ------
     ReadError
         If it is no such table.
+
+    Notes
+    -----
+    Use this where another program wrote when which stimulus was shown. Where a voltage
+    was recorded instead, use :func:`read_signals` and name its levels.
 
     Examples
     --------
