@@ -9,6 +9,7 @@ import errno
 import hashlib
 import json
 import logging
+import warnings
 import zipfile
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -75,6 +76,10 @@ def work_key(
     return digest.hexdigest()
 
 
+class ResumeWarning(UserWarning):
+    """Unfinished work that is there can not be continued."""
+
+
 class UnfinishedWork:
     """A folder with the finished parts of some work.
 
@@ -122,10 +127,12 @@ class UnfinishedWork:
         """Whether the folder holds parts of this work, and not of other work."""
         found = self.state.get("key")
         if found is not None and found != self._key:
-            _LOG.warning(
-                "The unfinished work in %s is of another recording, other parameters "
-                "or another version; it can not be continued and is begun anew.",
-                self.folder,
+            warnings.warn(
+                f"The unfinished work in {self.folder} is of another recording, other "
+                "parameters or another version. It can not be continued, and is begun "
+                "anew.",
+                ResumeWarning,
+                stacklevel=2,
             )
         return bool(found == self._key)
 

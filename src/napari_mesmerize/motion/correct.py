@@ -42,7 +42,9 @@ _NOTHING_COMMON = (
     "correct the recording as it was before and move this one with apply_motion. Or "
     "give a template."
 )
-WORK_VERSION = 4  # of the computation: unfinished work of another one is not resumed
+# of the computation: unfinished work of another version is not resumed
+WORK_VERSION = 4
+FIELD_VERSION = 5  # of piecewise correction; since 5, fields hold up to the border
 
 
 @one_blas_thread()
@@ -255,7 +257,8 @@ def _open_store(
     if out is None:
         return None
     determining = [guide.region, guide.template, *arrays]
-    key = work_key(recording, params, WORK_VERSION, arrays=determining)
+    version = FIELD_VERSION if isinstance(params, PiecewiseParams) else WORK_VERSION
+    key = work_key(recording, params, version, arrays=determining)
     return MotionStore(Path(out), key, overwrite=overwrite)
 
 
