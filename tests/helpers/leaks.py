@@ -91,6 +91,8 @@ def living_threads() -> set[threading.Thread]:
         for thread in threading.enumerate()
         if not isinstance(thread, threading._DummyThread)
         and not thread.name.startswith(_LASTING_THREADS)
+        # begun on demand by the workers of a cluster, whose own threads are looked at
+        and "-Dask-Default-Threads-" not in thread.name
         and thread not in getattr(pool, "_threads", ())
     }
 
