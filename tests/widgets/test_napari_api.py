@@ -3,8 +3,9 @@
 import ast
 import gc
 import logging
+import weakref
 from pathlib import Path
-from typing import ClassVar
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -21,8 +22,10 @@ from napari_mesmerize.widgets.napari_api import (
     CloseNotice,
     canvas_is_shown,
     close_notices,
+    connect_renamed,
     dock_title_label,
     main_window,
+    napari_asks,
     offer_in_console,
     show_dock,
     shown_window,
@@ -114,58 +117,126 @@ def test_the_title_of_a_dock_is_found(shown, qtbot):
     assert dock_title_label(bare) is None, "its title bar is Qt's"
 
 
-def test_the_title_bar_of_a_dock_at_the_bottom_stands_upright(shown):
-    area = shown.window.add_dock_widget(QDockWidget(), name="low", area="bottom")
+def test_a_title_bar_that_stands_upright_has_no_room(shown, monkeypatch):
+    area = shown.window.add_dock_widget(QDockWidget(), name="low", area="right")
+    assert dock_title_label(area) is not None
+    monkeypatch.setattr(area.titleBarWidget(), "vertical", True)
     assert dock_title_label(area) is None
 
 
 # ------------------------------------------------------------------------ notices
+def asked_by_napari(viewer):
+    """Return what napari's own question before closing says; None: it asks none."""
+    manager = getattr(viewer.window, "_task_status_manager", None)
+    return None if manager is None else manager.get_status()
+
+
 def test_a_notice_is_shown_replaced_and_withdrawn(make_napari_viewer):
     viewer = make_napari_viewer()
-    known = viewer.window._task_status_manager
-    notice, other = CloseNotice(viewer), CloseNotice(viewer)
-    assert close_notices(viewer) == []
+    asks = napari_asks(viewer)
+    assert asks == (asked_by_napari(viewer) is not None)
+    notice, other = CloseNotice(viewer), CloseNotice(PublicOnlyProxy(viewer))
+
+    def expect(*texts):
+        assert close_notices(viewer) == list(texts)
+        if asks:
+            assert asked_by_napari(viewer) == [f"{PLUGIN}: {text}" for text in texts]
+
+    expect()
     notice.withdraw()
+    expect()
     notice.say("a run is going on")
     other.say("nothing is saved")
-    assert known.is_busy()
-    assert close_notices(viewer) == ["a run is going on", "nothing is saved"]
+    expect("a run is going on", "nothing is saved")
     notice.say("it ends soon")
-    assert close_notices(viewer) == ["it ends soon", "nothing is saved"]
+    expect("it ends soon", "nothing is saved")
     notice.withdraw()
     other.withdraw()
-    assert close_notices(viewer) == []
-    assert not known.is_busy()
+    expect()
     notice.say("again")
-    assert close_notices(viewer) == ["again"]
+    expect("again")
 
 
-def test_notices_of_others_are_not_ours(make_napari_viewer):
-    from napari.utils.task_status import Status
-
-    viewer = make_napari_viewer()
-    viewer.window._register_task_status("other", Status.BUSY, f"{PLUGIN}: not ours")
-    assert len(viewer.window._task_status_manager.get_status()) == 1
-    assert close_notices(viewer) == []
-
-
-def test_a_window_that_closes_cancels_what_runs(make_napari_viewer):
+def test_a_window_that_closes_cancels_what_runs(make_napari_viewer, qtbot):
     viewer = make_napari_viewer()
     cancelled = []
-    CloseNotice(viewer).say("a run is going on", lambda: cancelled.append(True))
+    running, ended = CloseNotice(viewer), CloseNotice(viewer)
+    running.say("a run is going on", lambda: cancelled.append("running"))
+    ended.say("another", lambda: cancelled.append("ended"))
+    ended.withdraw()
     viewer.close()
+    qtbot.waitUntil(lambda: bool(cancelled), timeout=5000)
+    assert cancelled == ["running"]
+
+
+def test_a_napari_that_knows_no_tasks_cancels_with_the_window(
+    make_napari_viewer, monkeypatch, qtbot
+):
+    viewer = make_napari_viewer()
+    monkeypatch.delattr(type(viewer.window), "_register_task_status", raising=False)
+    assert not napari_asks(viewer)
+    cancelled = []
+    notice = CloseNotice(viewer)
+    notice.say("a run is going on", lambda: cancelled.append(True))
+    notice.say("it ends soon")
+    assert close_notices(viewer) == ["it ends soon"]
+    assert not asked_by_napari(viewer)
+    viewer.close()
+    qtbot.waitUntil(lambda: bool(cancelled), timeout=5000)
     assert cancelled == [True]
 
 
-def test_a_notice_without_a_window_does_nothing():
-    viewer = ViewerModel()
-    notice = CloseNotice(viewer)
+def test_notices_of_one_viewer_are_not_those_of_another():
+    first, second = ViewerModel(), ViewerModel()
+    notice = CloseNotice(first)
     notice.say("a run is going on")
-    notice.withdraw()
-    assert close_notices(viewer) == []
-    del viewer
+    assert close_notices(first) == ["a run is going on"]
+    assert close_notices(second) == []
+    assert not napari_asks(first)
+    del first
     gc.collect()
     notice.say("the viewer is gone")
+    notice.withdraw()
+    assert notice.text == ""
+
+
+# ------------------------------------------------------------------------- layers
+class _Listener:
+    def __init__(self):
+        self.n_calls = 0
+
+    def on_renamed(self, event):
+        self.n_calls += 1
+
+
+class _Before07:
+    """A viewer whose list of layers does not say when one gets another name."""
+
+    def __init__(self, viewer):
+        self.layers = self
+        self.events = SimpleNamespace(inserted=viewer.layers.events.inserted)
+        self._layers = viewer.layers
+
+    def __iter__(self):
+        return iter(self._layers)
+
+
+@pytest.mark.parametrize("version", [lambda viewer: viewer, _Before07])
+def test_renamed_layers_are_noticed(version):
+    viewer = ViewerModel()
+    old = viewer.add_image(np.zeros((2, 2)), name="old")
+    listener = _Listener()
+    connect_renamed(version(viewer), listener.on_renamed)
+    new = viewer.add_image(np.zeros((2, 2)), name="new")
+    for number, layer in enumerate((old, new), start=1):
+        layer.name = f"renamed {number}"
+        assert listener.n_calls == number
+    gone = weakref.ref(listener)
+    del listener
+    gc.collect()
+    assert gone() is None, "a viewer keeps nobody alive"
+    old.name = new.name = "nobody listens"
+    viewer.add_image(np.zeros((2, 2)))
 
 
 # ------------------------------------------------------------------------- others
@@ -215,13 +286,13 @@ def test_a_window_without_the_private_names_is_said_once(missed):
         assert main_window(viewer) is None
         assert shown_window(viewer) is None
         assert not canvas_is_shown(viewer)
-        assert close_notices(viewer) == []
+        assert not napari_asks(viewer)
         notice = CloseNotice(viewer)
         notice.say("a run is going on")
+        assert close_notices(viewer) == ["a run is going on"]
         notice.withdraw()
         offer_in_console(viewer, {"answer": 42})
-    names = ("_qt_window", "_task_status_manager", "_register_task_status")
-    missed.extend(f"_Bare.{name}" for name in names)
+    missed.append("_Bare._qt_window")
 
 
 def test_a_window_that_hides_its_canvas_counts_as_shown(shown, monkeypatch, missed):
@@ -232,26 +303,9 @@ def test_a_window_that_hides_its_canvas_counts_as_shown(shown, monkeypatch, miss
     missed.append(f"{kind.__name__}._qt_viewer")
 
 
-def test_a_notice_that_can_not_be_changed_any_more(
-    make_napari_viewer, monkeypatch, missed
-):
-    viewer = make_napari_viewer()
-    notice = CloseNotice(viewer)
-    notice.say("a run is going on")
-    kind = type(viewer.window)
-    monkeypatch.delattr(kind, "_update_task_status")
-    notice.withdraw()
-    monkeypatch.undo()
-    assert close_notices(viewer) == ["a run is going on"]
-    missed.append(f"{kind.__name__}._update_task_status")
-
-
 def test_settings_without_a_choice_of_triangulation_are_left(monkeypatch, missed):
-    class Experimental:
-        model_fields: ClassVar[dict[str, object]] = {}
-
     class Settings:
-        experimental = Experimental()
+        experimental = _Bare()
 
     monkeypatch.setattr("napari.settings.get_settings", lambda: Settings)
     use_fast_triangulation()

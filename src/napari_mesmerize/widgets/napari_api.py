@@ -9,15 +9,16 @@ import functools
 import logging
 import weakref
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 from napari.components import ViewerModel
+from napari.utils.events import Event
 from qtpy.QtWidgets import QDockWidget, QLabel, QMainWindow, QWidget
 
-if TYPE_CHECKING:
-    from uuid import UUID
-
 _log = logging.getLogger(__name__)
+_notices: "weakref.WeakKeyDictionary[ViewerModel, list[CloseNotice]]" = (
+    weakref.WeakKeyDictionary()
+)
 _opened: "weakref.WeakSet[Any]" = weakref.WeakSet()  # a closed one has no Qt window
 PLUGIN = "napari-mesmerize"
 W = TypeVar("W", bound=QWidget)
@@ -96,9 +97,10 @@ def show_dock(viewer: ViewerModel, kind: type[W], name: str) -> W:
 
 
 class CloseNotice:
-    """A line in the question that napari asks before it closes a busy window.
+    """Something that would be lost with a viewer, so that it is asked before closing.
 
-    Without a window, or in a napari that asks no such question, it does nothing.
+    napari 0.6.5 and later ask too, where the window's own button closes it, and call
+    what cancels; with others this package asks alone, and cancels with the window.
 
     Parameters
     ----------
@@ -107,40 +109,88 @@ class CloseNotice:
     """
 
     def __init__(self, viewer: ViewerModel) -> None:
-        self._viewer = weakref.ref(viewer)
-        self._task: UUID | None = None
+        self.text = ""
+        self._viewer = weakref.ref(unwrapped(viewer))
+        self._task: Any = None  # of napari
+        self._cancel: Callable[[], object] | None = None
 
     def say(self, text: str, cancel: Callable[[], object] | None = None) -> None:
-        """Show a line, in the place of the one before.
+        """Say what would be lost, in the place of what was said before.
 
-        napari calls ``cancel`` when the window closes nonetheless; that of the first
-        line stays.
+        ``cancel`` is called when the window closes nonetheless; once something was
+        said, what cancels it stays the same until :meth:`withdraw`.
         """
-        if self._task is None:
-            register = _private(_window(self._viewer()), "_register_task_status")
-            if register is not None:
-                self._task = register(PLUGIN, _status("BUSY"), text, cancel)
-        else:
-            self._update("BUSY", text)
+        viewer = self._viewer()
+        if viewer is None:
+            return
+        known = _notices.setdefault(viewer, [])
+        if self in known:
+            self.text = text
+            self._tell_napari(text)
+            return
+        known.append(self)
+        self.text, self._cancel = text, cancel
+        calls = _task_calls(viewer)
+        if calls is not None:
+            from napari.utils.task_status import Status
+
+            self._task = calls.register(PLUGIN, Status.BUSY, text, self._on_closed)
+            return
+        window = main_window(viewer)
+        if window is not None:
+            window.destroyed.connect(self._on_closed)
 
     def withdraw(self) -> None:
-        """Show the line no longer."""
-        if self._task is not None:
-            self._update("COMPLETED", "")
-            self._task = None
+        """Nothing would be lost any longer."""
+        viewer = self._viewer()
+        known = [] if viewer is None else _notices.get(viewer, [])
+        if self in known:
+            known.remove(self)
+            self._tell_napari("")
+        self.text, self._cancel, self._task = "", None, None
 
-    def _update(self, status: str, text: str) -> None:
-        update = _private(_window(self._viewer()), "_update_task_status")
-        if update is not None:
-            update(self._task, _status(status), text)
+    def _tell_napari(self, text: str) -> None:
+        calls = _task_calls(self._viewer())
+        if self._task is not None and calls is not None:
+            from napari.utils.task_status import Status
+
+            calls.update(self._task, Status.BUSY if text else Status.COMPLETED, text)
+
+    def _on_closed(self) -> None:
+        if self._cancel is not None:
+            self._cancel()
 
 
 def close_notices(viewer: ViewerModel | None) -> list[str]:
-    """Return the lines of this package that the question before closing shows."""
-    manager = _private(_window(viewer), "_task_status_manager")
-    known: list[str] = [] if manager is None else manager.get_status()
-    prefix = f"{PLUGIN}: "
-    return [text.removeprefix(prefix) for text in known if text.startswith(prefix)]
+    """Return what would be lost with a viewer, as its notices say."""
+    known = [] if viewer is None else _notices.get(unwrapped(viewer), [])
+    return [notice.text for notice in known]
+
+
+def napari_asks(viewer: ViewerModel | None) -> bool:
+    """Say whether napari itself asks when the window's own button closes it."""
+    return _task_calls(viewer) is not None
+
+
+def connect_renamed(viewer: ViewerModel, method: Callable[[Event], None]) -> None:
+    """Call a bound method when a layer of a viewer gets another name.
+
+    Before 0.7, napari said it of each layer only.
+    """
+    events = viewer.layers.events
+    if hasattr(events, "renamed"):
+        events.renamed.connect(method)
+        return
+    owner = weakref.WeakMethod(method)
+
+    def follow(event: Event) -> None:
+        listener = owner()
+        if listener is not None:
+            event.value.events.name.connect(listener)
+
+    events.inserted.connect(follow)
+    for layer in viewer.layers:
+        layer.events.name.connect(method)
 
 
 def offer_in_console(viewer: ViewerModel, names: dict[str, object]) -> None:
@@ -163,7 +213,7 @@ def use_fast_triangulation() -> None:
     from napari.settings import get_settings
 
     experimental = get_settings().experimental
-    if "triangulation_backend" not in type(experimental).model_fields:
+    if not hasattr(experimental, "triangulation_backend"):
         _missed("triangulation_backend of napari's settings")
         return
     fastest = type(experimental.triangulation_backend).fastest_available
@@ -176,10 +226,19 @@ def _window(viewer: ViewerModel | None) -> Any:
     return None if viewer is None else getattr(unwrapped(viewer), "window", None)
 
 
-def _status(name: str) -> Any:
-    from napari.utils.task_status import Status
+class _TaskCalls(NamedTuple):
+    register: Callable[..., Any]
+    update: Callable[..., object]
 
-    return Status[name]
+
+def _task_calls(viewer: ViewerModel | None) -> _TaskCalls | None:
+    """Return how napari is told of tasks; 0.6.4 and before know none."""
+    window = _window(viewer)
+    register = getattr(window, "_register_task_status", None)
+    update = getattr(window, "_update_task_status", None)
+    if register is None or update is None:
+        return None
+    return _TaskCalls(register, update)
 
 
 def _private(owner: Any, name: str) -> Any:

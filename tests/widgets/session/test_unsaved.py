@@ -1,6 +1,9 @@
 """napari's question before it closes names what would be lost."""
 
+import functools
+
 from napari_mesmerize.project import create_project
+from napari_mesmerize.widgets.napari_api import close_notices
 from napari_mesmerize.widgets.session.session import get_session
 
 
@@ -8,7 +11,7 @@ def test_the_question_names_curation_that_is_in_no_project(
     make_napari_viewer, recording, roi_set, tmp_path
 ):
     viewer = make_napari_viewer()
-    status = viewer.window._task_status_manager.get_status
+    status = functools.partial(close_notices, viewer)
     session = get_session(viewer)
     layer = session.show_recording(recording)
     roi_set.name = "cells"

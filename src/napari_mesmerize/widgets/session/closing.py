@@ -1,8 +1,8 @@
 """Ask before napari's window closes on a run, or on curation that is not saved.
 
-napari asks where the window's own button closes it. From its menu (File > Exit) and
-by keys it asks without saying what would be lost, or not at all once that question was
-switched off; then this asks.
+napari 0.6.5 and later ask where the window's own button closes it. From its menu
+(File > Exit) and by keys napari asks without saying what would be lost, or not at all
+once that question was switched off; then this asks.
 """
 
 import weakref
@@ -15,6 +15,7 @@ from napari_mesmerize.widgets.napari_api import (
     canvas_is_shown,
     close_notices,
     main_window,
+    napari_asks,
 )
 
 
@@ -36,7 +37,9 @@ class CloseGuard(QObject):
 
     def eventFilter(self, watched: QObject | None, event: QEvent | None) -> bool:
         """Keep the window open if the user says so."""
-        if event is None or event.type() != QEvent.Type.Close or event.spontaneous():
+        if event is None or event.type() != QEvent.Type.Close:
+            return False
+        if event.spontaneous() and napari_asks(self._viewer()):
             return False
         tasks = self.tasks()
         if not tasks or not self._closed_by_hand() or self.ask(tasks):

@@ -18,6 +18,7 @@ from napari_mesmerize.widgets.layers.recordings import (
     recording_of,
 )
 from napari_mesmerize.widgets.napari_api import (
+    connect_renamed,
     offer_in_console,
     shown_window,
     unwrapped,
@@ -70,7 +71,7 @@ class Session:
         events = viewer.layers.events
         events.inserted.connect(self._on_layers)
         events.removed.connect(self._on_layers)
-        events.renamed.connect(self._on_layers)
+        connect_renamed(viewer, self._on_layers)
         viewer.layers.selection.events.active.connect(self._on_active_layer)
         install_picking(viewer, self)
 
