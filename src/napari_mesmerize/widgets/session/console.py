@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 import xarray as xr
 from napari.layers import Image, Labels
+from numpy.typing import ArrayLike
 
 import napari_mesmerize
 from napari_mesmerize.data.components import Components
@@ -56,7 +57,11 @@ class Api:
         return project
 
     def show(
-        self, data: Any, *, name: str | None = None, **facts: Any
+        self,
+        data: str | Path | ArrayLike | xr.DataArray | Components,
+        *,
+        name: str | None = None,
+        **facts: Any,
     ) -> Image | Labels:
         """Add a recording or components to the viewer.
 
