@@ -6,6 +6,7 @@ from napari.utils.notifications import notification_manager
 
 from napari_mesmerize.errors import ParameterError
 from napari_mesmerize.widgets.jobs.job import JobBar, cancel_all_jobs
+from napari_mesmerize.widgets.napari_api import close_notices
 
 
 def count(n, *, progress, pause=0.0, started=None):
@@ -136,7 +137,7 @@ def test_closing_a_window_while_a_job_runs_is_safe(make_napari_viewer, qtbot):
     started = threading.Event()
     job = bar.start("Counting", count, 1000, pause=0.01, started=started)
     assert started.wait(5)
-    assert viewer.window._task_status_manager.is_busy()
+    assert close_notices(viewer) == ["Counting"]
     viewer.close()
     qtbot.waitUntil(lambda: not job.is_running(), timeout=5000)
     qtbot.wait(50)

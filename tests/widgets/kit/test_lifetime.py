@@ -14,6 +14,7 @@ from napari_mesmerize.widgets.extraction import inspect_dock
 from napari_mesmerize.widgets.extraction.dock import CnmfDock
 from napari_mesmerize.widgets.jobs import closed_panel
 from napari_mesmerize.widgets.kit.lifetime import follow
+from napari_mesmerize.widgets.napari_api import close_notices
 from napari_mesmerize.widgets.project.dock import ProjectDock
 from napari_mesmerize.widgets.session.session import get_session
 from napari_mesmerize.widgets.traces.dock import TracesDock
@@ -96,7 +97,7 @@ def test_the_run_of_a_dock_that_is_closed_goes_on_and_its_result_arrives(
     close_while_it_runs(viewer, qtbot, recording, begun)
     qtbot.wait(400)
     assert ended == []
-    assert viewer.window._task_status_manager.is_busy()
+    assert close_notices(viewer) == ["Extraction"]
     _, again = viewer.window.add_plugin_dock_widget(PLUGIN, "CNMF")
     assert again.run.isEnabled()
     go.set()
@@ -105,7 +106,7 @@ def test_the_run_of_a_dock_that_is_closed_goes_on_and_its_result_arrives(
     assert "ROIs of movie" in viewer.layers
     qtbot.waitUntil(lambda: any("Extraction: done" in text for text in said))
     qtbot.waitUntil(lambda: not closed_panel._kept)
-    assert not viewer.window._task_status_manager.is_busy()
+    assert close_notices(viewer) == []
 
 
 def test_closing_the_dock_of_a_run_asks_whether_to_cancel_it(
