@@ -274,7 +274,7 @@ class Journal:
         self._unsaved.setdefault(sample_id, []).extend(steps)
 
     def take_back(
-        self, sample_id: str, step_id: str, inverse: Callable[[], Step | None]
+        self, sample_id: str, step_id: str, write_opposite: Callable[[], object]
     ) -> None:
         """Write down that a step was undone.
 
@@ -284,9 +284,9 @@ class Journal:
             The sample.
         step_id : str
             Id of the step.
-        inverse : callable
-            Returns the opposite step; it is written where the step itself was saved
-            in the sample meanwhile.
+        write_opposite : callable
+            Writes the opposite step. It is called where the step itself was saved in
+            the sample meanwhile.
 
         Raises
         ------
@@ -295,17 +295,18 @@ class Journal:
         """
         step = self._take_out(sample_id, step_id)
         if step is None:
-            opposite = inverse()
-            if opposite is not None:
-                self.write(opposite)
+            write_opposite()
             return
         self._undone.setdefault(sample_id, {})[step_id] = step
         self._note("undo", sample_id, step_id)
 
     def take_again(
-        self, sample_id: str, step_id: str, again: Callable[[], Step]
+        self, sample_id: str, step_id: str, write_step: Callable[[], object]
     ) -> None:
-        """Write down that a step was redone; ``again`` returns the step itself.
+        """Write down that a step was redone.
+
+        ``write_step`` writes the step itself. It is called where the journal does not
+        hold it any more.
 
         Raises
         ------
@@ -314,7 +315,7 @@ class Journal:
         """
         step = self._undone.get(sample_id, {}).pop(step_id, None)
         if step is None:
-            self.write(again())
+            write_step()
             return
         self._unsaved.setdefault(sample_id, []).append(step)
         self._note("redo", sample_id, step_id)
@@ -341,7 +342,7 @@ class Journal:
                 f"The last edit of {last.column!r} does not say what was there "
                 "before; give old=... to record() for edits that can be undone."
             )
-        self.take_back(sample_id, last.id, last.inverse)
+        self.take_back(sample_id, last.id, lambda: self.write(last.inverse()))
         return last.inverse()
 
     def mark_saved(self, sample_id: str, parts: Collection[str] = PARTS) -> None:
