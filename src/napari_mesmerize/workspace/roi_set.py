@@ -399,10 +399,10 @@ class RoiSet:
         filled = self.table[column].to_numpy(copy=True)
         if filled.dtype != object and not np.can_cast(values.dtype, filled.dtype):
             filled = filled.astype(object)
-        was_bool = self.table[column].dtype == bool
         filled[rows] = values
-        kind = bool if was_bool else filled.dtype
-        self.table[column] = pd.Series(filled.astype(kind), index=self.table.index)
+        kind = bool if self.table[column].dtype == bool else filled.dtype
+        index = self.table.index
+        self.table[column] = pd.Series(filled.astype(kind), index, dtype=kind)
 
     def insert_column(self, name: str) -> None:
         """Add an empty tag column; part of a step."""

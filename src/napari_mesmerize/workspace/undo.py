@@ -157,13 +157,13 @@ class UndoStack:
         """Return the steps of a subject that are taken, oldest first."""
         return tuple(c for c in self._done if c.subject is subject)
 
-    def move(self, subject: object, other: "UndoStack") -> None:
-        """Hand the steps of a subject over to another list."""
+    def move(self, subjects: Collection[object], other: "UndoStack") -> None:
+        """Hand the steps of some subjects over to another list."""
         if other is self:
             return
         for mine, theirs in ((self._done, other._done), (self._undone, other._undone)):
-            theirs += [c for c in mine if c.subject is subject]
-            mine[:] = [c for c in mine if c.subject is not subject]
+            theirs += [c for c in mine if _is_of(c, subjects)]
+            mine[:] = [c for c in mine if not _is_of(c, subjects)]
         other.changed.emit()
 
     def forget(self, subject: object) -> None:
@@ -185,6 +185,10 @@ class UndoStack:
 def _last(commands: list[Command], subjects: Collection[object] | None) -> int | None:
     """Return the position of the last step of some subjects."""
     for at in range(len(commands) - 1, -1, -1):
-        if subjects is None or any(commands[at].subject is one for one in subjects):
+        if subjects is None or _is_of(commands[at], subjects):
             return at
     return None
+
+
+def _is_of(command: Command, subjects: Collection[object]) -> bool:
+    return any(command.subject is one for one in subjects)

@@ -176,7 +176,7 @@ class Workspace:
             self.closed_sets.remove(roi_set)
         if roi_set not in self.roi_sets:
             self.roi_sets.append(roi_set)
-            roi_set.undo_stack.move(roi_set, self.undo_stack)
+            roi_set.undo_stack.move([roi_set], self.undo_stack)
             roi_set.undo_stack = self.undo_stack
             roi_set.problem.connect(self.problem.emit, unique=True)
             self.roi_sets_changed.emit()
@@ -264,10 +264,11 @@ class Workspace:
 
     def take(self, opened: OpenedSample) -> None:
         """Take over a sample that was read, perhaps in another thread."""
+        if opened.stack is not None:
+            parts = [opened.open_recording, opened.roi_set]
+            opened.stack.move(parts, self.undo_stack)
         if opened.open_recording is not None:
             self._add_recording(opened.open_recording)
-            if opened.stack is not None:
-                opened.stack.move(opened.open_recording, self.undo_stack)
         if opened.roi_set is not None:
             self.add_rois(opened.roi_set)
 

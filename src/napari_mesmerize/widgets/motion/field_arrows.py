@@ -7,8 +7,7 @@ import numpy as np
 from napari.layers import Image, Vectors
 from numpy.typing import NDArray
 
-from napari_mesmerize.widgets.layers.recordings import KEY, layer_in_role
-from napari_mesmerize.workspace.compute import shown_frame
+from napari_mesmerize.widgets.layers.recordings import KEY, layer_in_role, shown_frame
 
 NAME = "bending"
 TIMES = 5  # that arrows are drawn longer than the shifts are
