@@ -7,7 +7,7 @@ import pytest
 
 from napari_mesmerize.errors import ParameterError
 from napari_mesmerize.project import apply_edits, open_project
-from napari_mesmerize.project.journal import read_unsaved
+from napari_mesmerize.project.journal_reading import read_unsaved
 
 CURATE = """
 import os, signal, sys

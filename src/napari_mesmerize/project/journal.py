@@ -5,8 +5,8 @@ import json
 import os
 import platform
 import uuid
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass, field, fields, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -19,11 +19,11 @@ from napari_mesmerize.errors import ParameterError
 from napari_mesmerize.history import json_safe
 from napari_mesmerize.project import backups
 from napari_mesmerize.project.json_files import now, writing
-from napari_mesmerize.project.locks import is_stale
 from napari_mesmerize.project.replaced_rois import Exchange, write_exchange
 
 FORMAT = "napari-mesmerize journal"
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
+PARTS = ("rois", "epochs", "facts")  # of a sample, saved one by one
 
 
 @dataclass(frozen=True)
@@ -40,6 +40,8 @@ class Edit:
         Value by ``roi_id`` after and before.
     time : str
         ISO 8601, UTC.
+    id : str
+        By which an undo or redo names it.
     """
 
     sample_id: str
@@ -47,13 +49,98 @@ class Edit:
     new: dict[str, Any]
     old: dict[str, Any]
     time: str = ""
+    id: str = ""
 
     def inverse(self) -> "Edit":
         """Return the edit that undoes this one."""
         return Edit(self.sample_id, self.column, new=self.old, old=self.new, time=now())
 
 
-Step = Edit | Exchange
+@dataclass(frozen=True)
+class Columns:
+    """A change of several columns in one step, such as an evaluation.
+
+    Attributes
+    ----------
+    sample_id : str
+        The sample.
+    new, old : dict of str to dict
+        Value by ``roi_id`` after and before, by column.
+    history : list of dict
+        What the history of the components is longer by.
+    time, id : str
+        As of an :class:`Edit`.
+    """
+
+    sample_id: str
+    new: dict[str, dict[str, Any]]
+    old: dict[str, dict[str, Any]]
+    history: list[dict[str, Any]] = field(default_factory=list)
+    time: str = ""
+    id: str = ""
+
+    def edits(self) -> list[Edit]:
+        """Return one edit a column."""
+        return [
+            Edit(self.sample_id, column, values, self.old.get(column, {}), self.time)
+            for column, values in self.new.items()
+        ]
+
+
+@dataclass(frozen=True)
+class NewColumn:
+    """A tag column that was added, empty."""
+
+    sample_id: str
+    column: str
+    time: str = ""
+    id: str = ""
+
+
+@dataclass(frozen=True)
+class Epochs:
+    """Other stimulus epochs: rows of their table, or ``None`` without epochs."""
+
+    sample_id: str
+    new: list[dict[str, Any]] | None
+    old: list[dict[str, Any]] | None
+    time: str = ""
+    id: str = ""
+
+
+@dataclass(frozen=True)
+class Facts:
+    """Other facts of the recording: values by name, after and before."""
+
+    sample_id: str
+    new: dict[str, Any]
+    old: dict[str, Any]
+    time: str = ""
+    id: str = ""
+
+
+Step = Edit | Columns | NewColumn | Exchange | Epochs | Facts
+STEP_KINDS: dict[str, type[Step]] = {
+    "edit": Edit,
+    "columns": Columns,
+    "new column": NewColumn,
+    "exchange": Exchange,
+    "epochs": Epochs,
+    "facts": Facts,
+}
+_NAMES = {kind: name for name, kind in STEP_KINDS.items()}
+
+
+def part_of(step: Step) -> str:
+    """Return the part of a sample that a step changes, one of :data:`PARTS`."""
+    if isinstance(step, Epochs | Facts):
+        return _NAMES[type(step)]
+    return "rois"
+
+
+def new_id() -> str:
+    """Return an id for a step."""
+    return uuid.uuid4().hex[:16]
 
 
 def apply_edits(rois: pd.DataFrame, edits: Sequence[Edit]) -> pd.DataFrame:
@@ -116,6 +203,7 @@ class Journal:
         self._project = project
         self.path = project / "journal" / f"{started}-{uuid.uuid4().hex[:8]}.jsonl"
         self._unsaved: dict[str, list[Step]] = {}
+        self._undone: dict[str, dict[str, Step]] = {}
 
     def record(
         self,
@@ -142,12 +230,10 @@ class Journal:
         ProjectError
             If the journal can not be written; the edit itself is not lost.
         """
-        edit = Edit(
-            sample_id, column, json_safe(dict(new)), json_safe(dict(old or {})), now()
-        )
-        self._unsaved.setdefault(sample_id, []).append(edit)
-        self._append({"event": "edit", **vars(edit)})
-        return edit
+        edit = Edit(sample_id, column, dict(new), dict(old or {}))
+        written = self.write(edit)
+        assert isinstance(written, Edit)
+        return written
 
     def record_exchange(
         self,
@@ -156,10 +242,10 @@ class Journal:
         components: Components,
         rois: pd.DataFrame,
         places: Mapping[str, int],
+        *,
+        step_id: str = "",
     ) -> Exchange:
         """Write down that ROIs came in the place of others, as in a merge or a split.
-
-        Taking one back is another exchange, the other way round.
 
         Parameters
         ----------
@@ -171,6 +257,8 @@ class Journal:
             The ROIs that came, and an ROI table that has their rows.
         places : mapping
             Position, in the table afterwards, of each ROI that came, by ``roi_id``.
+        step_id : str, optional
+            Id of the step; default a new one.
 
         Raises
         ------
@@ -182,9 +270,85 @@ class Journal:
             exchange = write_exchange(
                 folder, session, sample_id, gone, components, rois, places
             )
-        self._unsaved.setdefault(sample_id, []).append(exchange)
-        self._append({"event": "exchange", **vars(exchange)})
-        return exchange
+        written = self.write(replace(exchange, id=step_id))
+        assert isinstance(written, Exchange)
+        return written
+
+    def write(self, step: Step) -> Step:
+        """Write a step down, on disk when this returns.
+
+        Parameters
+        ----------
+        step : Step
+            What was done. Without an id and a time it gets them.
+
+        Raises
+        ------
+        ProjectError
+            If the journal can not be written; the step itself is not lost.
+        """
+        values = {
+            each.name: json_safe(getattr(step, each.name)) for each in fields(step)
+        }
+        values["id"], values["time"] = step.id or new_id(), step.time or now()
+        step = type(step)(**values)
+        self._unsaved.setdefault(step.sample_id, []).append(step)
+        self._append({"event": _NAMES[type(step)], **values})
+        return step
+
+    def adopt(self, sample_id: str, steps: Sequence[Step]) -> None:
+        """Take over the steps that another session's journal holds.
+
+        They are not written again. An undo of one of them is written here.
+        """
+        self._unsaved.setdefault(sample_id, []).extend(steps)
+
+    def take_back(
+        self, sample_id: str, step_id: str, write_opposite: Callable[[], object]
+    ) -> None:
+        """Write down that a step was undone.
+
+        Parameters
+        ----------
+        sample_id : str
+            The sample.
+        step_id : str
+            Id of the step.
+        write_opposite : callable
+            Writes the opposite step. It is called where the step itself was saved in
+            the sample meanwhile.
+
+        Raises
+        ------
+        ProjectError
+            If the journal can not be written.
+        """
+        step = self._take_out(sample_id, step_id)
+        if step is None:
+            write_opposite()
+            return
+        self._undone.setdefault(sample_id, {})[step_id] = step
+        self._note("undo", sample_id, step_id)
+
+    def take_again(
+        self, sample_id: str, step_id: str, write_step: Callable[[], object]
+    ) -> None:
+        """Write down that a step was redone.
+
+        ``write_step`` writes the step itself. It is called where the journal does not
+        hold it any more.
+
+        Raises
+        ------
+        ProjectError
+            If the journal can not be written.
+        """
+        step = self._undone.get(sample_id, {}).pop(step_id, None)
+        if step is None:
+            write_step()
+            return
+        self._unsaved.setdefault(sample_id, []).append(step)
+        self._note("redo", sample_id, step_id)
 
     def undo(self, sample_id: str) -> Edit | None:
         """Write down that the newest unsaved edit is undone; return what undoes it.
@@ -194,38 +358,64 @@ class Journal:
         Edit or None
             To be applied to the table; None if there is nothing to undo.
         """
-        edits = self._unsaved.get(sample_id, [])
-        if not edits:
+        steps = self._unsaved.get(sample_id, [])
+        if not steps:
             return None
-        last = edits[-1]
-        if isinstance(last, Exchange):
+        last = steps[-1]
+        if not isinstance(last, Edit):
             raise ParameterError(
-                "The last step exchanged ROIs; record the exchange that takes it back "
-                "with record_exchange()."
+                f"The last step is '{_NAMES[type(last)]}', not an edit of one column; "
+                "record what takes it back, of ROIs with record_exchange()."
             )
         if not last.old:
             raise ParameterError(
                 f"The last edit of {last.column!r} does not say what was there "
                 "before; give old=... to record() for edits that can be undone."
             )
-        inverse = last.inverse()
-        self._append({"event": "undo", "sample_id": sample_id, "time": inverse.time})
-        edits.pop()
-        return inverse
+        self.take_back(sample_id, last.id, lambda: self.write(last.inverse()))
+        return last.inverse()
 
-    def mark_saved(self, sample_id: str) -> None:
-        """Write down that the sample's edits so far are in its ROI table."""
-        if self._unsaved.pop(sample_id, None):
-            self._append({"event": "saved", "sample_id": sample_id, "time": now()})
+    def mark_saved(self, sample_id: str, parts: Collection[str] = PARTS) -> None:
+        """Write down that the sample's steps so far are in its files.
+
+        Parameters
+        ----------
+        sample_id : str
+            The sample.
+        parts : collection of str, optional
+            Which of :data:`PARTS` was saved; default all.
+        """
+        steps = self._unsaved.pop(sample_id, [])
+        undone = self._undone.pop(sample_id, {})
+        left = [step for step in steps if part_of(step) not in parts]
+        if left:
+            self._unsaved[sample_id] = left
+        still = {key: s for key, s in undone.items() if part_of(s) not in parts}
+        if still:
+            self._undone[sample_id] = still
+        if len(left) < len(steps) or len(still) < len(undone):
+            self._append(_saved(sample_id, parts))
 
     def unsaved(self, sample_id: str) -> list[Step]:
-        """Return the edits and exchanges that are not yet in the sample."""
+        """Return the steps that are not yet in the sample."""
         return list(self._unsaved.get(sample_id, []))
 
     def close(self) -> None:
         """End the session; the journal moves to ``backups/`` if nothing is unsaved."""
         if self.path.exists() and not any(self._unsaved.values()):
             retire(self._project, self.path, "session ended, all edits saved")
+
+    def _take_out(self, sample_id: str, step_id: str) -> Step | None:
+        steps = self._unsaved.get(sample_id, [])
+        for at in range(len(steps) - 1, -1, -1):
+            if steps[at].id == step_id:
+                return steps.pop(at)
+        return None
+
+    def _note(self, event: str, sample_id: str, step_id: str) -> None:
+        self._append(
+            {"event": event, "sample_id": sample_id, "of": step_id, "time": now()}
+        )
 
     def _append(self, event: Mapping[str, Any]) -> None:
         new = not self.path.exists()
@@ -234,11 +424,16 @@ class Journal:
             _append(self.path, [_header(), event] if new else [event])
 
 
-def append_saved(path: Path, sample_id: str) -> None:
-    """Note in a journal that the edits of a sample are in its ROI table."""
-    event = {"event": "saved", "sample_id": sample_id, "time": now()}
+def append_saved(path: Path, sample_id: str, parts: Collection[str] = PARTS) -> None:
+    """Note in a journal that the steps of a sample are in its files."""
     with writing("An edit", path):
-        _append(path, [event])
+        _append(path, [_saved(sample_id, parts)])
+
+
+def _saved(sample_id: str, parts: Collection[str]) -> dict[str, Any]:
+    event = {"event": "saved", "sample_id": sample_id, "time": now()}
+    whole = set(parts) == set(PARTS)
+    return event if whole else event | {"parts": sorted(parts)}
 
 
 def _append(path: Path, events: Sequence[Mapping[str, Any]]) -> None:
@@ -276,45 +471,3 @@ def retire(project: Path, path: Path, reason: str) -> None:
     path.rename(slot)
     if path.with_suffix("").is_dir():
         path.with_suffix("").rename(slot.with_suffix(""))
-
-
-def read_unsaved(path: Path) -> dict[str, list[Step]]:
-    """Return the steps of a journal that never were saved, by sample.
-
-    A last line that a crash cut off is left out, and whatever can not be understood.
-    """
-    unsaved: dict[str, list[Step]] = {}
-    for line in path.read_bytes().split(b"\n")[:-1]:
-        try:
-            event = json.loads(line.decode("utf-8"))
-            kind, sample_id = event["event"], event["sample_id"]
-            edits = unsaved.setdefault(sample_id, [])
-            if kind == "edit":
-                keys = ("sample_id", "column", "new", "old", "time")
-                edits.append(Edit(**{key: event[key] for key in keys}))
-            elif kind == "exchange":
-                keys = ("sample_id", "gone", "places", "file", "time")
-                edits.append(Exchange(**{key: event[key] for key in keys}))
-            elif kind == "undo" and edits:
-                edits.pop()
-            elif kind == "saved":
-                edits.clear()
-        except (UnicodeDecodeError, json.JSONDecodeError, KeyError, TypeError):
-            continue
-    return {sample_id: edits for sample_id, edits in unsaved.items() if edits}
-
-
-def abandoned(project: Path, own: Path) -> list[Path]:
-    """Return the journals of sessions that are over (crashed), oldest first."""
-    found = []
-    for path in sorted((project / "journal").glob("*.jsonl")):
-        if path == own:
-            continue
-        try:
-            header = json.loads(path.read_bytes().split(b"\n")[0])
-            alive = isinstance(header.get("pid"), int) and not is_stale(header)
-        except (UnicodeDecodeError, json.JSONDecodeError, AttributeError):
-            alive = False
-        if not alive:
-            found.append(path)
-    return found

@@ -1,6 +1,6 @@
 """A project: samples in a folder, added, changed and read through this object."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any, Self
 
@@ -13,7 +13,8 @@ from napari_mesmerize.progress import Progress, silent
 from napari_mesmerize.project import backups, recovery, sample_changes
 from napari_mesmerize.project.backups import Backup
 from napari_mesmerize.project.config import Config, Configuration
-from napari_mesmerize.project.journal import Journal, Step
+from napari_mesmerize.project.journal import PARTS, Journal, Step
+from napari_mesmerize.project.journal_reading import abandoned
 from napari_mesmerize.project.names import make_sample_id
 from napari_mesmerize.project.overview import TableCache
 from napari_mesmerize.project.recording_copy import check_space
@@ -59,7 +60,7 @@ class Project:
         self.path = path
         self._configuration = Configuration(path)
         self._cache = TableCache()
-        self._recovered: set[str] = set()
+        self._recovered: dict[str, list[Path]] = {}  # journals they came back from
         self.journal = Journal(path)
 
     def __repr__(self) -> str:
@@ -315,7 +316,7 @@ class Project:
             max_memory=max_memory,
             progress=progress,
         )
-        self._settle(sample_id)
+        self._settle(sample_id, PARTS)
         return self.sample(sample_id)
 
     def replace_components(
@@ -386,6 +387,22 @@ class Project:
         sample_changes.replace_epochs(
             self.path, self.sample(sample_id), epochs, self.config
         )
+        self._settle(sample_id, ("epochs",))
+        return self.sample(sample_id)
+
+    def update_facts(self, sample_id: str, facts: Mapping[str, Any]) -> Sample:
+        """Save other facts of the recording; the old ones are kept in ``backups/``.
+
+        Parameters
+        ----------
+        sample_id : str
+            The sample.
+        facts : mapping
+            Values of ``frame_rate``, ``pixel_size_um``, ``z_step_um``, ``date`` or
+            ``origin``; ``None`` where one is unknown.
+        """
+        sample_changes.replace_facts(self.path, self.sample(sample_id), facts)
+        self._settle(sample_id, ("facts",))
         return self.sample(sample_id)
 
     def update_sample(
@@ -478,8 +495,8 @@ class Project:
         After tags and verdicts alone, :meth:`update_rois` is enough.
         """
         sample = self.sample(sample_id)
-        self._recovered.add(sample_id)
-        return recovery.recovered(self.path, self.journal.path, sample)
+        steps = self.unsaved_steps(sample_id)
+        return recovery.recovered(self.path, steps, sample)
 
     def recover_rois(self, sample_id: str) -> pd.DataFrame:
         """Return a sample's ROI table as crashed sessions left it, not yet saved."""
@@ -487,19 +504,27 @@ class Project:
 
     def unsaved_steps(self, sample_id: str) -> list[Step]:
         """Return, in order, what crashed sessions did to a sample and did not save."""
-        self._recovered.add(sample_id)
-        return recovery.unsaved_steps(self.path, self.journal.path, sample_id)
+        paths = abandoned(self.path, self.journal.path)
+        self._recovered[sample_id] = paths
+        return recovery.unsaved_steps(paths, sample_id)
+
+    def journal_problems(self) -> list[str]:
+        """Return what of crashed sessions' journals can not be read, in sentences."""
+        return recovery.journal_problems(self.path, self.journal.path)
 
     def forget_unsaved_edits(self) -> None:
         """Move the journals of crashed sessions to ``backups/``."""
         recovery.forget(self.path, self.journal.path)
 
-    def _settle(self, sample_id: str) -> None:
-        """Note that all edits of a sample are in its ROI table."""
-        self.journal.mark_saved(sample_id)
-        if sample_id in self._recovered:
-            recovery.settle(self.path, self.journal.path, sample_id)
-            self._recovered.discard(sample_id)
+    def _settle(self, sample_id: str, parts: Collection[str] = ("rois",)) -> None:
+        """Note that parts of a sample are saved: steps of the session, and of others.
+
+        Of other sessions only those that this one brought back.
+        """
+        self.journal.mark_saved(sample_id, parts)
+        paths = self._recovered.get(sample_id)
+        if paths:
+            recovery.settle(self.path, paths, sample_id, parts)
 
     def _all(self) -> dict[str, Sample]:
         return {

@@ -1,5 +1,7 @@
 """Bring back: backups into their place, edits of crashed sessions into ROI tables."""
 
+from collections.abc import Collection, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import pandas as pd
@@ -9,6 +11,7 @@ from napari_mesmerize.data.components import Components
 from napari_mesmerize.errors import ProjectError
 from napari_mesmerize.project import backups, commit, journal
 from napari_mesmerize.project.backups import Backup
+from napari_mesmerize.project.journal_reading import abandoned, read_journals
 from napari_mesmerize.project.json_files import write_file, writing
 from napari_mesmerize.project.locks import locked
 from napari_mesmerize.project.replaced_rois import Exchange, read_exchange
@@ -65,24 +68,23 @@ def _restore_sample(project: Path, backup: Backup, name: str) -> None:
 
 def unsaved_edits(project: Path, own: Path) -> list[str]:
     """Return the ids of samples with edits that crashed sessions did not save."""
-    found: set[str] = set()
-    for path in journal.abandoned(project, own):
-        found.update(journal.read_unsaved(path))
-    return sorted(found)
+    return sorted(read_journals(abandoned(project, own)).steps)
 
 
-def unsaved_steps(project: Path, own: Path, sample_id: str) -> list[journal.Step]:
+def unsaved_steps(paths: Sequence[Path], sample_id: str) -> list[journal.Step]:
     """Return what crashed sessions did to a sample and did not save, oldest first."""
-    steps: list[journal.Step] = []
-    for path in journal.abandoned(project, own):
-        steps += journal.read_unsaved(path).get(sample_id, [])
-    return steps
+    return read_journals(paths).steps.get(sample_id, [])
+
+
+def journal_problems(project: Path, own: Path) -> list[str]:
+    """Return which lines of crashed sessions' journals can not be understood."""
+    return read_journals(abandoned(project, own)).problems
 
 
 def recovered(
-    project: Path, own: Path, sample: Sample
+    project: Path, steps: Sequence[journal.Step], sample: Sample
 ) -> tuple[Components | None, pd.DataFrame]:
-    """Return a sample's components and ROI table with those steps taken again.
+    """Return a sample's components and ROI table with steps taken again.
 
     Raises
     ------
@@ -90,28 +92,42 @@ def recovered(
         If ROIs that came in an exchange can not be read.
     """
     components, rois = sample.components, sample.rois
-    for step in unsaved_steps(project, own, sample.sample_id):
+    for step in steps:
         if isinstance(step, Exchange):
             made = read_exchange(project, step)
             rois = made.rois_of(rois)
             components = components and made.components_of(components)
-        else:
+        elif isinstance(step, journal.Edit):
             rois = journal.apply_edits(rois, [step])
+        elif isinstance(step, journal.NewColumn) and step.column not in rois:
+            rois = rois.assign(**{step.column: ""})
+        elif isinstance(step, journal.Columns):
+            rois = journal.apply_edits(rois, step.edits())
+            if components is not None:
+                history = [*components.history, *step.history]
+                components = replace(components, history=history)
     return components, rois
 
 
-def settle(project: Path, own: Path, sample_id: str) -> None:
-    """Note in crashed sessions' journals that a sample's edits are saved now."""
-    for path in journal.abandoned(project, own):
-        unsaved = journal.read_unsaved(path)
-        if sample_id in unsaved:
-            journal.append_saved(path, sample_id)
-        if set(unsaved) <= {sample_id}:
+def settle(
+    project: Path, paths: Sequence[Path], sample_id: str, parts: Collection[str]
+) -> None:
+    """Note in crashed sessions' journals that parts of a sample are saved now.
+
+    A journal of which nothing is left to save moves to ``backups/``.
+    """
+    paths = [path for path in paths if path.exists()]
+    for path, samples in read_journals(paths).open.items():
+        if sample_id in samples:
+            journal.append_saved(path, sample_id, parts)
+    left = read_journals(paths)
+    for path in paths:
+        if path not in left.open and path not in left.newer:
             journal.retire(project, path, "crashed session, edits recovered")
 
 
 def forget(project: Path, own: Path) -> None:
     """Move the journals of crashed sessions to ``backups/``."""
     with writing("The journal", project / "journal"):
-        for path in journal.abandoned(project, own):
+        for path in abandoned(project, own):
             journal.retire(project, path, "crashed session, edits not wanted")

@@ -2,7 +2,7 @@
 
 import uuid
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -38,6 +38,8 @@ class Exchange:
         File with the ROIs that came, below the folder of the journals.
     time : str
         ISO 8601, UTC.
+    id : str
+        By which an undo or redo names it.
     """
 
     sample_id: str
@@ -45,6 +47,7 @@ class Exchange:
     places: dict[str, int]
     file: str
     time: str = ""
+    id: str = ""
 
 
 @dataclass(frozen=True, eq=False)
@@ -68,6 +71,11 @@ class Replacement:
     def components_of(self, old: Components) -> Components:
         """Return components with the exchange made."""
         new = self.components
+        if set(old.roi_ids) <= {*self.exchange.gone, *self.exchange.places}:
+            return replace(
+                new.select(self._order(())),
+                background=new.background or old.background,
+            )
         if old.image_shape != new.image_shape or set(old.traces) - set(new.traces):
             raise ParameterError(
                 f"ROIs of images of shape {new.image_shape} with the traces "

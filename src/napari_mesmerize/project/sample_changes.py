@@ -12,7 +12,7 @@ import pandas as pd
 from napari_mesmerize import atomic
 from napari_mesmerize.data.components import Components
 from napari_mesmerize.errors import ParameterError, ProjectError
-from napari_mesmerize.history import StepTimer
+from napari_mesmerize.history import StepTimer, json_safe
 from napari_mesmerize.progress import Progress, silent
 from napari_mesmerize.project import backups, commit, parquet
 from napari_mesmerize.project.config import Config, fill_roi_tags
@@ -26,6 +26,8 @@ from napari_mesmerize.project.write_sample import (
     rewrite_sample,
     write_sample,
 )
+
+EDITABLE_FACTS = ("frame_rate", "pixel_size_um", "z_step_um", "date", "origin")
 
 
 def sample_folders(project: Path) -> dict[str, str]:
@@ -242,6 +244,26 @@ def replace_document(
         document["custom"] = {**document.get("custom", {}), **given}
         document["modified"] = now()
         backups.keep_copy(project, path, "comments or custom values changed")
+        write_json(path, document)
+
+
+def replace_facts(project: Path, sample: Sample, facts: Mapping[str, Any]) -> None:
+    """Save other facts of the recording in a sample."""
+    unknown = sorted(set(facts) - set(EDITABLE_FACTS))
+    if unknown:
+        raise ParameterError(
+            f"{', '.join(unknown)} can not be changed in a sample; the facts that can "
+            f"are {', '.join(EDITABLE_FACTS)}."
+        )
+    values = json_safe(dict(facts))
+    timer = StepTimer("edit_facts", values, inputs=[sample.sample_id])
+    with _changing(project, sample) as folder:
+        path = folder / "sample.json"
+        document = read_json(path, FORMAT, FORMAT_VERSION, sample.remedy(path.name))
+        document["recording"] = {**(document.get("recording") or {}), **values}
+        document["history"] = timer.extend(document.get("history") or [])
+        document["modified"] = now()
+        backups.keep_copy(project, path, "facts of the recording changed")
         write_json(path, document)
 
 

@@ -51,12 +51,6 @@ def first_of_part(recording: xr.DataArray, n_frames: int, around: int) -> int:
     return min(max(0, around - n_frames // 2), total - n_frames)
 
 
-def shown_frame(viewer: Any, layer: Any) -> int:
-    """Return the frame of a movie's layer that is shown; that of a preview is later."""
-    axis = viewer.dims.ndim - layer.ndim
-    return round(float(viewer.dims.point[axis]) - float(layer.translate[0]))
-
-
 def correct(
     recording: xr.DataArray,
     params: "RigidParams",

@@ -1,127 +1,165 @@
-"""Curation on disk before it is saved: into the project's journal, and out of it."""
+"""Take the steps of a crashed session again, out of its journal."""
 
-from collections.abc import Collection, Iterable, Sequence
-from typing import Any
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import NamedTuple
 
+import numpy as np
 import pandas as pd
 
+from napari_mesmerize.data.epochs import make_epochs
 from napari_mesmerize.data.pictures import areas_of_exchanged
 from napari_mesmerize.errors import MesmerizeError
-
-
-def note_edit(
-    roi_set: Any, column: str, new: dict[str, Any], old: dict[str, Any]
-) -> None:
-    """Write an edit of a column down."""
-    if roi_set.journalled and roi_set.in_sample:
-        try:
-            roi_set.project.journal.record(roi_set.sample_id, column, new, old)
-        except MesmerizeError as error:
-            roi_set.problem.emit(str(error))
-
-
-def note_exchange(
-    roi_set: Any, before: Iterable[str], changed: Collection[str] = ()
-) -> None:
-    """Write down which ROIs went and which came since there were those of ``before``.
-
-    ``changed`` are ROIs of both that have other footprints or traces now.
-    """
-    if not (roi_set.journalled and roi_set.in_sample):
-        return
-    before = list(before)
-    known, now = set(before) - set(changed), list(roi_set.table.index)
-    kept = known & set(now)
-    came = [i for i, name in enumerate(now) if name not in kept]
-    gone = [name for name in before if name not in kept]
-    if not came and not gone:
-        return
-    try:
-        roi_set.project.journal.record_exchange(
-            roi_set.sample_id,
-            gone,
-            roi_set.curated_components().select(came),
-            roi_set.table,
-            {now[i]: i for i in came},
-        )
-    except MesmerizeError as error:
-        roi_set.problem.emit(str(error))
+from napari_mesmerize.project import Project
+from napari_mesmerize.project.journal import (
+    Columns,
+    Edit,
+    Epochs,
+    Facts,
+    NewColumn,
+    Step,
+)
+from napari_mesmerize.project.parquet import points
+from napari_mesmerize.project.replaced_rois import Exchange, read_exchange
+from napari_mesmerize.workspace.commands import (
+    ColumnValues,
+    SetColumns,
+    SetEpochs,
+    SetFacts,
+)
+from napari_mesmerize.workspace.open_recording import OpenRecording
+from napari_mesmerize.workspace.roi_set import RoiSet
+from napari_mesmerize.workspace.undo import UndoStack
 
 
 def redrawn(old: pd.DataFrame, new: pd.DataFrame) -> set[str]:
     """Return the ROIs of both tables whose outline differs."""
-    from napari_mesmerize.project.parquet import points
-
     both = [name for name in new.index if name in old.index]
     before, after = (points(table.loc[both, "outline"]) for table in (old, new))
     return {both[i] for i in range(len(both)) if before[i] != after[i]}
 
 
+class Opened(NamedTuple):
+    """What of a sample is open, with one list of steps for all of it."""
+
+    rois: RoiSet | None
+    recording: OpenRecording | None
+    stack: UndoStack
+
+
 def replay(
-    roi_set: Any, project: Any, steps: Sequence[Any]
-) -> tuple[list[Any], list[str]]:
+    opened: Opened, project: Project, sample_id: str, steps: Sequence[Step]
+) -> tuple[list[Step], list[str]]:
     """Take the steps of a crashed session again; each can be undone.
 
     Returns
     -------
-    list of Edit or Exchange
+    list of Step
         What was taken again, without what had been undone.
     list of str
         What could not be taken again, and why.
     """
     problems: list[str] = []
-    taken: list[Any] = []
-    roi_set.journalled = False
+    taken: list[Step] = []
+    for part in (opened.rois, opened.recording):
+        if part is not None:
+            part.journalled = False
     try:
         for step in steps:
             if taken and _takes_back(step, taken[-1]):
-                roi_set.undo()
+                opened.stack.undo()
                 taken.pop()
                 continue
+            before = len(opened.stack)
             try:
-                _take(roi_set, project, step)
-                taken.append(step)
+                _take(opened, project, step)
             except MesmerizeError as error:
                 problems.append(str(error))
+                continue
+            if len(opened.stack) > before:
+                opened.stack.last.id = step.id
+                taken.append(step)
     finally:
-        roi_set.journalled = True
-    roi_set.unsaved = roi_set.curated = True
+        for part in (opened.rois, opened.recording):
+            if part is not None:
+                part.journalled = True
+    project.journal.adopt(sample_id, taken)
+    if opened.rois is not None and taken:
+        opened.rois.unsaved = opened.rois.curated = True
     return taken, problems
 
 
-def _take(roi_set: Any, project: Any, step: Any) -> None:
-    from napari_mesmerize.project.replaced_rois import read_exchange
-
-    if not _exchanges(step):
-        roi_set.edit(step.column, step.new)
+def _take(opened: Opened, project: Project, step: Step) -> None:
+    rois, recording = opened.rois, opened.recording
+    if isinstance(step, Epochs | Facts):
+        if recording is None:
+            return
+        if isinstance(step, Facts):
+            facts = dict(step.new)
+            if facts.get("pixel_size_um") is not None:
+                facts["pixel_size_um"] = tuple(facts["pixel_size_um"])
+            opened.stack.do(SetFacts(recording, facts))
+            return
+        epochs = None if step.new is None else make_epochs(step.new)
+        holders: list[OpenRecording | RoiSet] = [recording]
+        if rois is not None:
+            holders.append(rois)
+        opened.stack.do(SetEpochs(recording, epochs, holders))
+    elif rois is None:
         return
-    came = read_exchange(project.path, step)
-    old = roi_set.components
-    new = came.components_of(old)
-    areas = areas_of_exchanged(roi_set.areas, old.roi_ids, new, set(step.places))
-    roi_set.exchange(new, came.rois_of(roi_set.table), areas)
+    elif isinstance(step, Exchange):
+        came = read_exchange(project.path, step)
+        old = rois.components
+        new = came.components_of(old)
+        areas = areas_of_exchanged(rois.areas, old.roi_ids, new, set(step.places))
+        changed = set(step.places) & set(step.gone)
+        rois.exchange(new, came.rois_of(rois.table), areas, changed=changed)
+    elif isinstance(step, NewColumn):
+        rois.add_tag_column(step.column)
+    elif isinstance(step, Edit):
+        rois.edit(step.column, step.new)
+    else:
+        _evaluate(rois, step)
 
 
-def _takes_back(step: Any, last: Any) -> bool:
-    """Say whether a step undid the one before it."""
-    if _exchanges(step) != _exchanges(last):
+def _evaluate(rois: RoiSet, step: Columns) -> None:
+    """Write several columns in one step."""
+    changes = []
+    for column, values in step.new.items():
+        found = rois.table.index.get_indexer(pd.Index(list(values), dtype=object))
+        there = np.flatnonzero(found >= 0)
+        given = np.empty(len(values), object)
+        given[:] = list(values.values())
+        known = column in rois.table
+        old = rois.table[column].to_numpy()[found[there]] if known else None
+        changes.append(ColumnValues(column, found[there], given[there], old))
+    history = [*rois.components.history, *step.history]
+    components = replace(rois.components, history=history)
+    rois.undo_stack.do(SetColumns(rois, "evaluation", changes, components))
+
+
+def _takes_back(step: Step, last: Step) -> bool:
+    """Say whether a step undid the one before it.
+
+    Journals of format 1 noted an undo as the opposite step; their steps have no ids of
+    their own, but are named by file and line.
+    """
+    if ":" not in step.id:
         return False
-    if _exchanges(step):
+    if isinstance(step, Exchange) and isinstance(last, Exchange):
         came, went = set(step.places), set(step.gone)
         drawn_anew = bool(came & went)
         swapped = (came, went) == (set(last.gone), set(last.places))
         return swapped and not drawn_anew
-    return step.column == last.column and (step.new, step.old) == (last.old, last.new)
+    if isinstance(step, Edit) and isinstance(last, Edit):
+        same = step.column == last.column
+        return same and (step.new, step.old) == (last.old, last.new)
+    return False
 
 
-def _exchanges(step: Any) -> bool:
-    """Say whether a step is a merge, a split or a drawing; otherwise it is an edit."""
-    return not hasattr(step, "column")
-
-
-def describe(steps: Sequence[Any]) -> str:
+def describe(steps: Sequence[Step]) -> str:
     """Say in a sentence what was brought back."""
-    n_exchanges = sum(map(_exchanges, steps))
+    n_exchanges = sum(isinstance(step, Exchange) for step in steps)
     parts = [
         one if number == 1 else f"{number} {many}"
         for number, one, many in (

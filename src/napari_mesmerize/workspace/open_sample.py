@@ -12,8 +12,11 @@ from napari_mesmerize.data.components import Components
 from napari_mesmerize.data.pictures import contrast_limits, drawn_areas, image_limits
 from napari_mesmerize.errors import MesmerizeError, ProjectError
 from napari_mesmerize.progress import Progress
-from napari_mesmerize.workspace.journalling import describe, replay
+from napari_mesmerize.project import Project
+from napari_mesmerize.workspace.journalling import Opened, describe, replay
+from napari_mesmerize.workspace.open_recording import OpenRecording
 from napari_mesmerize.workspace.roi_set import RoiSet
+from napari_mesmerize.workspace.undo import UndoStack
 
 UNREADABLE = "damaged"
 
@@ -21,9 +24,10 @@ UNREADABLE = "damaged"
 class OpenedProject(NamedTuple):
     """A project, the rows of its list of samples, and what a crash left unsaved."""
 
-    project: Any
+    project: Project
     rows: list[dict[str, Any]]
     unsaved: list[str]
+    problems: list[str]  # lines of journals that can not be read
 
 
 def open_folder(path: str | Path, *, progress: Progress) -> OpenedProject:
@@ -32,10 +36,12 @@ def open_folder(path: str | Path, *, progress: Progress) -> OpenedProject:
 
     project = open_project(path)
     rows = list_samples(project, progress=progress)
-    return OpenedProject(project, rows, project.unsaved_edits())
+    return OpenedProject(
+        project, rows, project.unsaved_edits(), project.journal_problems()
+    )
 
 
-def list_samples(project: Any, *, progress: Progress) -> list[dict[str, Any]]:
+def list_samples(project: Project, *, progress: Progress) -> list[dict[str, Any]]:
     """Return what the list shows of each sample; only what changed is read again.
 
     A sample that can not be read has a row, too: opening it says what is wrong.
@@ -43,7 +49,10 @@ def list_samples(project: Any, *, progress: Progress) -> list[dict[str, Any]]:
     rois = project.table(skip_damaged=True, progress=progress)
     counts = rois.groupby("sample_id").size()
     facts = project.sample_table(skip_damaged=True).to_dict("records")
-    known = {row["sample_id"]: row for row in facts}
+    known = {
+        str(row["sample_id"]): {str(name): value for name, value in row.items()}
+        for row in facts
+    }
     return [
         known.get(sample_id, {"sample_id": sample_id, "animal_id": sample_id})
         | _state(project, sample_id, counts.get(sample_id))
@@ -51,7 +60,7 @@ def list_samples(project: Any, *, progress: Progress) -> list[dict[str, Any]]:
     ]
 
 
-def _state(project: Any, sample_id: str, count: int | None) -> dict[str, Any]:
+def _state(project: Project, sample_id: str, count: int | None) -> dict[str, Any]:
     """Return the number of ROIs of a sample, or why it can not be read."""
     if count is not None:
         return {"n_rois": int(count)}
@@ -82,10 +91,14 @@ class OpenedSample(NamedTuple):
     comments: str = ""
     areas: Any = None
     roi_set: RoiSet | None = None
+    open_recording: OpenRecording | None = None
+    stack: UndoStack | None = None
     recovered: str = ""
 
 
-def open_sample(project: Any, sample_id: str, *, progress: Progress) -> OpenedSample:
+def open_sample(
+    project: Project, sample_id: str, *, progress: Progress
+) -> OpenedSample:
     """Read a sample back; a recording that can not be found is a problem to show."""
     sample = project.sample(sample_id)
     recording, limits, problem = None, None, ""
@@ -119,22 +132,29 @@ def open_sample(project: Any, sample_id: str, *, progress: Progress) -> OpenedSa
         sample.comments,
         None if components is None else drawn_areas(components),
     )
-    return _recovered(opened._replace(roi_set=roi_set_of(opened, project)), project)
+    opened = opened._replace(roi_set=roi_set_of(opened, project))
+    return _recovered(opened, project)
 
 
-def _recovered(opened: OpenedSample, project: Any) -> OpenedSample:
+def _recovered(opened: OpenedSample, project: Project) -> OpenedSample:
     """Take again what a session that crashed did and did not save."""
-    if opened.roi_set is None:
-        return opened
+    stack, rois, recording = UndoStack(), opened.roi_set, None
+    if rois is not None:
+        rois.undo_stack = stack
+    if opened.recording is not None:
+        recording = OpenRecording(opened.recording, opened.epochs)
+        recording.project, recording.sample_id = project, opened.sample_id
+    opened = opened._replace(open_recording=recording, stack=stack)
     steps = project.unsaved_steps(opened.sample_id)
     if not steps:
         return opened
-    taken, problems = replay(opened.roi_set, project, steps)
+    parts = Opened(rois, recording, stack)
+    taken, problems = replay(parts, project, opened.sample_id, steps)
     problem = " ".join([opened.problem, *problems]).strip()
     return opened._replace(problem=problem, recovered=describe(taken))
 
 
-def roi_set_of(opened: OpenedSample, project: Any) -> RoiSet | None:
+def roi_set_of(opened: OpenedSample, project: Project) -> RoiSet | None:
     """Return the ROIs of a sample as it holds them."""
     components = opened.components
     if components is None and len(opened.rois):

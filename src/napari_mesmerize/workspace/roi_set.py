@@ -1,21 +1,33 @@
 """The ROIs that are looked at: table, footprints, traces, and which is selected."""
 
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 import pandas as pd
 import xarray as xr
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 from psygnal import Signal
 from scipy import sparse
 
 from napari_mesmerize.data.components import Components
 from napari_mesmerize.data.pictures import drawn_areas
 from napari_mesmerize.data.rois import roi_table_from_components
-from napari_mesmerize.errors import ParameterError
-from napari_mesmerize.workspace.journalling import note_edit, note_exchange
+from napari_mesmerize.errors import MesmerizeError, ParameterError
+from napari_mesmerize.project import Project
+from napari_mesmerize.workspace.commands import (
+    AddColumn,
+    ColumnValues,
+    ExchangeRois,
+    SetColumns,
+)
+from napari_mesmerize.workspace.selection import Selection
+from napari_mesmerize.workspace.undo import Command, Place, UndoStack
 
+Areas: TypeAlias = "sparse.csc_array[Any]"
 FIXED_COLUMNS = ("kind", "outline", "accepted")
 
 
@@ -50,7 +62,6 @@ class RoiSet:
     selection_changed = Signal()
     epochs_changed = Signal()
     problem = Signal(str)  # what the user must know: an edit that was not kept
-    edited = Signal(str, dict, dict)  # column, new and old value by roi_id
 
     def __init__(
         self,
@@ -61,9 +72,9 @@ class RoiSet:
         epochs: pd.DataFrame | None = None,
         name: str = "ROIs",
         tag_columns: tuple[str, ...] = (),
-        project: Any = None,
+        project: Project | None = None,
         sample_id: str | None = None,
-        areas: Any = None,
+        areas: Areas | None = None,
     ) -> None:
         self.name = name
         self.recording = recording
@@ -73,44 +84,71 @@ class RoiSet:
         self.journalled = True  # false while a journal's steps are taken again
         self.unsaved = False
         self.curated = False  # tagged, judged, merged, ... since it was made or saved
-        self.selected: int | None = None
-        self._undo: list[Any] = []  # (column, rows, values before), or what restores
+        self.selection = Selection()
+        self.undo_stack = UndoStack()
         self._components = components
         self._by_pixel: sparse.csr_array | None = None
         self._areas = areas
         self.table = _fitting_table(components, table)
         for column in tag_columns:
-            self.add_tag_column(column)
-        self.edited.connect(self._note_edit)
+            if column not in self.table:
+                self.insert_column(column)
+        self.selection.rois_changed.connect(self._on_selection)
         self.mark_saved()
 
     def __len__(self) -> int:
         return len(self.table)
 
-    def mark_saved(self, table: pd.DataFrame | None = None) -> None:
-        """Note that ``table`` (default: all) was saved; later edits were not."""
+    def now(self) -> tuple[Command, ...]:
+        """Return the steps so far, for :meth:`mark_saved`."""
+        return self.undo_stack.done(self)
+
+    def mark_saved(self, steps: tuple[Command, ...] | None = None) -> None:
+        """Note that the ROIs were saved.
+
+        Parameters
+        ----------
+        steps : tuple of Command, optional
+            What :meth:`now` returned when they were read; what was done or undone since
+            is not saved, and is written into the journal again. Default: all is saved.
+        """
         self.unsaved = self.curated = False
-        if table is None:
+        here = self.now()
+        steps = here if steps is None else steps
+        same = next(
+            (
+                i
+                for i, (a, b) in enumerate(zip(here, steps, strict=False))
+                if a is not b
+            ),
+            min(len(here), len(steps)),
+        )
+        since = [*reversed(steps[same:]), *here[same:]]
+        if not since:
             return
-        if not table.index.equals(self.table.index):  # merged or split meanwhile
-            self.unsaved = self.curated = True
-            note_exchange(self, table.index)
-        both = self.table.index.intersection(table.index)
-        for column in ("accepted", *self.tag_columns):
-            now = self.table.loc[both, column]
-            then = table.loc[both, column] if column in table else ""
-            rows = both[(now != then).to_numpy(bool)]
-            if len(rows):
-                self.unsaved = self.curated = True
-                self.edited.emit(column, now[rows].to_dict(), {})
+        self.unsaved = self.curated = True
+        place = self.place
+        if place is None:
+            return
+        try:
+            for command in reversed(steps[same:]):
+                command.write_opposite(place)
+            for command in here[same:]:
+                command.write(place)
+        except MesmerizeError as error:
+            self.problem.emit(str(error))
 
     @property
     def in_sample(self) -> bool:
         """Whether these are the ROIs of a sample that its project still has."""
         return self.project is not None and self.sample_id in self.project
 
-    def _note_edit(self, column: str, new: dict[str, Any], old: dict[str, Any]) -> None:
-        note_edit(self, column, new, old)
+    @property
+    def place(self) -> Place | None:
+        """The journal that steps go into; ``None`` while there is no sample."""
+        if not self.journalled or self.project is None or not self.in_sample:
+            return None
+        return Place(self.project.journal, str(self.sample_id))
 
     @property
     def tag_columns(self) -> list[str]:
@@ -137,82 +175,100 @@ class RoiSet:
         components: Components,
         table: pd.DataFrame | None = None,
         *,
-        areas: Any = None,
+        areas: Areas | None = None,
+        title: str = "other ROIs or traces",
     ) -> None:
-        """Show other components; tags of ROIs that stay are kept."""
+        """Show other components, in a step that can be undone.
+
+        Tags of ROIs that stay are kept.
+        """
         fresh = _fitting_table(components, table)
         if table is None:
             for column in ("accepted", *self.tag_columns):
-                if column in self.table:
-                    known = self.table[column].reindex(fresh.index)
-                    fresh[column] = known.where(known.notna(), fresh.get(column, ""))
+                known = self.table[column].reindex(fresh.index)
+                fresh[column] = known.where(known.notna(), fresh.get(column, ""))
             fresh["accepted"] = fresh["accepted"].astype(bool)
-        chosen = None if self.selected is None else self.table.index[self.selected]
-        self.components, self.table = components, fresh
-        self._areas = areas
-        self._undo = []
-        known_place = fresh.index.get_indexer(pd.Index([chosen]))[0]
-        self.selected = None if known_place < 0 else int(known_place)
-        self.unsaved = True
-        self.replaced.emit()
-        self.selection_changed.emit()
+        changed = set(self.table.index)
+        self._do(ExchangeRois(self, title, components, fresh, changed, areas))
 
     def exchange(
-        self, components: Components, table: pd.DataFrame, areas: Any = None
+        self,
+        components: Components,
+        table: pd.DataFrame,
+        areas: Areas | None = None,
+        *,
+        changed: Collection[str] = (),
+        title: str = "merge or split",
     ) -> None:
-        """Show merged or split ROIs, in a step that :meth:`undo` takes back.
+        """Show merged, split or drawn ROIs, in a step that can be undone.
 
-        ``areas`` may be what :attr:`areas` would compute, which takes a while.
+        Parameters
+        ----------
+        components, table : Components and pandas.DataFrame
+            All ROIs afterwards.
+        areas : scipy.sparse.csc_array, optional
+            What :attr:`areas` would compute, which takes a while.
+        changed : collection of str
+            ROIs that stay, but with another footprint or other traces.
+        title : str, optional
+            What it is, for the button that takes it back.
         """
-        before = (self.components, self.table, self._areas)
-        steps = self._undo
-
-        def restore() -> None:
-            now = self.table.index
-            self.replace(before[0], before[1], areas=before[2])
-            self._undo = steps
-            note_exchange(self, now)
-
-        self.replace(components, table, areas=areas)
-        self.curated = True
-        self._undo = [*steps, restore]
-        note_exchange(self, before[1].index)
+        fresh = _fitting_table(components, table)
+        self._do(ExchangeRois(self, title, components, fresh, set(changed), areas))
 
     def set_columns(
-        self, columns: dict[str, Any], components: Components | None = None
+        self, columns: Mapping[str, ArrayLike], components: Components | None = None
     ) -> None:
         """Write whole columns (a value an ROI) in one step that can be undone.
 
         ``components`` are the same ROIs, with other scores or history.
         """
-        before = {c: self.table[c].copy() for c in columns if c in self.table}
-        known = self._components
+        changes = []
+        for column, given in columns.items():
+            values = np.asarray(given)
+            old, rows = None, np.arange(len(self))
+            if column in self.table:
+                before = self.table[column].to_numpy()
+                rows = np.flatnonzero(np.asarray(values != before, bool))
+                old = before[rows]
+            changes.append(ColumnValues(column, rows, values[rows], old))
+        self._do(SetColumns(self, "evaluation", changes, components))
 
-        def restore() -> None:
-            self._components = known
-            self._write(before)
+    @property
+    def selected(self) -> int | None:
+        """Position of the ROI that is shown on top, or ``None``."""
+        positions = self.selected_positions
+        return positions[-1] if positions else None
 
-        self._components = known if components is None else components
-        self._write(columns)
-        self._undo.append(restore)
-
-    def _write(self, columns: dict[str, Any]) -> None:
-        for column, values in columns.items():
-            values = pd.Series(np.asarray(values), index=self.table.index)
-            old = self.table.get(column, pd.Series(None, self.table.index, object))
-            rows = self.table.index[(values != old).to_numpy(bool)]
-            self.table[column] = values
-            if len(rows):
-                self.edited.emit(column, values[rows].to_dict(), old[rows].to_dict())
-        self._changed()
+    @property
+    def selected_positions(self) -> list[int]:
+        """Positions of all selected ROIs; that of the current one is the last."""
+        found = self.table.index.get_indexer(
+            pd.Index(self.selection.rois, dtype=object)
+        )
+        return [int(position) for position in found if position >= 0]
 
     def select(self, position: int | None) -> None:
         """Select an ROI by its position, or none."""
-        if position is not None and not 0 <= position < len(self):
-            position = None
-        if position != self.selected:
-            self.selected = position
-            self.selection_changed.emit()
+        inside = position is not None and 0 <= position < len(self)
+        self.select_several([position] if inside and position is not None else [])
+
+    def select_several(
+        self, positions: Sequence[int], current: int | None = None
+    ) -> None:
+        """Select ROIs by their positions; the last, or ``current``, is on top."""
+        names = self.table.index[np.asarray(positions, np.intp)]
+        top = None if current is None else str(self.table.index[current])
+        self.selection.set_rois([str(name) for name in names], top)
+
+    def follow(self, selection: Selection) -> None:
+        """Take another selection for one's own; it is the truth from now on."""
+        self.selection.rois_changed.disconnect(self._on_selection, missing_ok=True)
+        self.selection = selection
+        selection.rois_changed.connect(self._on_selection)
+
+    def _on_selection(self, roi_ids: tuple[str, ...]) -> None:
+        self.selection_changed.emit()
 
     def step(self, by: int, shown: NDArray[np.intp] | None = None) -> None:
         """Select the next (``by=1``) or previous (-1) of the ``shown`` ROIs."""
@@ -228,37 +284,35 @@ class RoiSet:
     def add_tag_column(self, name: str) -> None:
         """Add a tag column, untagged."""
         name = name.strip()
-        if not name or name in self.table:
-            return
-        self.table[name] = pd.Series("", index=self.table.index, dtype=object)
-        self._changed()
+        if name and name not in self.table:
+            self._do(AddColumn(self, name))
 
-    def set_tag(self, column: str, value: str, positions: Any = None) -> None:
-        """Set a tag of some ROIs; default: of the selected one."""
+    def set_tag(
+        self, column: str, value: str, positions: ArrayLike | None = None
+    ) -> None:
+        """Set a tag of some ROIs; default: of the selected ones."""
         if column not in self.tag_columns:
             raise ParameterError(
                 f"'{column}' is no tag column; known are {self.tag_columns}."
             )
         self._set(column, value.strip(), positions)
 
-    def set_accepted(self, accepted: bool, positions: Any = None) -> None:
-        """Accept or reject some ROIs; default: the selected one."""
+    def set_accepted(self, accepted: bool, positions: ArrayLike | None = None) -> None:
+        """Accept or reject some ROIs; default: the selected ones."""
         self._set("accepted", bool(accepted), positions)
 
-    def undo(self) -> None:
-        """Take the last tag, acceptance, rejection, evaluation, merge or split back."""
-        step = self._undo.pop() if self._undo else None
-        if callable(step):
-            step()
-        elif step is not None:
-            column, rows, values = step
-            now = self.table.loc[rows, column].to_dict()
-            self.table.loc[rows, column] = values
-            self.edited.emit(column, values.to_dict(), now)
-            self._changed()
+    def undo(self) -> str:
+        """Take the last step back; return what it was, or nothing."""
+        command = self.undo_stack.undo([self])
+        return "" if command is None else command.title
+
+    def redo(self) -> str:
+        """Take the step again that was taken back last; return what it was."""
+        command = self.undo_stack.redo([self])
+        return "" if command is None else command.title
 
     def set_epochs(self, epochs: pd.DataFrame | None) -> None:
-        """Show other stimulus epochs."""
+        """Show other stimulus epochs; a workspace makes a step of it."""
         self.epochs = epochs
         self.unsaved = True
         self.epochs_changed.emit()
@@ -275,18 +329,84 @@ class RoiSet:
                     names = self.table.index[rows]
                     self.edit(column, dict(zip(names, values[rows], strict=True)))
 
-    def edit(self, column: str, values: dict[str, Any]) -> None:
+    def edit(self, column: str, values: Mapping[str, Any]) -> None:
         """Set a column of some ROIs by ``roi_id``, in a step that can be undone."""
-        rows = self.table.index[self.table.index.isin(list(values))]
-        if len(rows) == 0:
-            return
-        if column not in self.table:
-            self.add_tag_column(column)
-        before = self.table.loc[rows, column].copy()
-        self._undo.append((column, rows, before))
-        self.table.loc[rows, column] = [values[name] for name in rows]
-        new = self.table.loc[rows, column].to_dict()
-        self.edited.emit(column, new, before.to_dict())
+        names = list(values)
+        found = self.table.index.get_indexer(pd.Index(names, dtype=object))
+        there = np.flatnonzero(found >= 0)
+        if len(there):
+            given = np.empty(len(names), object)
+            given[:] = list(values.values())
+            self._edit(column, found[there], given[there])
+
+    def _edit(self, column: str, rows: NDArray[np.intp], values: NDArray[Any]) -> None:
+        old = None
+        if column in self.table:
+            old = self.table[column].to_numpy()[rows]
+        which = "1 ROI" if len(rows) == 1 else f"{len(rows)} ROIs"
+        what = "verdict" if column == "accepted" else column.replace("_", " ")
+        change = ColumnValues(column, rows, values, old)
+        self._do(SetColumns(self, f"{what} of {which}", [change]))
+
+    def _do(self, command: Command) -> None:
+        self.undo_stack.do(command)
+
+    # ------------------------------------------------ what commands write with
+    def show(
+        self, components: Components, table: pd.DataFrame, *, areas: Areas | None
+    ) -> None:
+        """Show ROIs; part of a step, which says how to come back."""
+        self.components, self.table = components, table
+        self._areas = areas
+        self.unsaved = self.curated = True
+        chosen = self.selection.rois
+        there = [name for name in chosen if name in table.index]
+        self.replaced.emit()
+        if len(there) < len(chosen):
+            self.selection.set_rois(there)
+        else:
+            self.selection_changed.emit()  # at another position, perhaps
+
+    def judge(
+        self,
+        scores: pd.DataFrame,
+        accepted: NDArray[np.bool_],
+        history: list[dict[str, Any]],
+    ) -> None:
+        """Give the ROIs other scores and another history; part of a step."""
+        self._components = replace(
+            self._components, scores=scores, accepted=accepted, history=history
+        )
+
+    def write_columns(
+        self, columns: Iterable[tuple[str, NDArray[np.intp], NDArray[Any] | None]]
+    ) -> None:
+        """Write values into rows of columns; ``None`` takes the column away."""
+        for column, rows, values in columns:
+            if values is None:
+                self.table = self.table.drop(columns=column)
+            elif column not in self.table:
+                whole = len(rows) == len(self) and values.dtype != object
+                blank = values if whole else _blanks(len(self), values)
+                series = pd.Series(blank, index=self.table.index)
+                self.table[column] = series if whole else series.astype(object)
+                self._fill(column, rows, values)
+            elif len(rows):
+                self._fill(column, rows, values)
+        self._changed()
+
+    def _fill(self, column: str, rows: NDArray[np.intp], values: NDArray[Any]) -> None:
+        filled = self.table[column].to_numpy(copy=True)
+        if filled.dtype != object and not np.can_cast(values.dtype, filled.dtype):
+            filled = filled.astype(object)
+        filled[rows] = values
+        kind = bool if self.table[column].dtype == bool else filled.dtype
+        index = self.table.index
+        self.table[column] = pd.Series(filled.astype(kind), index, dtype=kind)
+
+    def insert_column(self, name: str) -> None:
+        """Add an empty tag column; part of a step."""
+        self.table[name] = pd.Series("", index=self.table.index, dtype=object)
         self._changed()
 
     def curated_components(self) -> Components:
@@ -320,23 +440,28 @@ class RoiSet:
         self._areas = None
 
     @property
-    def areas(self) -> Any:
+    def areas(self) -> Areas:
         """The pixels that stand for each ROI in pictures, a column an ROI."""
         if self._areas is None:
             self._areas = drawn_areas(self._components)
         return self._areas
 
-    def _set(self, column: str, value: Any, positions: Any) -> None:
+    def _set(self, column: str, value: str | bool, positions: ArrayLike | None) -> None:
         if positions is None:
-            positions = [] if self.selected is None else [self.selected]
-        rows = self.table.index[np.asarray(positions, dtype=np.intp)]
-        if len(rows) == 0:
-            return
-        self.edit(column, dict.fromkeys(rows, value))
+            positions = self.selected_positions
+        rows = np.asarray(positions, dtype=np.intp)
+        if len(rows):
+            self._edit(column, rows, np.full(len(rows), value, object))
 
     def _changed(self) -> None:
         self.unsaved = self.curated = True
         self.table_changed.emit()
+
+
+def _blanks(n_rois: int, values: NDArray[Any]) -> NDArray[Any]:
+    """Return what rows hold that a new column says nothing of."""
+    text = all(isinstance(value, str) for value in values)
+    return np.full(n_rois, "" if text else None, object)
 
 
 def _fitting_table(components: Components, table: pd.DataFrame | None) -> pd.DataFrame:

@@ -68,13 +68,16 @@ def test_contrast_limits_of_hopeless_frames_are_defined(value):
     assert low < high
 
 
-def test_a_layer_of_another_plugin_is_a_recording_without_facts(viewer):
+def test_a_layer_of_another_plugin_is_a_recording_without_facts(viewer, session):
     layer = viewer.add_image(np.zeros((5, 6, 7)), name="elsewhere")
     recording = recordings.recording_of(layer)
     assert recording.dims == ("frame", "y", "x")
     assert recording.attrs["frame_rate"] is None
-    recordings.set_frame_rate(layer, 12)
+    session.set_facts(layer, {"frame_rate": 12.0})
     assert recordings.recording_of(layer).attrs["frame_rate"] == 12
+    assert layer.metadata["mesmerize"]["facts"]["frame_rate"] == 12
+    session.undo()
+    assert recordings.recording_of(layer).attrs["frame_rate"] is None
 
 
 def test_an_image_is_no_recording(viewer):

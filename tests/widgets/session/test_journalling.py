@@ -136,7 +136,7 @@ def test_what_can_not_be_brought_back_is_said(
 
 
 def test_a_merge_while_the_sample_is_saved_stays_in_the_journal(project, roi_set):
-    saved = roi_set.table.copy()
+    saved = roi_set.now()
     merge(roi_set, [0, 1])
     roi_set.set_tag("cell_type", "soma", [2])
     project.journal.mark_saved(SAMPLE)
@@ -158,7 +158,7 @@ def test_undo_after_saving_is_written_down_too(project, roi_set):
         [],
         progress=lambda steps, **_: steps,
     )
-    roi_set.mark_saved(table)
+    roi_set.mark_saved()
     roi_set.undo()
     components, _ = crash(project).recover(SAMPLE)
     assert components.roi_ids == before.roi_ids

@@ -29,7 +29,7 @@ def test_the_question_names_curation_that_is_in_no_project(
     components = roi_set.curated_components()
     sample = project.add_sample("a", "b", components=components, rois=roi_set.table)
     roi_set.project, roi_set.sample_id = project, sample.sample_id
-    roi_set.mark_saved(roi_set.table)
+    roi_set.mark_saved()
     roi_set.table_changed.emit()
     assert status() == []
     roi_set.set_accepted(True, [0])

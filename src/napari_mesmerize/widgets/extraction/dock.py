@@ -20,7 +20,7 @@ from napari_mesmerize.widgets.kit.form import ParamsForm
 from napari_mesmerize.widgets.kit.lifetime import connect_while_alive
 from napari_mesmerize.widgets.kit.recording_chooser import RecordingChooser
 from napari_mesmerize.widgets.kit.region import PreviewRegion
-from napari_mesmerize.widgets.layers.recordings import KEY, recording_of
+from napari_mesmerize.widgets.layers.recordings import KEY, recording_of, shown_frame
 from napari_mesmerize.widgets.session.session import get_session
 from napari_mesmerize.workspace import compute
 from napari_mesmerize.workspace.roi_set import RoiSet
@@ -112,7 +112,7 @@ class CnmfDock(Column):
         layer, recording = self.chooser.layer, self.chooser.recording
         if layer is None or recording is None:
             return
-        frame = compute.shown_frame(self._session.viewer, layer)
+        frame = shown_frame(self._session.viewer, layer)
         part = compute.part_of(recording, self.preview_frames.value(), around=frame)
         try:
             region = self.region.mask_of(layer)

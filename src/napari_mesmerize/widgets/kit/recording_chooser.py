@@ -8,7 +8,6 @@ from qtpy.QtWidgets import QComboBox, QDoubleSpinBox, QFormLayout, QLabel, QWidg
 from napari_mesmerize.widgets.kit.lifetime import connect_while_alive
 from napari_mesmerize.widgets.layers.recordings import (
     recording_of,
-    set_frame_rate,
     summary,
 )
 from napari_mesmerize.widgets.session.session import Session
@@ -106,6 +105,6 @@ class RecordingChooser(QWidget):
 
     def _on_rate(self, value: float) -> None:
         if self.layer is not None:
-            set_frame_rate(self.layer, value)
+            self._session.set_facts(self.layer, {"frame_rate": float(value) or None})
             self.facts.setText(summary(recording_of(self.layer)))
             self.changed.emit()

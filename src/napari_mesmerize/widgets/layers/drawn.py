@@ -15,7 +15,7 @@ from napari_mesmerize.data.components import Components
 from napari_mesmerize.widgets.layers.recordings import KEY, recording_of
 from napari_mesmerize.widgets.layers.selection import draw_selection, hide_selection
 from napari_mesmerize.widgets.napari_api import use_fast_triangulation
-from napari_mesmerize.workspace.journalling import note_exchange, redrawn
+from napari_mesmerize.workspace.journalling import redrawn
 from napari_mesmerize.workspace.roi_set import RoiSet
 
 _ELLIPSE_POINTS = 40
@@ -49,6 +49,8 @@ class DrawnLayer:
         self.colour_by = "ROI"
         self.show_rejected = True
         self._busy = False
+        self._taking = False  # traces of what was drawn just now
+        self._shapes: dict[tuple[str, bytes], tuple[NDArray[np.float64], str]] = {}
         recording = recording_of(recording_layer)
         shape = tuple(recording.shape[1:])
         ndim = len(shape)
@@ -72,7 +74,7 @@ class DrawnLayer:
         self.layer.metadata[KEY] = {"role": "rois", "rois": self.roi_set}
         self.layer.events.data.connect(self._on_data)
         self.roi_set.table_changed.connect(self.refresh)
-        self.roi_set.replaced.connect(self.refresh)
+        self.roi_set.replaced.connect(self._on_replaced)
         self.roi_set.selection_changed.connect(self.show_selection)
 
     def show(self, roi_set: RoiSet) -> bool:
@@ -113,8 +115,17 @@ class DrawnLayer:
             )
         fresh["accepted"] = fresh["accepted"].astype(bool)
         before = self.roi_set.table
-        self.roi_set.replace(components, fresh)
-        note_exchange(self.roi_set, before.index, redrawn(before, fresh))
+        changed = redrawn(before, fresh)
+        came, went = set(fresh.index) - set(before.index), set(before.index)
+        went -= set(fresh.index)
+        if came or went or changed:
+            title = "drawn ROI" if came else "moved ROI" if changed else "deleted ROI"
+            self._remember(components)
+            self._taking = True
+            try:
+                self.roi_set.exchange(components, fresh, changed=changed, title=title)
+            finally:
+                self._taking = False
         if self.roi_set.selected is None and len(components):
             self.roi_set.select(len(components) - 1)
 
@@ -148,10 +159,52 @@ class DrawnLayer:
         """Hide the drawing of the selected ROI."""
         hide_selection(self._viewer())
 
+    def _remember(self, components: Components) -> None:
+        """Keep the shape of each ROI, for when an undo brings it back."""
+        features = self.layer.features.get(_FEATURE)
+        if features is None:
+            return
+        shapes = zip(self.layer.data, self.layer.shape_type, strict=True)
+        by_id = dict(zip(map(str, features), shapes, strict=True))
+        for position, roi_id in enumerate(components.roi_ids):
+            if roi_id in by_id:
+                vertices, kind = by_id[roi_id]
+                self._shapes[_key(components, position)] = np.array(vertices), str(kind)
+
+    def _on_replaced(self) -> None:
+        """Draw the shapes of the ROIs that an undo or redo has brought."""
+        if not self._taking:
+            components, outlines = (
+                self.roi_set.components,
+                self.roi_set.table["outline"],
+            )
+            shapes = []
+            for position, outline in enumerate(outlines):
+                polygon = np.array([list(point) for point in outline], np.float64)
+                known = self._shapes.get(_key(components, position))
+                shapes.append((polygon, "polygon") if known is None else known)
+            self._busy = True
+            try:
+                self.layer.selected_data = set()
+                self.layer.data = shapes
+                ids = np.array(components.roi_ids, dtype=object)
+                self.layer.features = {_FEATURE: ids}
+                self.layer.feature_defaults = {_FEATURE: ""}
+            finally:
+                self._busy = False
+        self.refresh()
+
     def _on_data(self, event: Any) -> None:
         # napari says "adding", "changing" before, and "added", "changed" after
         if not self._busy and not str(event.action).endswith("ing"):
             self._on_drawn(self)
+
+
+def _key(components: Components, position: int) -> tuple[str, bytes]:
+    """Return what an ROI in one of its shapes is known by: its id and its pixels."""
+    matrix = components.footprints
+    first, last = matrix.indptr[position : position + 2]
+    return components.roi_ids[position], matrix.indices[first:last].tobytes()
 
 
 def shapes_in_pixels(shapes: Shapes, image: Image) -> list[NDArray[np.float64]]:

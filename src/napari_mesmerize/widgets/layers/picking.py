@@ -5,9 +5,11 @@ from collections.abc import Generator
 from typing import Any
 
 import numpy as np
+from napari.components import ViewerModel
 from napari.layers import Image, Labels
 
 NEXT_KEY, PREVIOUS_KEY = "PageDown", "PageUp"
+UNDO_KEY, REDO_KEY = "Control-Z", "Control-Shift-Z"
 ACCEPT_KEY, REJECT_KEY = "K", "J"
 
 
@@ -36,6 +38,19 @@ def install_picking(viewer: Any, session: Any) -> None:
         (REJECT_KEY, lambda rois: rois.set_accepted(False)),
     ):
         viewer.bind_key(key, _key_handler(known, action), overwrite=True)
+
+    def undo(viewer: ViewerModel) -> None:
+        session = known()
+        if session is not None:
+            session.undo()
+
+    def redo(viewer: ViewerModel) -> None:
+        session = known()
+        if session is not None:
+            session.redo()
+
+    viewer.bind_key(UNDO_KEY, undo, overwrite=True)
+    viewer.bind_key(REDO_KEY, redo, overwrite=True)
 
 
 def _key_handler(known: Any, action: Any) -> Any:

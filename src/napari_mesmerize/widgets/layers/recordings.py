@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 import xarray as xr
+from napari.components import ViewerModel
 from napari.layers import Image, Layer
 
 from napari_mesmerize.data.pictures import contrast_limits
@@ -107,12 +108,18 @@ def recording_of(layer: Image) -> xr.DataArray:
     return recording
 
 
-def set_frame_rate(layer: Image, frame_rate: float) -> None:
-    """Set (0: forget) the frame rate of the recording that a layer shows."""
+def shown_frame(viewer: ViewerModel, layer: Layer) -> int:
+    """Return the frame of a movie's layer that is shown; that of a preview is later."""
+    axis = viewer.dims.ndim - layer.ndim
+    return round(float(viewer.dims.point[axis]) - float(layer.translate[0]))
+
+
+def show_facts(layer: Image) -> None:
+    """Let a layer say what the facts of its recording are, and scale it by them."""
     recording = recording_of(layer)
-    value = float(frame_rate) or None
-    recording.attrs["frame_rate"] = value
-    layer.metadata[KEY]["facts"]["frame_rate"] = value
+    layer.metadata[KEY] |= describe(recording)
+    layer.scale = (1.0, *spatial_scale(recording))
+    layer.units = ("pixel", *spatial_units(recording))
 
 
 def summary(recording: xr.DataArray) -> str:

@@ -29,7 +29,7 @@ from napari_mesmerize.widgets.kit.column import Column, Hint, button, note
 from napari_mesmerize.widgets.kit.form import ParamsForm
 from napari_mesmerize.widgets.kit.recording_chooser import RecordingChooser
 from napari_mesmerize.widgets.kit.region import RegionChooser
-from napari_mesmerize.widgets.layers.recordings import KEY, recording_of
+from napari_mesmerize.widgets.layers.recordings import KEY, recording_of, shown_frame
 from napari_mesmerize.widgets.motion.patch_overlay import Quilt
 from napari_mesmerize.widgets.motion.result_view import MotionResultView
 from napari_mesmerize.widgets.session.session import get_session
@@ -145,7 +145,7 @@ class MotionDock(Column):
         layer, whole = self.chooser.layer, self.chooser.recording
         if layer is None or whole is None:
             return
-        frame = compute.shown_frame(self._session.viewer, layer)
+        frame = shown_frame(self._session.viewer, layer)
         n_frames = self.preview_frames.value()
         part = compute.part_of(whole, n_frames, around=frame)
         first = compute.first_of_part(whole, n_frames, around=frame)

@@ -8,8 +8,7 @@ from napari.components import ViewerModel
 from napari.layers import Image, Vectors
 from numpy.typing import NDArray
 
-from napari_mesmerize.widgets.layers.recordings import KEY, layer_in_role
-from napari_mesmerize.workspace.compute import shown_frame
+from napari_mesmerize.widgets.layers.recordings import KEY, layer_in_role, shown_frame
 
 if TYPE_CHECKING:
     from napari_mesmerize.motion import MotionResult

@@ -3,6 +3,7 @@
 from pathlib import Path
 from typing import Any
 
+import xarray as xr
 from napari.utils.notifications import show_info
 from qtpy.QtWidgets import (
     QCheckBox,
@@ -12,6 +13,7 @@ from qtpy.QtWidgets import (
 )
 
 from napari_mesmerize.errors import MesmerizeError
+from napari_mesmerize.project import Project, Sample
 from napari_mesmerize.widgets.jobs.job import JobBar
 from napari_mesmerize.widgets.kit.column import (
     Column,
@@ -32,6 +34,9 @@ from napari_mesmerize.widgets.project.sample_list import (
 )
 from napari_mesmerize.widgets.session.session import get_session
 from napari_mesmerize.workspace import open_sample, save_sample
+from napari_mesmerize.workspace.roi_set import RoiSet
+from napari_mesmerize.workspace.undo import Command
+from napari_mesmerize.workspace.workspace import Curated
 
 
 class ProjectDock(Column):
@@ -179,6 +184,8 @@ class ProjectDock(Column):
         self._rows = opened.rows
         self.job.say("")
         self._session.set_project(opened.project)
+        if opened.problems:
+            self.job.say(" ".join(opened.problems), error=True)
         if opened.unsaved:
             damaged = self.job.text.text()  # what the list found, if it did
             self.job.say(
@@ -225,7 +232,8 @@ class ProjectDock(Column):
             layer = self._session.show_recording(
                 opened.recording, limits=opened.limits, name=opened.sample_id
             )
-            layer.metadata[KEY]["epochs"] = opened.epochs
+            state = opened.open_recording
+            layer.metadata[KEY]["epochs"] = None if state is None else state.epochs
             self.chooser.choose(layer)
         show_projections(
             self._session.viewer,
@@ -235,6 +243,7 @@ class ProjectDock(Column):
             recording=opened.recording,
             like=layer,
         )
+        self._session.workspace.take(opened)
         if opened.roi_set is not None:
             self._session.show_rois(opened.roi_set, like=layer)
         self.animal.setText(opened.ids[0])
@@ -272,6 +281,7 @@ class ProjectDock(Column):
             self.job.show_error(error)
             return
         roi_set = self._session.roi_set
+        steps = () if roi_set is None else roi_set.now()
         self.job.start(
             "Overwriting the sample" if overwrite else "Adding the sample",
             save_sample.add_sample,
@@ -282,14 +292,30 @@ class ProjectDock(Column):
             comments=self.comments.toPlainText(),
             copy_recording=self.copy.isChecked(),
             overwrite=overwrite,
-            on_result=lambda made: self._on_saved(project, made, roi_set, content.rois),
+            on_result=lambda made: self._on_added(
+                project, made, content.recording, roi_set, steps
+            ),
         )
 
-    def _on_saved(self, project: Any, sample: Any, roi_set: Any, table: Any) -> None:
-        if roi_set is not None and table is not None:
-            roi_set.project, roi_set.sample_id = project, sample.sample_id
-            roi_set.mark_saved(table)
-            roi_set.table_changed.emit()
+    def _on_added(
+        self,
+        project: Project,
+        sample: Sample,
+        recording: xr.DataArray | None,
+        roi_set: RoiSet | None,
+        steps: tuple[Command, ...],
+    ) -> None:
+        if roi_set is not None and len(roi_set) == 0:
+            roi_set = None  # none of it was saved
+        workspace = self._session.workspace
+        workspace.note_added(project, sample, recording, roi_set, steps)
+        self._say_saved(sample)
+
+    def _on_curation_saved(self, curated: Curated, sample: Sample) -> None:
+        self._session.workspace.note_saved(curated)
+        self._say_saved(sample)
+
+    def _say_saved(self, sample: Sample) -> None:
         self.refresh()
         self._enable()
         self.job.say(f"Saved as {sample.sample_id}.")
@@ -298,18 +324,11 @@ class ProjectDock(Column):
         roi_set = self._session.roi_set
         if roi_set is None or not roi_set.in_sample:
             return
-        project = roi_set.project  # perhaps not the one that is open now
-        table = roi_set.table.copy()
+        curated = self._session.workspace.curated(roi_set)
         self.job.start(
             "Saving the curation",
-            save_sample.save_curation,
-            project,
-            roi_set.sample_id,
-            roi_set.curated_components(),
-            table,
-            list(roi_set.tag_columns),
-            roi_set.epochs,
-            on_result=lambda made: self._on_saved(project, made, roi_set, table),
+            curated.save,
+            on_result=lambda made: self._on_curation_saved(curated, made),
         )
 
     # ------------------------------------------------------------------- events

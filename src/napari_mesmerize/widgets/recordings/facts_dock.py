@@ -12,7 +12,6 @@ from qtpy.QtWidgets import (
 from qtpy.QtWidgets import QTreeWidgetItem as Item
 
 from napari_mesmerize.errors import MesmerizeError
-from napari_mesmerize.history import StepTimer
 from napari_mesmerize.io.items import iso_date
 from napari_mesmerize.io.times import rate_spread
 from napari_mesmerize.io.write_facts import facts_file, write_facts
@@ -24,13 +23,10 @@ from napari_mesmerize.widgets.kit.column import (
     heading,
     note,
 )
+from napari_mesmerize.widgets.kit.lifetime import connect_while_alive
 from napari_mesmerize.widgets.kit.recording_chooser import RecordingChooser
-from napari_mesmerize.widgets.layers.recordings import (
-    describe,
-    spatial_scale,
-    spatial_units,
-)
 from napari_mesmerize.widgets.session.session import get_session
+from napari_mesmerize.workspace.open_recording import OpenRecording
 
 _START = (
     "<b>Start here:</b> drop a recording on the canvas, or choose File › Open Sample › "
@@ -69,6 +65,8 @@ class FactsDock(Column):
         self.meta.setMinimumHeight(160)
         self._lay_out()
         self.chooser.changed.connect(self._show)
+        facts_changed = self._session.workspace.facts_changed
+        connect_while_alive(self, facts_changed, self._on_facts)
         self.apply.clicked.connect(self._on_apply)
         self._show()
 
@@ -106,6 +104,11 @@ class FactsDock(Column):
         if known:
             self._fill_in(recording)
             self._warn(recording)
+
+    def _on_facts(self, changed: OpenRecording) -> None:
+        """Show facts that an undo or another dock has changed."""
+        if changed.recording is self._of:
+            self._fill_in(changed.recording)
 
     def _fill_in(self, recording: Any) -> None:
         attrs = recording.attrs
@@ -170,13 +173,7 @@ class FactsDock(Column):
             "date": date or None,
             "origin": self.origin.text().strip() or None,
         }
-        with StepTimer("edit_facts", facts, inputs=[recording]) as timer:
-            recording.attrs.update(facts)
-        history = timer.extend(recording.attrs.get("history") or [])
-        recording.attrs["history"] = history
-        layer.metadata["mesmerize"] |= describe(recording)
-        layer.scale = (1.0, *spatial_scale(recording))
-        layer.units = ("pixel", *spatial_units(recording))
+        self._session.set_facts(layer, facts)
         self.hint.say(self._store(recording))
 
     def _store(self, recording: Any) -> str:

@@ -209,9 +209,8 @@ class EvaluationDock(Column):
             self.show_now()
 
     def _on_undo(self) -> None:
-        if self._roi_set is not None:
-            self._roi_set.undo()
-            self.job.say("")
+        title = self._session.undo()
+        self.job.say(f"Undone: {title}." if title else "There is nothing to undo.")
 
     # ------------------------------------------------------------------- events
     def _on_roi_set(self) -> None:

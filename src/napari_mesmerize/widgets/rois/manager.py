@@ -4,6 +4,7 @@ from typing import Any
 
 import numpy as np
 from qtpy.QtCore import QEvent, QItemSelectionModel, QObject, Qt
+from qtpy.QtGui import QKeySequence
 from qtpy.QtWidgets import (
     QAbstractItemView,
     QCheckBox,
@@ -45,6 +46,16 @@ class PageKeys(QObject):
         if watched is self._manager.table and key in (Qt.Key.Key_K, Qt.Key.Key_J):
             self._manager.set_accepted(key == Qt.Key.Key_K)
             return True
+        if watched is self._manager.table and event.matches(
+            QKeySequence.StandardKey.Undo
+        ):
+            self._manager.undo_last()
+            return True
+        if watched is self._manager.table and event.matches(
+            QKeySequence.StandardKey.Redo
+        ):
+            self._manager.redo_last()
+            return True
         return False
 
 
@@ -80,6 +91,8 @@ class RoiManagerDock(QWidget):
         self._lay_out()
         connect_while_alive(self, self._session.roi_set_changed, self._on_roi_set)
         connect_while_alive(self, self._session.recordings_changed, self._on_layers)
+        steps = self._session.workspace.undo_stack.changed
+        connect_while_alive(self, steps, self._on_steps)
         self._on_roi_set()
 
     def _make_choice(self) -> None:
@@ -117,7 +130,6 @@ class RoiManagerDock(QWidget):
         header.setSectionResizeMode(QHeaderView.ResizeMode.Interactive)
         header.setDefaultSectionSize(64)
         self.table.setMinimumHeight(120)
-        self.table.selectionModel().currentRowChanged.connect(self._on_row)
         self.table.selectionModel().selectionChanged.connect(self._on_rows)
         self.model.order_changed.connect(self._on_order)
         self.model.modelReset.connect(self._fit_columns)
@@ -134,14 +146,16 @@ class RoiManagerDock(QWidget):
         self.next = button("▶", "Next ROI (PageDown)")
         self.accept = button("Accept (K)", "Keep the selected ROIs (key K)")
         self.reject = button("Reject (J)", "Reject the selected ROIs (key J)")
-        self.undo = button("Undo", "Take the last tag, acceptance or rejection back")
+        self.undo = button("Undo", "")
+        self.redo = button("Redo", "")
         for small in (self.previous, self.next):
             small.setFixedWidth(34)
         self.previous.clicked.connect(lambda: self.step(-1))
         self.next.clicked.connect(lambda: self.step(1))
         self.accept.clicked.connect(lambda: self.set_accepted(True))
         self.reject.clicked.connect(lambda: self.set_accepted(False))
-        self.undo.clicked.connect(self._on_undo)
+        self.undo.clicked.connect(self.undo_last)
+        self.redo.clicked.connect(self.redo_last)
         self.colour_by = QComboBox()
         self.colour_by.setToolTip("What the colours of the ROIs mean")
         self.colour_by.currentTextChanged.connect(self._on_colour)
@@ -162,8 +176,9 @@ class RoiManagerDock(QWidget):
         layout.addWidget(self.table, 1)
         layout.addWidget(self.count)
         layout.addLayout(
-            row_of(self.previous, self.next, self.accept, self.reject, self.undo)
+            row_of(self.previous, self.next, self.accept, self.reject, stretch=1)
         )
+        layout.addLayout(row_of(self.undo, self.redo))
         layout.addWidget(self.tags)
         layout.addLayout(
             row_of(QLabel("Colour"), self.colour_by, self.show_rejected, stretch=1)
@@ -203,9 +218,26 @@ class RoiManagerDock(QWidget):
         self._roi_set.set_tag(column, value, positions)
         self.job.say("")
 
-    def _on_undo(self) -> None:
-        if self._roi_set is not None:
-            self._roi_set.undo()
+    def undo_last(self) -> None:
+        """Take the last step back, and say which it was."""
+        title = self._session.undo()
+        self.job.say(f"Undone: {title}." if title else "There is nothing to undo.")
+
+    def redo_last(self) -> None:
+        """Take the step again that was taken back last, and say which it was."""
+        title = self._session.redo()
+        self.job.say(f"Redone: {title}." if title else "There is nothing to redo.")
+
+    def _on_steps(self) -> None:
+        for which, title in (
+            (self.undo, self._session.undo_title()),
+            (self.redo, self._session.redo_title()),
+        ):
+            which.setEnabled(bool(title))
+            word, keys = which.text(), "Ctrl+Z"
+            if which is self.redo:
+                keys = "Ctrl+Shift+Z"
+            which.setToolTip(f"{word} {title} ({keys})".replace("  ", " "))
 
     def _on_draw(self) -> None:
         layer = self._session.active_recording_layer()
@@ -228,6 +260,7 @@ class RoiManagerDock(QWidget):
             self._roi_set = new
         self._on_layers()
         self._on_replaced()
+        self._on_steps()
 
     def _on_layers(self) -> None:
         sets = self._session.roi_sets()
@@ -247,7 +280,11 @@ class RoiManagerDock(QWidget):
             self._session.activate(sets[index])
 
     def _on_replaced(self) -> None:
-        self.model.show(self._roi_set, self._colours())
+        self._following = True
+        try:
+            self.model.show(self._roi_set, self._colours())
+        finally:
+            self._following = False
         self.tags.offer(self._roi_set)
         self._offer_colours()
         self._on_selection()
@@ -255,9 +292,12 @@ class RoiManagerDock(QWidget):
         self._say_what_to_do()
 
     def _on_table(self) -> None:
-        chosen = self.selected_positions()
-        self.model.refresh(self._colours())
-        self._select_rows(chosen)
+        self._following = True  # a model that is reset forgets its selection
+        try:
+            self.model.refresh(self._colours())
+        finally:
+            self._following = False
+        self._on_selection()
         self._offer_colours()
         self.tags.offer(self._roi_set)
         self.tags.show_tag()
@@ -267,42 +307,40 @@ class RoiManagerDock(QWidget):
         shown = self._session.roi_layer
         return np.empty((0, 4), np.float32) if shown is None else shown.colours()
 
-    def _select_rows(self, positions: list[int]) -> None:
-        """Select the rows of some ROIs again, after columns or rows have changed."""
-        if self.selected_positions() == positions:
-            return
-        flags = QItemSelectionModel.SelectionFlag
-        selection = self.table.selectionModel()
-        for position in positions:
-            row = self.model.row_of(position)
-            if row is not None:
-                index = self.model.index(row, 0)
-                selection.select(index, flags.Select | flags.Rows)
-
-    def _on_row(self, current: Any, previous: Any = None) -> None:
-        if self._roi_set is not None and current.isValid() and not self._following:
-            self._roi_set.select(int(self.model.order[current.row()]))
-
     def _on_rows(self, *_: Any) -> None:
-        self._session.rows = self.selected_positions()
-        self._session.rows_changed.emit()
+        """Select the ROIs of the selected rows, everywhere."""
+        if self._roi_set is None or self._following:
+            return
+        positions = self.selected_positions()
+        current = self.table.currentIndex()
+        top = int(self.model.order[current.row()]) if current.isValid() else None
+        self._following = True
+        try:
+            self._roi_set.select_several(positions, top if top in positions else None)
+        finally:
+            self._following = False
+        self.tags.show_tag()
 
     def _on_selection(self) -> None:
         """Follow a selection that was made elsewhere."""
-        position = None if self._roi_set is None else self._roi_set.selected
-        row = self.model.row_of(position)
+        if self._following:
+            return
+        positions = [] if self._roi_set is None else self._roi_set.selected_positions
+        rows = [row for at in positions if (row := self.model.row_of(at)) is not None]
+        flags = QItemSelectionModel.SelectionFlag
         chosen = self.table.selectionModel()
         self._following = True
         try:
-            if row is None:
+            if not rows:
                 chosen.clearSelection()
-            elif row not in {index.row() for index in chosen.selectedRows()}:
-                flags = QItemSelectionModel.SelectionFlag
+            elif set(rows) != {index.row() for index in chosen.selectedRows()}:
                 chosen.setCurrentIndex(
-                    self.model.index(row, 0), flags.ClearAndSelect | flags.Rows
+                    self.model.index(rows[-1], 0), flags.ClearAndSelect | flags.Rows
                 )
-            if row is not None:
-                self.table.scrollTo(self.model.index(row, 0))
+                for row in rows[:-1]:
+                    chosen.select(self.model.index(row, 0), flags.Select | flags.Rows)
+            if rows:
+                self.table.scrollTo(self.model.index(rows[-1], 0))
         finally:
             self._following = False
         self.tags.show_tag()
@@ -313,7 +351,11 @@ class RoiManagerDock(QWidget):
         self._count()
 
     def _on_filter(self, *_: Any) -> None:
-        self.model.set_filter(self.filter.text(), self.which.currentText())
+        self._following = True
+        try:
+            self.model.set_filter(self.filter.text(), self.which.currentText())
+        finally:
+            self._following = False
         self._on_selection()
 
     def _on_colour(self, *_: Any) -> None:

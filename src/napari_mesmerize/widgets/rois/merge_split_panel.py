@@ -26,7 +26,6 @@ from napari_mesmerize.data.pictures import areas_of_exchanged
 from napari_mesmerize.progress import Progress
 from napari_mesmerize.widgets.jobs.job import JobBar
 from napari_mesmerize.widgets.kit.column import button, heading, note, row_of
-from napari_mesmerize.widgets.kit.lifetime import connect_while_alive
 from napari_mesmerize.widgets.layers.extracted import RoiLayer
 from napari_mesmerize.widgets.session.session import recording_for
 
@@ -91,7 +90,6 @@ class MergeSplit(QWidget):
             lambda text: self.n_parts.setEnabled(_WAYS[text] == "activity")
         )
         job.running_changed.connect(self._enable)
-        connect_while_alive(self, session.rows_changed, self._enable)
         self.refresh()
 
     def refresh(self) -> None:
@@ -120,9 +118,9 @@ class MergeSplit(QWidget):
         roi_set = self._session.roi_set
         if roi_set is None:
             return []
-        rows = [row for row in self._session.rows if row < len(roi_set)]
-        if len(rows) > 1:
-            return rows
+        selected = roi_set.selected_positions
+        if len(selected) > 1:
+            return sorted(selected)
         if roi_set.selected is None:
             return []
         items = [self.neighbours.item(i) for i in range(self.neighbours.count())]
@@ -169,7 +167,9 @@ class MergeSplit(QWidget):
     def _show(self, roi_set: Any, made: Exchange) -> None:
         components, parents = made.curation
         fresh = [i for i, name in enumerate(components.roi_ids) if name in parents]
-        roi_set.exchange(components, made.table, made.areas)
+        n_merged = max(len(of) for of in parents.values())
+        title = f"merge of {n_merged} ROIs" if n_merged > 1 else "split of an ROI"
+        roi_set.exchange(components, made.table, made.areas, title=title)
         roi_set.select(fresh[0])
         numbers = ", ".join(str(i + 1) for i in fresh)
         if len(fresh) == 1:

@@ -1,14 +1,20 @@
 """What the docks of one viewer share: its recordings, ROIs and project."""
 
 import weakref
+from collections.abc import Mapping
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import xarray as xr
+from napari.components import ViewerModel
 from napari.layers import Image, Labels, Layer
 from napari.utils.notifications import show_warning
+from numpy.typing import NDArray
 from psygnal import Signal
 
+from napari_mesmerize.project import Project
+from napari_mesmerize.widgets.layers.drawn import DrawnLayer
 from napari_mesmerize.widgets.layers.extracted import RoiLayer
 from napari_mesmerize.widgets.layers.picking import install_picking
 from napari_mesmerize.widgets.layers.recordings import (
@@ -16,6 +22,8 @@ from napari_mesmerize.widgets.layers.recordings import (
     is_recording,
     layer_data_tuple,
     recording_of,
+    show_facts,
+    shown_frame,
 )
 from napari_mesmerize.widgets.napari_api import (
     connect_renamed,
@@ -26,13 +34,15 @@ from napari_mesmerize.widgets.napari_api import (
 from napari_mesmerize.widgets.session.closing import guard
 from napari_mesmerize.widgets.session.unsaved import UnsavedNotice
 from napari_mesmerize.widgets.session.warm_up import start_warm_up
+from napari_mesmerize.workspace.open_recording import OpenRecording
 from napari_mesmerize.workspace.roi_set import RoiSet
+from napari_mesmerize.workspace.selection import Selection
+from napari_mesmerize.workspace.workspace import Workspace
 
-_MOST_CLOSED = 5
 _sessions: "weakref.WeakKeyDictionary[Any, Session]" = weakref.WeakKeyDictionary()
 
 
-def get_session(viewer: Any) -> "Session":
+def get_session(viewer: ViewerModel) -> "Session":
     """Return the session of a viewer; docks opened in any order get the same one."""
     viewer = unwrapped(viewer)
     session = _sessions.get(viewer)
@@ -47,38 +57,79 @@ def get_session(viewer: Any) -> "Session":
 
 
 class Session:
-    """Recordings, ROIs and the project that are open in a viewer."""
+    """What a viewer shows of a workspace: its recordings and ROIs as layers.
+
+    Parameters
+    ----------
+    viewer : napari viewer
+        The viewer.
+    """
 
     recordings_changed = Signal()
     roi_set_changed = Signal()
     project_changed = Signal()
-    samples_changed = Signal()
     shown_changed = Signal()  # the filter of the ROI manager
     params_suggested = Signal(dict)  # values for the CNMF dock
-    rows_changed = Signal()  # the rows that are selected in the ROI manager
 
-    def __init__(self, viewer: Any) -> None:
+    def __init__(self, viewer: ViewerModel) -> None:
         self._viewer = weakref.ref(viewer)  # a session never keeps a viewer alive
-        self._roi_layers: list[RoiLayer] = []
-        self._active: RoiLayer | None = None
-        self._closed: list[RoiSet] = []  # curated, and their layer was removed
+        self.workspace = Workspace()
+        self._roi_layers: list[RoiLayer | DrawnLayer] = []
+        self._active: RoiLayer | DrawnLayer | None = None
+        self._told: RoiSet | None = None  # which ROIs the docks were told of
         self._unsaved = UnsavedNotice(viewer)
-        self.project: Any = None
-        self.shown: Any = None  # positions that the ROI manager's filter shows
+        self.shown: NDArray[np.intp] | None = None  # that the manager's filter shows
         self.suggested: dict[str, Any] = {}  # values that the CNMF dock takes over
-        self.rows: list[int] = []  # positions whose rows are selected there
         self.stimuli: dict[str, Any] = {}  # what levels of a channel were named
         events = viewer.layers.events
         events.inserted.connect(self._on_layers)
         events.removed.connect(self._on_layers)
         connect_renamed(viewer, self._on_layers)
         viewer.layers.selection.events.active.connect(self._on_active_layer)
+        viewer.dims.events.current_step.connect(self._on_step)
+        workspace = self.workspace
+        workspace.project_changed.connect(self.project_changed.emit)
+        workspace.epochs_changed.connect(self._on_epochs)
+        workspace.facts_changed.connect(self._on_facts)
+        workspace.problem.connect(show_warning)
+        workspace.selection.frame_changed.connect(self._on_frame)
         install_picking(viewer, self)
 
     @property
-    def viewer(self) -> Any:
+    def viewer(self) -> ViewerModel | None:
         """The viewer, or ``None`` after it is gone."""
         return self._viewer()
+
+    @property
+    def project(self) -> Project | None:
+        """The project that is open."""
+        return self.workspace.project
+
+    @property
+    def selection(self) -> Selection:
+        """What is selected, for all docks."""
+        return self.workspace.selection
+
+    # ------------------------------------------------------------------- undo
+    def undo(self) -> str:
+        """Take back the last step of what is looked at; return what it was."""
+        return self.workspace.undo(self._recording())
+
+    def redo(self) -> str:
+        """Take the step again that was taken back last; return what it was."""
+        return self.workspace.redo(self._recording())
+
+    def undo_title(self) -> str:
+        """Return what :meth:`undo` would take back; empty if there is nothing."""
+        return self.workspace.undo_title(self._recording())
+
+    def redo_title(self) -> str:
+        """Return what :meth:`redo` would take again; empty if there is nothing."""
+        return self.workspace.redo_title(self._recording())
+
+    def _recording(self) -> xr.DataArray | None:
+        layer = self.active_recording_layer()
+        return None if layer is None else recording_of(layer)
 
     # ------------------------------------------------------------- recordings
     def recording_layers(self) -> list[Image]:
@@ -114,46 +165,64 @@ class Session:
 
     def hide_all(self) -> None:
         """Hide recordings, their images and ROIs, before others are opened."""
-        for layer in self.viewer.layers:
+        viewer = self.viewer
+        for layer in () if viewer is None else viewer.layers:
             role = layer.metadata.get(KEY, {}).get("role")
             if is_recording(layer) or role in ("projection", "rois"):
                 layer.visible = False
 
     def epochs_of(self, layer: Image | None) -> pd.DataFrame | None:
         """Return the stimulus epochs that belong to a recording layer."""
-        return None if layer is None else layer.metadata.get(KEY, {}).get("epochs")
+        if layer is None:
+            return None
+        epochs: pd.DataFrame | None = layer.metadata.get(KEY, {}).get("epochs")
+        return epochs
 
     def set_epochs(self, layer: Image, epochs: pd.DataFrame) -> None:
-        """Write the stimulus epochs of a recording: to it, and to what came from it.
+        """Write the stimulus epochs of a recording, in a step that can be undone.
 
         Other channels of it, its motion-corrected version and the ROIs on any of them
         have the same times, and get the same epochs.
         """
-        source = _source(recording_of(layer))
-        for other in self.recording_layers():
-            same = source is not None and _source(recording_of(other)) == source
-            if other is layer or same:
-                other.metadata[KEY]["epochs"] = epochs
-        for roi_set in self.roi_sets():
-            of = roi_set.recording
-            if of is recording_of(layer) or (
-                source is not None and of is not None and _source(of) == source
-            ):
-                roi_set.set_epochs(epochs)
+        self._open_recordings()
+        self.workspace.set_epochs(recording_of(layer), epochs)
+
+    def set_facts(self, layer: Image, facts: Mapping[str, Any]) -> None:
+        """Write facts of a recording, in a step that can be undone."""
+        self._open_recordings()
+        self.workspace.set_facts(recording_of(layer), facts)
+
+    def _open_recordings(self) -> None:
+        """Let the workspace know the recordings that are open, and their epochs."""
+        for layer in self.recording_layers():
+            state = self.workspace.open_recording(recording_of(layer))
+            state.epochs = self.epochs_of(layer)
+
+    def _on_epochs(self) -> None:
+        for layer in self.recording_layers():
+            for state in self.workspace.recordings:
+                if state.recording is recording_of(layer):
+                    layer.metadata[KEY]["epochs"] = state.epochs
+        self.recordings_changed.emit()
+
+    def _on_facts(self, changed: OpenRecording) -> None:
+        for layer in self.recording_layers():
+            if recording_of(layer) is changed.recording:
+                show_facts(layer)
         self.recordings_changed.emit()
 
     # ------------------------------------------------------------------- ROIs
     @property
     def roi_set(self) -> RoiSet | None:
         """The ROIs that docks show, or ``None``."""
-        return None if self._active is None else self._active.roi_set
+        return self.workspace.roi_set
 
     @property
-    def roi_layer(self) -> RoiLayer | None:
+    def roi_layer(self) -> RoiLayer | DrawnLayer | None:
         """The active ROIs' layer, or ``None``."""
         return self._active
 
-    def roi_layers(self) -> list[RoiLayer]:
+    def roi_layers(self) -> list[RoiLayer | DrawnLayer]:
         """Return what shows ROIs: extracted and drawn ones."""
         return list(self._roi_layers)
 
@@ -163,44 +232,49 @@ class Session:
 
     def closed_sets(self) -> list[RoiSet]:
         """Return ROI sets whose layer was removed before their curation was saved."""
-        return list(self._closed)
+        return list(self.workspace.closed_sets)
 
     def show_rois(self, roi_set: RoiSet, *, like: Image | None = None) -> Labels:
         """Add ROIs as a Labels layer; ROIs of the same name are replaced in place.
 
         Those that were curated and not saved since stay; the new ones get another name.
         """
-        roi_set.table_changed.connect(self._on_curated, unique=True)
-        roi_set.problem.connect(show_warning, unique=True)
         kept = {s.roi_set.name for s in self._roi_layers if s.roi_set.curated}
         name, number = roi_set.name, 2
         while roi_set.name in kept:
             roi_set.name, number = f"{name} ({number})", number + 1
         for shown in self._roi_layers:
-            if shown.roi_set.name == roi_set.name and shown.show(roi_set):
-                self._activate(shown)
-                self.roi_set_changed.emit()
+            old = shown.roi_set
+            if isinstance(shown, RoiLayer) and old.name == roi_set.name:
+                if not shown.show(roi_set):
+                    continue
+                if old is not roi_set:
+                    self.workspace.close_rois(old)
+                self._take(shown)
                 return shown.layer
         for other in self._roi_layers:
             other.layer.visible = False  # two pictures over each other confuse
-        shown = RoiLayer(self.viewer, roi_set, like=like)
-        self._roi_layers.append(shown)
-        self.viewer.add_layer(shown.layer)
-        self._activate(shown)
-        return shown.layer
+        made = RoiLayer(self.viewer, roi_set, like=like)
+        self._roi_layers.append(made)
+        if self.viewer is not None:
+            self.viewer.add_layer(made.layer)
+        self._take(made)
+        return made.layer
 
-    def add_roi_layer(self, shown: RoiLayer) -> None:
+    def add_roi_layer(self, shown: DrawnLayer) -> None:
         """Take over ROIs that have a layer already (drawn ones)."""
-        shown.roi_set.table_changed.connect(self._on_curated, unique=True)
-        shown.roi_set.problem.connect(show_warning, unique=True)
         if shown not in self._roi_layers:
             self._roi_layers.append(shown)
+        self._take(shown)
+
+    def _take(self, shown: RoiLayer | DrawnLayer) -> None:
+        shown.roi_set.table_changed.connect(self._on_curated, unique=True)
+        self.workspace.add_rois(shown.roi_set)
         self._activate(shown)
 
     def activate(self, roi_set: RoiSet) -> None:
         """Show these ROIs in the docks; those whose layer was removed get a new one."""
-        if roi_set in self._closed:
-            self._closed.remove(roi_set)
+        if roi_set in self.workspace.closed_sets:
             like = next(
                 (
                     layer
@@ -209,31 +283,33 @@ class Session:
                 ),
                 None,
             )
+            self.workspace.closed_sets.remove(roi_set)
             self.show_rois(roi_set, like=like)
         for shown in self._roi_layers:
             if shown.roi_set is roi_set:
                 self._activate(shown)
 
-    def roi_layer_of(self, layer: Layer | None) -> RoiLayer | None:
+    def roi_layer_of(self, layer: Layer | None) -> RoiLayer | DrawnLayer | None:
         """Return what shows its ROIs in ``layer``."""
         return next((shown for shown in self._roi_layers if shown.layer is layer), None)
 
-    def _activate(self, shown: RoiLayer | None) -> None:
-        if shown is self._active:
+    def _activate(self, shown: RoiLayer | DrawnLayer | None) -> None:
+        same = None if shown is None else shown.roi_set
+        if shown is self._active and same is self._told:
             return
-        if self._active is not None:
+        if self._active is not None and shown is not self._active:
             self._active.hide_selection()
-        self._active = shown
+        self._active, self._told = shown, same
         self.shown = None
+        self.workspace.activate(same)
         if shown is not None:
             shown.show_selection()
         self.roi_set_changed.emit()
 
     # ---------------------------------------------------------------- project
-    def set_project(self, project: Any) -> None:
+    def set_project(self, project: Project | None) -> None:
         """Work in another project (``None``: in none)."""
-        self.project = project
-        self.project_changed.emit()
+        self.workspace.set_project(project)
 
     def suggest(self, values: dict[str, Any]) -> bool:
         """Hand parameters to the CNMF dock; false where it takes them later."""
@@ -259,25 +335,33 @@ class Session:
         open_layers = set(viewer.layers)
         gone = [s.roi_set for s in self._roi_layers if s.layer not in open_layers]
         self._roi_layers = [s for s in self._roi_layers if s.layer in open_layers]
-        self._keep_curated(gone)
         if self._active is not None and self._active not in self._roi_layers:
             self._active.hide_selection()
             self._activate(self._roi_layers[-1] if self._roi_layers else None)
-        self.recordings_changed.emit()
-
-    def _keep_curated(self, gone: list[RoiSet]) -> None:
-        """Keep ROIs whose curation would be lost with their layer."""
         for roi_set in gone:
-            if roi_set.curated and len(roi_set):
-                self._closed = [*self._closed, roi_set][-_MOST_CLOSED:]
+            if self.workspace.close_rois(roi_set):
                 show_warning(
                     f"The layer of '{roi_set.name}' is closed, and its tags or "
                     "decisions are not saved. To get it back, choose it at the top of "
                     "the ROI manager."
                 )
+        self.recordings_changed.emit()
 
     def _on_curated(self) -> None:
-        self._unsaved.update([*self.roi_sets(), *self._closed])
+        self._unsaved.update([*self.roi_sets(), *self.closed_sets()])
+
+    def _on_step(self, event: Any = None) -> None:
+        layer = self.active_recording_layer()
+        if layer is not None and self.viewer is not None:
+            self.selection.set_frame(shown_frame(self.viewer, layer))
+
+    def _on_frame(self, frame: int | None) -> None:
+        layer = self.active_recording_layer()
+        if frame is None or layer is None or self.viewer is None:
+            return
+        if shown_frame(self.viewer, layer) != frame:
+            axis = self.viewer.dims.ndim - layer.ndim
+            self.viewer.dims.set_point(axis, frame + float(layer.translate[0]))
 
     def _on_active_layer(self, event: Any = None) -> None:
         viewer = self.viewer
@@ -287,16 +371,6 @@ class Session:
         if shown is not None:
             self._activate(shown)
         self.recordings_changed.emit()
-
-
-def _source(recording: xr.DataArray) -> tuple[str, str] | None:
-    """Return the file and the unit in it, without the channel, and the frames."""
-    known = recording.attrs.get("source") or {}
-    if not known.get("uri"):
-        return None
-    channel = str((recording.attrs.get("meta") or {}).get("channel", ""))
-    selection = str(known.get("selection") or "").removesuffix(channel)
-    return str(known["uri"]), f"{selection} {recording.sizes['frame']}"
 
 
 def recording_for(session: Session, roi_set: RoiSet) -> xr.DataArray | None:

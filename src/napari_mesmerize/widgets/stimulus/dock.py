@@ -138,6 +138,7 @@ class StimulusDock(Column):
         viewer, session = self._session.viewer, self._session
         connect_while_alive(self, viewer.events.theme, self._on_theme)
         connect_while_alive(self, session.project_changed, self._offer_types)
+        connect_while_alive(self, session.workspace.epochs_changed, self._show_known)
 
     # ------------------------------------------------------------------ reading
     def dropEvent(self, event: Any) -> None:
