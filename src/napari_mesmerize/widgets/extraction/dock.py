@@ -59,7 +59,7 @@ class CnmfDock(Column):
         self.seeded.setToolTip(
             "Refine the drawn, imported or extracted ROIs instead of searching"
         )
-        self.job = JobBar(self._session.viewer)
+        self.job = JobBar(self._session.open_viewer)
         self.preview = button(
             "Preview", "Extract from some frames around the shown one"
         )
@@ -112,7 +112,7 @@ class CnmfDock(Column):
         layer, recording = self.chooser.layer, self.chooser.recording
         if layer is None or recording is None:
             return
-        frame = shown_frame(self._session.viewer, layer)
+        frame = shown_frame(self._session.open_viewer, layer)
         part = compute.part_of(recording, self.preview_frames.value(), around=frame)
         try:
             region = self.region.mask_of(layer)
@@ -161,7 +161,7 @@ class CnmfDock(Column):
             self.summary.setText(_advice(found))
             return
         project = self._session.project
-        still_open = layer in self._session.viewer.layers
+        still_open = layer in self._session.open_viewer.layers
         roi_set = RoiSet(
             found,
             extracted.table,

@@ -75,7 +75,7 @@ class InspectDock(Column):
         self.most.setValue(1000)
         self.most.setToolTip("At most this many are used, spread over the window")
         self.compute = button("Compute images", "Takes some seconds", primary=True)
-        self.job = JobBar(self._session.viewer)
+        self.job = JobBar(self._session.open_viewer)
         self.shown = QComboBox()
         self.shown.addItems(_SHOWN)
         self.shown.setToolTip("The image that is shown under the rings")
@@ -135,7 +135,7 @@ class InspectDock(Column):
         self.plot.moved.connect(self._on_dragged)
         self.shown.currentTextChanged.connect(self._on_shown)
         self.hand_over.clicked.connect(self._on_hand_over)
-        viewer = self._session.viewer
+        viewer = self._session.open_viewer
         connect_while_alive(self, viewer.events.theme, self._on_theme)
         connect_while_alive(self, self._session.recordings_changed, self._enable)
 
@@ -180,7 +180,7 @@ class InspectDock(Column):
 
     # ------------------------------------------------------------------- events
     def _on_found(self, layer: Image, found: Candidates) -> None:
-        viewer = self._session.viewer
+        viewer = self._session.open_viewer
         self.found = found
         self._of = layer if layer in viewer.layers else None
         images = dict(zip(_SHOWN, found.images, strict=False))
@@ -206,7 +206,7 @@ class InspectDock(Column):
         passing = found.passing(min_corr, min_pnr)
         self.plot.show_thresholds(min_corr, min_pnr, passing)
         rings = self._layers.get("seeds")
-        if isinstance(rings, Points) and rings in self._session.viewer.layers:
+        if isinstance(rings, Points) and rings in self._session.open_viewer.layers:
             rings.data = found.positions[passing]
             rings.current_size = rings.size = self.diameter.value()
         text = f"<b>{int(passing.sum())} seeds</b> of {len(passing)} candidates."
@@ -256,7 +256,7 @@ class InspectDock(Column):
             widget.setEnabled(ready)
 
     def _on_theme(self, event: object = None) -> None:
-        self.plot.look(get_theme(self._session.viewer.theme))
+        self.plot.look(get_theme(self._session.open_viewer.theme))
 
     # ------------------------------------------------------------------- layers
     def _show_image(self, name: str, image: NDArray[np.floating], like: Image) -> None:
@@ -302,12 +302,12 @@ class InspectDock(Column):
     def _known(self, name: str, kind: type[L], ndim: int) -> L | None:
         """Return a layer of this dock that is still open and has these dims."""
         layer = self._layers.get(name)
-        if not isinstance(layer, kind) or layer not in self._session.viewer.layers:
+        if not isinstance(layer, kind) or layer not in self._session.open_viewer.layers:
             return None
         return layer if layer.ndim == ndim else None
 
     def _insert(self, name: str, layer: Layer) -> None:
-        layers = self._session.viewer.layers
+        layers = self._session.open_viewer.layers
         active = layers.selection.active
         layers.append(layer)
         layers.selection.active = active

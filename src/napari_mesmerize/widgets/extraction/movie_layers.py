@@ -89,7 +89,7 @@ class MovieChooser(QWidget):
     def _show(
         self, movie: xr.DataArray, limits: tuple[float, float], name: str
     ) -> None:
-        viewer = self._session.viewer
+        viewer = self._session.open_viewer
         active = viewer.layers.selection.active
         self._session.show_recording(movie, limits=limits, name=name)
         viewer.layers.selection.active = active

@@ -105,7 +105,10 @@ def _is_open(path: str) -> bool:
 
     from napari_mesmerize.widgets.session.session import get_session
 
-    session = get_session(napari.current_viewer())
+    viewer = napari.current_viewer()
+    if viewer is None:
+        return False
+    session = get_session(viewer)
     sources = (
         recording_of(layer).attrs.get("source") or {}
         for layer in session.recording_layers()

@@ -40,20 +40,23 @@ class RegionChooser(QComboBox):
 
     def refresh(self) -> None:
         """Offer the Shapes layers that are open now."""
-        viewer = self._session.viewer
-        layers = [] if viewer is None else list(viewer.layers)
-        names = [WHOLE] + [
-            layer.name
-            for layer in layers
-            if isinstance(layer, Shapes)
-            and layer.metadata.get(KEY, {}).get("role") not in ("patches",)
-        ]
+        names = [WHOLE, *(layer.name for layer in self._layers())]
         if names == [self.itemText(i) for i in range(self.count())]:
             return
         before = self.currentText()
         self.clear()
         self.addItems(names)
         self.setCurrentText(before if before in names else WHOLE)
+
+    def _layers(self) -> list[Shapes]:
+        """Return the Shapes layers that regions can be drawn in."""
+        viewer = self._session.viewer
+        return [
+            layer
+            for layer in (() if viewer is None else viewer.layers)
+            if isinstance(layer, Shapes)
+            and layer.metadata.get(KEY, {}).get("role") != "patches"
+        ]
 
     def mask_of(self, image: Image) -> NDArray[np.bool_] | None:
         """Return the region as a mask of ``image`` (y, x); ``None``: the whole image.
@@ -66,12 +69,12 @@ class RegionChooser(QComboBox):
         from napari_mesmerize.data.rois import mask_from_outline
 
         name = self.currentText()
-        viewer = self._session.viewer
-        if name == WHOLE or viewer is None or name not in viewer.layers:
+        layer = next((one for one in self._layers() if one.name == name), None)
+        if name == WHOLE or layer is None:
             return None
         shape = tuple(image.data.shape[-2:])
         region = np.zeros(shape, bool)
-        for outline in shapes_in_pixels(viewer.layers[name], image):
+        for outline in shapes_in_pixels(layer, image):
             region |= mask_from_outline(outline[:, -2:], shape)
         if not region.any():
             raise ParameterError(

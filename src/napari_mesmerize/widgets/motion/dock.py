@@ -63,7 +63,7 @@ class MotionDock(Column):
             self.forms[engine.name] = ParamsForm(
                 engine.params, basic=engine.first_fields, presets=PRESETS
             )
-        self.job = JobBar(self._session.viewer)
+        self.job = JobBar(self._session.open_viewer)
         self.view = MotionResultView(self._session)
         self._make_options()
         self._make_buttons()
@@ -77,7 +77,7 @@ class MotionDock(Column):
         self._on_chosen()
 
     def _make_options(self) -> None:
-        self.quilt = Quilt(self._session.viewer)
+        self.quilt = Quilt(self._session.open_viewer)
         self.show_patches = QCheckBox("Show the patches on the image")
         self.show_patches.toggled.connect(self._on_params)
         self.patches = note()
@@ -145,7 +145,7 @@ class MotionDock(Column):
         layer, whole = self.chooser.layer, self.chooser.recording
         if layer is None or whole is None:
             return
-        frame = shown_frame(self._session.viewer, layer)
+        frame = shown_frame(self._session.open_viewer, layer)
         n_frames = self.preview_frames.value()
         part = compute.part_of(whole, n_frames, around=frame)
         first = compute.first_of_part(whole, n_frames, around=frame)
@@ -196,7 +196,7 @@ class MotionDock(Column):
         name: str,
     ) -> Image:
         """Show a corrected recording in the place of the raw one."""
-        viewer = self._session.viewer
+        viewer = self._session.open_viewer
         layer = self._session.show_recording(recording, limits=limits, name=name)
         layer.metadata[KEY]["raw_layer"] = raw.name
         epochs = self._session.epochs_of(raw)

@@ -65,7 +65,7 @@ class MotionResultView(QWidget):
         self.side_by_side.setToolTip("Show the raw movie to the left of the corrected")
         self.field = QCheckBox(f"Draw the bending of the shown frame, × {TIMES}")
         self.field.setToolTip("An arrow for each patch: its shift less that of all")
-        self._arrows = FieldArrows(session.viewer)
+        self._arrows = FieldArrows(session.open_viewer)
         self.destroyed.connect(self._arrows.stop)
         self._timer = QTimer(self)
         self._timer.setInterval(_BLINK_MS)
@@ -108,7 +108,7 @@ class MotionResultView(QWidget):
         result = self._result
         if result is None:
             return
-        theme = get_theme(self._session.viewer.theme)
+        theme = get_theme(self._session.open_viewer.theme)
         self.plot.clear()
         self.plot.setBackground(theme.background.as_hex())
         for name in ("bottom", "left"):
@@ -164,7 +164,7 @@ class MotionResultView(QWidget):
             x0=0, width=[after, before], y=[0, 1], height=0.6, brushes=[_AFTER, _BEFORE]
         )
         self.plot.addItem(bars)
-        colour = get_theme(self._session.viewer.theme).text.as_hex()
+        colour = get_theme(self._session.open_viewer.theme).text.as_hex()
         gain = f", {100 * (after / before - 1):+.0f} %" if before > 0 else ""
         for y, value, more in ((0, after, gain), (1, before, "")):
             number = f"{value:.0f}" if value >= 100 else f"{value:.3g}"
@@ -236,11 +236,11 @@ class MotionResultView(QWidget):
             raw.translate = place
             raw.contrast_limits = corrected.contrast_limits
             raw.visible = corrected.visible = True
-            self._session.viewer.reset_view()
+            self._session.open_viewer.reset_view()
         elif self._moved is not None:
             raw.translate, self._moved = self._moved, None
             raw.visible = False
-            self._session.viewer.reset_view()
+            self._session.open_viewer.reset_view()
 
 
 def _summarise(result: "MotionResult", name: str) -> str:

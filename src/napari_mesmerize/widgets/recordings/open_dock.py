@@ -87,7 +87,7 @@ class OpenDock(Column):
         self.rate.setSpecialValueText("as the file says")
         self.tree = ContainerTree()
         self.open = button("Open", "Show the chosen recordings", primary=True)
-        self.job = JobBar(self._session.viewer)
+        self.job = JobBar(self._session.open_viewer)
         self.setAcceptDrops(True)
         self._lay_out()
         self._connect()

@@ -77,7 +77,7 @@ class ImportDock(Column):
         self.orientation.setToolTip("Turn all footprints, if they lie the wrong way")
         self.only_accepted = QCheckBox("Only ROIs accepted there")
         self.findings = note()
-        self.job = JobBar(self._session.viewer)
+        self.job = JobBar(self._session.open_viewer)
         self.show_rois = button("Show ROIs", "Add them as a layer", primary=True)
         self.setAcceptDrops(True)
         self._lay_out()
@@ -262,7 +262,7 @@ class ImportDock(Column):
         layer: Image | None,
         recording: xr.DataArray | None,
     ) -> None:
-        viewer, project = self._session.viewer, self._session.project
+        viewer, project = self._session.open_viewer, self._session.project
         name = Path(self._path).name
         if recording is None and found.images:
             self._show_image(found, made.components.image_shape, name)
@@ -293,7 +293,7 @@ class ImportDock(Column):
         images = {k: v for k, v in found.images.items() if np.shape(v) == shape}
         if images:
             kind, image = next(iter(images.items()))
-            self._session.viewer.add_image(image, name=f"{kind} of {name}")
+            self._session.open_viewer.add_image(image, name=f"{kind} of {name}")
 
     def _add_events(self, events: pd.DataFrame) -> None:
         roi_set = self._session.roi_set

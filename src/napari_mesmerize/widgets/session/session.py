@@ -101,6 +101,20 @@ class Session:
         return self._viewer()
 
     @property
+    def open_viewer(self) -> ViewerModel:
+        """The viewer, for what lives in it and ends with it.
+
+        Raises
+        ------
+        RuntimeError
+            If the viewer is gone.
+        """
+        viewer = self._viewer()
+        if viewer is None:
+            raise RuntimeError("The viewer of this session is closed.")
+        return viewer
+
+    @property
     def project(self) -> Project | None:
         """The project that is open."""
         return self.workspace.project
