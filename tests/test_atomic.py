@@ -6,6 +6,7 @@ import re
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import disk_steps
 import pytest
@@ -477,3 +478,39 @@ def test_nothing_is_carried_onto_something(tmp_path):
         with pytest.raises(FileExistsError):
             carry_over(tmp_path / "a" / name, tmp_path / "z" / name)
     assert (tmp_path / "z" / "b").read_text() == "version 1"
+
+
+@pytest.mark.parametrize("overwrite", [False, True])
+def test_what_is_complete_is_put_in_its_place(tmp_path, overwrite):
+    ready, place = tmp_path / "a.partial", tmp_path / "a"
+    ready.mkdir()
+    (ready / "file").write_text("new")
+    if overwrite:
+        place.mkdir()
+        (place / "file").write_text("old")
+    atomic.put_in_place(ready, place, overwrite=overwrite)
+    assert [path.name for path in tmp_path.iterdir()] == ["a"]
+    assert (place / "file").read_text() == "new"
+
+
+def test_what_is_complete_stays_where_it_can_not_get_its_place(tmp_path, monkeypatch):
+    ready, place = tmp_path / "a.partial", tmp_path / "a"
+    for folder, text in ((ready, "new"), (place, "old")):
+        folder.mkdir()
+        (folder / "file").write_text(text)
+    with pytest.raises(WriteError, match="overwrite=True"):
+        atomic.put_in_place(ready, place, overwrite=False)
+    rename = os.rename
+
+    def refuse(source, target):
+        if Path(source) == place:
+            raise PermissionError(errno.EACCES, "open elsewhere")
+        rename(source, target)
+
+    monkeypatch.setattr(atomic, "_system_rename", lambda: None)
+    monkeypatch.setattr(os, "rename", refuse)
+    with pytest.raises(PermissionError):
+        atomic.put_in_place(ready, place, overwrite=True)
+    assert {path.name for path in tmp_path.iterdir()} == {"a.partial", "a"}
+    assert (ready / "file").read_text() == "new"
+    assert (place / "file").read_text() == "old"

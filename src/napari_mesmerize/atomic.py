@@ -157,6 +157,36 @@ def write_json(
     write_text(path, text + "\n", overwrite=overwrite, sync=sync)
 
 
+def put_in_place(ready: Path, path: Path, *, overwrite: bool) -> None:
+    """Rename a complete file or folder to its place; if that fails, it stays.
+
+    This is for results of long work under a name of their own;
+    :func:`written_whole` throws away what it could not put in place.
+
+    Parameters
+    ----------
+    ready : pathlib.Path
+        What was written, on the same disk.
+    path : pathlib.Path
+        Where it belongs.
+    overwrite : bool
+        Whether what is there may be replaced.
+
+    Raises
+    ------
+    OSError
+        If it can not be renamed; both are as before.
+    WriteError
+        If something is there, or came meanwhile, and must not be replaced.
+    """
+    if overwrite:
+        _replace(ready, path, keep=True)
+    else:
+        _take_free_name(ready, path)
+    remove(ready)  # what was there before
+    sync_folder(path.parent)
+
+
 def carry_over(source: Path, target: Path) -> None:
     """Give a file, or all files of a folder, a second name: nothing is copied.
 
@@ -348,8 +378,11 @@ def _appeared(path: Path) -> WriteError:
     )
 
 
-def _replace(parts: Path, path: Path) -> None:
-    """Put ``parts`` in the place of what is there; that stays, if this fails."""
+def _replace(parts: Path, path: Path, *, keep: bool = False) -> None:
+    """Put ``parts`` in the place of what is there; that stays, if this fails.
+
+    With ``keep`` the parts stay too.
+    """
     if not parts.is_dir():
         if path.is_dir():  # Windows would speak of missing rights
             raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(path))
@@ -357,18 +390,18 @@ def _replace(parts: Path, path: Path) -> None:
     elif not os.path.lexists(path):
         os.rename(parts, path)
     elif not _rename_at_once(parts, path, exchange=True):
-        _replace_in_two_steps(parts, path)
+        _replace_in_two_steps(parts, path, keep=keep)
 
 
-def _replace_in_two_steps(parts: Path, path: Path) -> None:
+def _replace_in_two_steps(parts: Path, path: Path, *, keep: bool) -> None:
     new, old = _hidden(path, _NEW), _hidden(path, _TEMPORARY)
     try:
-        _rename_twice(parts, path, new, old)
+        _rename_twice(parts, path, new, old, keep=keep)
     finally:
         _being_written.difference_update((new.name, old.name))
 
 
-def _rename_twice(parts: Path, path: Path, new: Path, old: Path) -> None:
+def _rename_twice(parts: Path, path: Path, new: Path, old: Path, *, keep: bool) -> None:
     os.rename(parts, new)
     try:
         sync_folder(path.parent)
@@ -386,7 +419,10 @@ def _rename_twice(parts: Path, path: Path, new: Path, old: Path) -> None:
                 f"in {new}, and gets its place when it is read or written next; or "
                 "rename it by hand."
             ) from error
-        remove(new)
+        if keep:
+            os.rename(new, parts)
+        else:
+            remove(new)
         raise
     remove(old)
 

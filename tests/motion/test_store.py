@@ -1,7 +1,6 @@
 """Streaming to disk: resumed after a kill, cancelled, full disks."""
 
 import errno
-import os
 import subprocess
 import sys
 import time
@@ -10,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from napari_mesmerize import atomic
 from napari_mesmerize.compute.resume import UnfinishedWork
 from napari_mesmerize.data.recording import as_recording
 from napari_mesmerize.errors import Cancelled, WriteError
@@ -150,15 +150,12 @@ def test_a_disk_that_fills_up_leaves_work_to_resume(rigid_2p, tmp_path, monkeypa
 def test_a_result_that_can_not_get_its_place_is_kept(rigid_2p, tmp_path, monkeypatch):
     recording, out = rigid_2p.recording[:60], tmp_path / "out.zarr"
     before = correct_motion(recording[:40], out=out).recording.to_numpy()
-    replace = os.replace
 
-    def refuse(source, target):
-        if Path(source).name == "out.zarr.partial":
-            raise PermissionError(errno.EACCES, "used by another program")
-        replace(source, target)
+    def refuse(source, target, **_):
+        raise PermissionError(errno.EACCES, "used by another program")
 
     with monkeypatch.context() as patch:
-        patch.setattr(store_module.os, "replace", refuse)
+        patch.setattr(atomic, "_rename_at_once", refuse)
         with pytest.raises(WriteError, match=r"used by another program.*go on from"):
             correct_motion(recording, out=out, overwrite=True)
     np.testing.assert_array_equal(read_recording(out).to_numpy(), before)
@@ -183,6 +180,7 @@ _SCRIPT = """
 import sys, numpy as np
 from napari_mesmerize.motion import PiecewiseParams, correct_motion
 from napari_mesmerize.progress import reporting
+from napari_mesmerize import atomic
 from napari_mesmerize.compute.resume import UnfinishedWork
 from napari_mesmerize.data.recording import as_recording
 recording = as_recording(np.load(sys.argv[1], mmap_mode="r"))

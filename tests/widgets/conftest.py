@@ -9,7 +9,7 @@ from napari_mesmerize.widgets.session.session import get_session
 @pytest.fixture(autouse=True)
 def own_cache(monkeypatch, tmp_path):
     """Keep samples of the tests out of the user's cache."""
-    from napari_mesmerize.widgets.hooks import sample_cache
+    from napari_mesmerize.workspace import sample_cache
 
     monkeypatch.setattr(sample_cache, "cache_folder", lambda: tmp_path / "cache")
 

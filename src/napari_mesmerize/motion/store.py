@@ -6,7 +6,6 @@ which names the recording and the parameters. The finished folder is renamed to 
 """
 
 import math
-import os
 import shutil
 from collections.abc import Iterator, Mapping
 from dataclasses import fields
@@ -18,6 +17,7 @@ import zarr
 from numpy.typing import NDArray
 from zarr.codecs import BloscCodec, BloscShuffle
 
+from napari_mesmerize.atomic import put_in_place
 from napari_mesmerize.compute.resume import STATE, UnfinishedWork
 from napari_mesmerize.errors import WriteError
 from napari_mesmerize.history import json_safe
@@ -66,6 +66,7 @@ class MotionStore:
                 "overwrite=True, --overwrite on the command line."
             )
         self.out = out
+        self._overwrite = overwrite
         self.partial = out.with_name(out.name + ".partial")
         self._work = UnfinishedWork(
             self.partial, key, str(out), parts=_PARTS, sync=False
@@ -213,25 +214,8 @@ class MotionStore:
             group.attrs.update(json_safe(quality.summary()))
             for name, array in arrays.items():
                 group.create_array(name, data=np.ascontiguousarray(array))
-            self._move_to_its_place()
+            # a recording that is open elsewhere can not be replaced on some systems
+            put_in_place(self.partial, self.out, overwrite=self._overwrite)
         shutil.rmtree(self.out / _PARTS, ignore_errors=True)
         (self.out / STATE).unlink(missing_ok=True)
         return self.out / "frames"
-
-    def _move_to_its_place(self) -> None:
-        """Rename the folder; if that fails, ``out`` is as before and work can go on.
-
-        A recording that is open elsewhere can not be replaced on some systems.
-        """
-        old = self.out.with_name(self.out.name + ".replaced")
-        if self.out.exists():
-            if old.exists():
-                shutil.rmtree(old)
-            os.replace(self.out, old)
-        try:
-            os.replace(self.partial, self.out)
-        except OSError:
-            if old.exists():
-                os.replace(old, self.out)
-            raise
-        shutil.rmtree(old, ignore_errors=True)

@@ -11,7 +11,7 @@ import zarr
 from numpy.typing import NDArray
 
 from napari_mesmerize.data.recording import batch_slices, default_max_memory
-from napari_mesmerize.errors import ProjectError
+from napari_mesmerize.errors import ProjectError, ReadError, reading
 from napari_mesmerize.progress import Progress, silent
 from napari_mesmerize.project.json_files import Remedy, check_format
 
@@ -82,22 +82,22 @@ class CopiedFrames:
 
     def __init__(self, path: Path, remedy: Remedy) -> None:
         try:
-            root = zarr.open_group(path, mode="r")
-            check_format(dict(root.attrs), path, FORMAT, FORMAT_VERSION, remedy)
-            self._array = cast(zarr.Array[Any], root["frames"])
-        except (KeyError, ValueError, TypeError, RuntimeError, OSError) as error:
-            if isinstance(error, ProjectError):
-                raise
-            raise ProjectError(f"{path} is damaged: {error}. {remedy()}") from error
+            with reading(path, "a copy of a recording", remedy=""):
+                root = zarr.open_group(path, mode="r")
+                check_format(dict(root.attrs), path, FORMAT, FORMAT_VERSION, remedy)
+                self._array = cast(zarr.Array[Any], root["frames"])
+        except ReadError as error:
+            raise ProjectError(f"{path} is damaged: {error} {remedy()}") from error
         self._path, self._remedy = path, remedy
         self.shape = tuple(int(size) for size in self._array.shape)
         self.dtype: np.dtype[Any] = np.dtype(self._array.dtype)
 
     def __getitem__(self, frames: slice) -> NDArray[Any]:
         try:
-            return np.asarray(self._array[frames])
-        except (ValueError, RuntimeError, OSError) as error:
+            with reading(self._path, "a copy of a recording", remedy=""):
+                return np.asarray(self._array[frames])
+        except ReadError as error:
             raise ProjectError(
                 f"{self._path} is damaged at frames {frames.start} to {frames.stop}: "
-                f"{error}. {self._remedy}"
+                f"{error} {self._remedy()}"
             ) from error

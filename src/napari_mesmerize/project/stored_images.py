@@ -10,7 +10,7 @@ import numpy as np
 import zarr
 from numpy.typing import ArrayLike, NDArray
 
-from napari_mesmerize.errors import ParameterError, ProjectError
+from napari_mesmerize.errors import ParameterError, ProjectError, ReadError, reading
 from napari_mesmerize.project.json_files import Remedy, check_format
 
 FORMAT = "napari-mesmerize projections"
@@ -49,13 +49,12 @@ def read_projections(path: Path, remedy: Remedy) -> dict[str, NDArray[Any]]:
         If the folder is damaged, something else or of a newer version.
     """
     try:
-        root = zarr.open_group(path, mode="r")
-        check_format(dict(root.attrs), path, FORMAT, FORMAT_VERSION, remedy)
-        return {name: np.asarray(root[name][...]) for name in sorted(root.array_keys())}  # type: ignore[index]
-    except (KeyError, ValueError, TypeError, RuntimeError, OSError) as error:
-        if isinstance(error, ProjectError):
-            raise
-        raise ProjectError(f"{path} is damaged: {error}. {remedy()}") from error
+        with reading(path, "images", remedy=""):
+            root = zarr.open_group(path, mode="r")
+            check_format(dict(root.attrs), path, FORMAT, FORMAT_VERSION, remedy)
+            return {name: np.asarray(array[...]) for name, array in root.arrays()}
+    except ReadError as error:
+        raise ProjectError(f"{path} is damaged: {error} {remedy()}") from error
 
 
 def measure_tree(folder: Path, *, deep: bool) -> dict[str, Any]:

@@ -3,9 +3,10 @@ import sys
 import numpy as np
 import pytest
 
-from napari_mesmerize.widgets.hooks import sample_cache, sample_data
+from napari_mesmerize.widgets.hooks import sample_data
 from napari_mesmerize.widgets.layers.recordings import is_recording, recording_of
 from napari_mesmerize.widgets.session.session import get_session
+from napari_mesmerize.workspace import sample_cache
 
 SIMULATOR = sys.modules["napari_mesmerize.simulation.simulate"]
 

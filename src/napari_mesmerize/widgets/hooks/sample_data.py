@@ -11,13 +11,13 @@ from napari.utils.notifications import show_info
 from napari_mesmerize.data.recording import PLANE_DIMS, VOLUME_DIMS
 from napari_mesmerize.progress import Progress
 from napari_mesmerize.simulation.simulate import Simulation, make_stimulus_epochs
-from napari_mesmerize.widgets.hooks.sample_cache import (
+from napari_mesmerize.widgets.jobs.job import JobBar
+from napari_mesmerize.widgets.layers.recordings import KEY, layer_data_tuple
+from napari_mesmerize.workspace.sample_cache import (
     load_sample,
     make_sample,
     sample_shape,
 )
-from napari_mesmerize.widgets.jobs.job import JobBar
-from napari_mesmerize.widgets.layers.recordings import KEY, layer_data_tuple
 
 LayerData = tuple[Any, dict[str, Any], str]
 _under_way: set[JobBar] = set()

@@ -4,8 +4,6 @@ import hashlib
 import json
 import logging
 import shutil
-import tempfile
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +11,7 @@ import numpy as np
 import platformdirs
 
 from napari_mesmerize import __version__
+from napari_mesmerize.atomic import written_whole
 from napari_mesmerize.data.recording import FACTS, lazy_recording
 from napari_mesmerize.errors import MesmerizeError
 from napari_mesmerize.simulation.simulate import (
@@ -67,17 +66,15 @@ def _store(sample: str, made: Simulation) -> None:
     folder = _folder(sample)
     folder.parent.mkdir(parents=True, exist_ok=True)
     attrs: dict[str, Any] = {fact: made.recording.attrs.get(fact) for fact in FACTS}
-    with tempfile.TemporaryDirectory(dir=folder.parent) as parts:
-        written = Path(parts) / "sample"
-        written.mkdir()
-        np.save(written / _FRAMES, made.recording.to_numpy())
-        made.truth.save(written / _TRUTH)
+    with written_whole(folder, overwrite=True, sync=False) as parts:
+        parts.mkdir()
+        np.save(parts / _FRAMES, made.recording.to_numpy())
+        made.truth.save(parts / _TRUTH)
         text = json.dumps(attrs | {"name": made.recording.name})
-        (written / _FACTS).write_text(text, "utf-8")
-        for old in folder.parent.glob(f"{_stem(sample)}-*"):
+        (parts / _FACTS).write_text(text, "utf-8")
+    for old in folder.parent.glob(f"{_stem(sample)}-*"):
+        if old != folder:
             shutil.rmtree(old, ignore_errors=True)
-        with suppress(FileExistsError):
-            written.rename(folder)
 
 
 def _folder(sample: str) -> Path:
