@@ -53,6 +53,7 @@ def nothing_left_open(request: pytest.FixtureRequest) -> Iterator[None]:
     before = Before()
     yield
     if not request.node.stash.get(_PASSED, False):
+        gc.unfreeze()
         return
     request.node.funcargs.clear()  # pytest holds what fixtures returned until later
     left = before.new()
@@ -114,16 +115,22 @@ class Before:
         self._threads = living_threads()
         for widget in widgets_without_parent():
             widget.setProperty(_SEEN, True)
+        gc.freeze()  # what was there is not searched again: that took a second a test
 
     def new(self) -> list[str]:
         """Return one line for each thing that is still open or alive."""
         looks = (self._new_threads, self._new_files, self._new_hdf5, self._new_widgets)
-        for _ in range(_ROUNDS):
-            if not any(look() for look in looks):
-                return []
-            _delete_later()
-            gc.collect()  # what only a circle of references holds is not lost
-        return [line for look in looks for line in look()]
+        try:
+            for round_ in range(_ROUNDS):
+                if not any(look() for look in looks):
+                    return []
+                _delete_later()
+                if round_ == _ROUNDS - 1:
+                    gc.unfreeze()  # circles that lead through older objects
+                gc.collect()  # what only a circle of references holds is not lost
+            return [line for look in looks for line in look()]
+        finally:
+            gc.unfreeze()
 
     def _new_files(self) -> list[str]:
         return [

@@ -165,9 +165,17 @@ class Workspace:
 
     def _add_recording(self, state: OpenRecording) -> None:
         self.recordings.append(state)
-        state.epochs_changed.connect(self.epochs_changed.emit)
+        state.epochs_changed.connect(self._on_epochs)
         state.facts_changed.connect(lambda: self.facts_changed.emit(state))
-        state.problem.connect(self.problem.emit)
+        state.problem.connect(self._tell)
+
+    # psygnal finds out how many arguments a compiled slot takes by calling it: to
+    # connect a signal to the emit of another would emit that
+    def _on_epochs(self) -> None:
+        self.epochs_changed.emit()
+
+    def _tell(self, text: str) -> None:
+        self.problem.emit(text)
 
     # --------------------------------------------------------------------- ROIs
     def add_rois(self, roi_set: RoiSet) -> None:
@@ -178,7 +186,7 @@ class Workspace:
             self.roi_sets.append(roi_set)
             roi_set.undo_stack.move([roi_set], self.undo_stack)
             roi_set.undo_stack = self.undo_stack
-            roi_set.problem.connect(self.problem.emit, unique=True)
+            roi_set.problem.connect(self._tell, unique=True)
             self.roi_sets_changed.emit()
         self.activate(roi_set)
 

@@ -195,7 +195,7 @@ class RoiManagerDock(QWidget):
     def selected_positions(self) -> list[int]:
         """Return the ROIs whose rows are selected."""
         rows = self.table.selectionModel().selectedRows()
-        return [int(self.model.order[row.row()]) for row in rows]
+        return [int(self.model.order[row]) for row in sorted(r.row() for r in rows)]
 
     def set_accepted(self, accepted: bool) -> None:
         """Accept or reject the ROIs whose rows are selected."""

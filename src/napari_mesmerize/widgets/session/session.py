@@ -88,7 +88,7 @@ class Session:
         viewer.layers.selection.events.active.connect(self._on_active_layer)
         viewer.dims.events.current_step.connect(self._on_step)
         workspace = self.workspace
-        workspace.project_changed.connect(self.project_changed.emit)
+        workspace.project_changed.connect(self._on_project)
         workspace.epochs_changed.connect(self._on_epochs)
         workspace.facts_changed.connect(self._on_facts)
         workspace.problem.connect(show_warning)
@@ -342,6 +342,9 @@ class Session:
         offer_in_console(self.viewer, {"mesmerize": self._api})
 
     # ----------------------------------------------------------------- events
+    def _on_project(self) -> None:
+        self.project_changed.emit()
+
     def _on_layers(self, event: Any = None) -> None:
         viewer = self.viewer
         if viewer is None:
