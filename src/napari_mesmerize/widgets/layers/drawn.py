@@ -225,7 +225,7 @@ def ellipse_outline(corners: NDArray[np.float64]) -> NDArray[np.float64]:
     centre = corners.mean(axis=0)
     first, second = (corners[1] - corners[0]) / 2, (corners[3] - corners[0]) / 2
     angle = np.linspace(0, 2 * np.pi, _ELLIPSE_POINTS, endpoint=False)[:, None]
-    return centre + np.cos(angle) * first + np.sin(angle) * second
+    return np.asarray(centre + np.cos(angle) * first + np.sin(angle) * second)
 
 
 def empty_components(shape: tuple[int, ...], recording: Any) -> Components:

@@ -105,7 +105,7 @@ class RoiLayer:
     def recolour(self) -> None:
         """Write colours anew, where they are others."""
         wanted = self.colours()
-        if not np.array_equal(wanted, self._drawn):
+        if self._drawn is None or not np.array_equal(wanted, self._drawn):
             self._drawn = wanted
             self.layer.colormap = colormap_of(wanted)
 

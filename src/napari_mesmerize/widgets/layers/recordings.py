@@ -20,7 +20,9 @@ from napari_mesmerize.errors import ParameterError
 KEY = "mesmerize"  # layer.metadata[KEY] is ours
 
 
-def layer_data_tuple(recording: xr.DataArray, **options: Any) -> tuple[Any, dict, str]:
+def layer_data_tuple(
+    recording: xr.DataArray, **options: Any
+) -> tuple[Any, dict[str, Any], str]:
     """Return a recording as napari's (data, options, type) of an Image layer.
 
     The frame axis keeps scale 1, so that a step of napari's slider is a frame; space is
@@ -94,7 +96,8 @@ def recording_of(layer: Image) -> xr.DataArray:
     """
     known = layer.metadata.get(KEY)
     if known is not None and known.get("role") == "recording":
-        return known["recording"]
+        recording: xr.DataArray = known["recording"]
+        return recording
     if known is not None and known.get("role") == "pending":
         raise ParameterError(f"Layer '{layer.name}' is not ready yet; wait for it.")
     if not is_recording(layer):
@@ -118,7 +121,7 @@ def show_facts(layer: Image) -> None:
     """Let a layer say what the facts of its recording are, and scale it by them."""
     recording = recording_of(layer)
     layer.metadata[KEY] |= describe(recording)
-    layer.scale = (1.0, *spatial_scale(recording))
+    layer.scale = np.array((1.0, *spatial_scale(recording)))
     layer.units = ("pixel", *spatial_units(recording))
 
 

@@ -85,4 +85,5 @@ def hide_selection(viewer: Any) -> None:
 
 def selection_layer(viewer: Any) -> Labels | None:
     """Return the layer that draws the selected ROI, if there is one."""
-    return layer_in_role(viewer, "selection")
+    layer: Labels | None = layer_in_role(viewer, "selection")
+    return layer

@@ -1,7 +1,7 @@
 """Project: create, open, add samples, save curation, open samples as layers."""
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import xarray as xr
 from napari.utils.notifications import show_info
@@ -38,6 +38,9 @@ from napari_mesmerize.workspace.roi_set import RoiSet
 from napari_mesmerize.workspace.undo import Command
 from napari_mesmerize.workspace.workspace import Curated
 
+if TYPE_CHECKING:
+    import napari.viewer
+
 
 class ProjectDock(Column):
     """Work with a project folder.
@@ -48,14 +51,14 @@ class ProjectDock(Column):
         The viewer.
     """
 
-    def __init__(self, napari_viewer: "napari.viewer.Viewer") -> None:  # noqa: F821
+    def __init__(self, napari_viewer: "napari.viewer.Viewer") -> None:
         super().__init__()
         self._session = get_session(napari_viewer)
         self._roi_set: Any = None
         self._rows: Any = None  # of the list of samples, where they are read already
         self._next_sample: int | None = None  # to open when the project is open
         self.hint = Hint()
-        self.job = JobBar(self._session.viewer)
+        self.job = JobBar(self._session.open_viewer)
         self._make_project()
         self._make_samples()
         self._make_add()
@@ -73,9 +76,11 @@ class ProjectDock(Column):
     # ------------------------------------------------------------------- parts
     def _make_project(self) -> None:
         self.title = note()
-        self.create = button("New project …", "Make a project in a new or empty folder")
+        self.new_project = button(
+            "New project …", "Make a project in a new or empty folder"
+        )
         self.open = button("Open project …", "Open a project folder")
-        self.create.clicked.connect(self._ask_create)
+        self.new_project.clicked.connect(self._ask_create)
         self.open.clicked.connect(self._ask_open)
 
     def _make_samples(self) -> None:
@@ -120,7 +125,7 @@ class ProjectDock(Column):
     def _lay_out(self) -> None:
         self.rows.addWidget(self.hint)
         self.rows.addWidget(self.title)
-        self.add_row(self.create, self.open)
+        self.add_row(self.new_project, self.open)
         self.rows.addWidget(self.job)
         self.samples_title = heading("Samples")
         self.rows.addWidget(self.samples_title)
@@ -368,8 +373,8 @@ class ProjectDock(Column):
         self.add.setEnabled(idle and named and something and not exists)
         self.overwrite.setEnabled(idle and named and something and exists)
         self.open_sample.setEnabled(idle and self.samples.selected() is not None)
-        saved = roi_set is not None and roi_set.in_sample
-        self.save.setEnabled(free and saved and roi_set.unsaved)
+        saved = roi_set is not None and roi_set.in_sample and roi_set.unsaved
+        self.save.setEnabled(free and saved)
         self.content.setText(describe_rois(roi_set, self.chooser.recording, project))
         self.hint.say(
             next_step(self, project is not None, something=something, named=named)

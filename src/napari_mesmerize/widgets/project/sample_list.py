@@ -15,6 +15,7 @@ from qtpy.QtWidgets import (
 from napari_mesmerize.errors import ProjectError
 from napari_mesmerize.widgets.jobs.job import Job
 from napari_mesmerize.widgets.kit.column import n_rois
+from napari_mesmerize.widgets.qt_api import present
 from napari_mesmerize.workspace.open_sample import list_samples
 
 _COLUMNS = ("animal", "trial", "ROIs", "date")
@@ -31,12 +32,13 @@ class SampleList(QTableWidget):
         self._job: Job | None = None
         self._of: Any = None  # the project that is listed
         self.setHorizontalHeaderLabels(list(_COLUMNS))
-        self.verticalHeader().hide()
-        self.verticalHeader().setDefaultSectionSize(20)
+        rows = present(self.verticalHeader())
+        rows.hide()
+        rows.setDefaultSectionSize(20)
         self.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
         self.setSelectionMode(QAbstractItemView.SelectionMode.SingleSelection)
         self.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
-        header = self.horizontalHeader()
+        header = present(self.horizontalHeader())
         header.setSectionResizeMode(QHeaderView.ResizeMode.Stretch)
         self.setMinimumHeight(110)
         self.setToolTip("Double-click opens a sample in the viewer")
@@ -108,15 +110,15 @@ class SampleList(QTableWidget):
 
     def selected(self) -> str | None:
         """Return the id of the selected sample."""
-        rows = self.selectionModel().selectedRows()
+        rows = present(self.selectionModel()).selectedRows()
         if not rows:
             return None
-        return str(self.item(rows[0].row(), 0).data(Qt.ItemDataRole.UserRole))
+        return str(present(self.item(rows[0].row(), 0)).data(Qt.ItemDataRole.UserRole))
 
     def has(self, animal_id: str, trial_id: str) -> bool:
         """Say whether the project has a sample of this animal and trial."""
         return any(
-            (self.item(row, 0).text(), self.item(row, 1).text())
+            tuple(present(self.item(row, column)).text() for column in (0, 1))
             == (animal_id, trial_id)
             for row in range(self.rowCount())
         )

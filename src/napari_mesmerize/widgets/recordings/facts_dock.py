@@ -1,6 +1,6 @@
 """Recording facts: see and correct frame rate, pixel size, date and origin."""
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import (
@@ -25,8 +25,13 @@ from napari_mesmerize.widgets.kit.column import (
 )
 from napari_mesmerize.widgets.kit.lifetime import connect_while_alive
 from napari_mesmerize.widgets.kit.recording_chooser import RecordingChooser
+from napari_mesmerize.widgets.qt_api import present
 from napari_mesmerize.widgets.session.session import get_session
 from napari_mesmerize.workspace.open_recording import OpenRecording
+
+if TYPE_CHECKING:
+    import napari.viewer
+
 
 _START = (
     "<b>Start here:</b> drop a recording on the canvas, or choose File › Open Sample › "
@@ -44,7 +49,7 @@ class FactsDock(Column):
         The viewer.
     """
 
-    def __init__(self, napari_viewer: "napari.viewer.Viewer") -> None:  # noqa: F821
+    def __init__(self, napari_viewer: "napari.viewer.Viewer") -> None:
         super().__init__()
         self._session = get_session(napari_viewer)
         self.hint = Hint(_START)
@@ -93,7 +98,7 @@ class FactsDock(Column):
         known = recording is not None
         for widget in (self.pixel_y, self.pixel_x, self.date, self.origin, self.apply):
             widget.setEnabled(known)
-        self.z_step.setEnabled(known and recording.ndim == 4)
+        self.z_step.setEnabled(recording is not None and recording.ndim == 4)
         if recording is self._of and known:
             return  # its frame rate was given: what is typed below stays
         self._of = recording
@@ -120,7 +125,7 @@ class FactsDock(Column):
         self.origin.setText(attrs.get("origin") or "")
         for line in (self.date, self.origin):
             line.setCursorPosition(0)
-        _fill(self.meta.invisibleRootItem(), attrs.get("meta") or {})
+        _fill(present(self.meta.invisibleRootItem()), attrs.get("meta") or {})
 
     def _offer_file(self, recording: Any) -> None:
         """Say where facts are kept, or why they can not be."""

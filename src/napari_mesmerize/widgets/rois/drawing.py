@@ -45,8 +45,9 @@ class Drawing(QObject):
             known = weakref.ref(self)
 
             def on_drawn(changed: DrawnLayer) -> None:
-                if known() is not None:
-                    known().schedule(changed)
+                drawing = known()
+                if drawing is not None:
+                    drawing.schedule(changed)
 
             drawn = DrawnLayer(viewer, recording_layer, on_drawn)
             viewer.add_layer(drawn.layer)

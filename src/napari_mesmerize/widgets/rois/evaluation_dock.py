@@ -1,6 +1,6 @@
 """Component evaluation: move the thresholds of acceptance and see what they do."""
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from napari.utils.theme import get_theme
@@ -29,6 +29,10 @@ from napari_mesmerize.widgets.rois.verdict_overlay import (
     verdicts,
 )
 from napari_mesmerize.widgets.session.session import get_session
+
+if TYPE_CHECKING:
+    import napari.viewer
+
 
 _WAIT_MS = 15  # moves that follow each other are shown together
 RULES = (
@@ -65,7 +69,7 @@ class EvaluationDock(Column):
         The viewer.
     """
 
-    def __init__(self, napari_viewer: "napari.viewer.Viewer") -> None:  # noqa: F821
+    def __init__(self, napari_viewer: "napari.viewer.Viewer") -> None:
         super().__init__()
         self._session = get_session(napari_viewer)
         self._roi_set: Any = None
@@ -76,7 +80,7 @@ class EvaluationDock(Column):
         self.overlay = VerdictLayer(self._session.viewer)
         self._make_parts()
         self._lay_out()
-        viewer = self._session.viewer
+        viewer = self._session.open_viewer
         connect_while_alive(self, viewer.events.theme, self._on_theme)
         connect_while_alive(self, viewer.layers.events.removed, self._on_removed)
         connect_while_alive(self, self._session.roi_set_changed, self._on_roi_set)
@@ -104,7 +108,7 @@ class EvaluationDock(Column):
         )
         self.reset = button("Reset", "Return to the thresholds of the extraction")
         self.undo = button("Undo", "Take the last change of the ROIs back")
-        self.job = JobBar(self._session.viewer)
+        self.job = JobBar(self._session.open_viewer)
         self.merge_split = MergeSplit(self._session, self.job)
         self._timer = QTimer(self)
         self._timer.setSingleShot(True)
@@ -132,7 +136,8 @@ class EvaluationDock(Column):
     # ------------------------------------------------------------------ values
     @property
     def _history(self) -> list[dict[str, Any]]:
-        return self._roi_set.components.history
+        history: list[dict[str, Any]] = self._roi_set.components.history
+        return history
 
     def thresholds(self) -> Thresholds:
         """Return the thresholds as they stand; those without scores are off.
@@ -177,9 +182,10 @@ class EvaluationDock(Column):
         """Return the ROIs whose acceptance is not what a rule wrote."""
         table = self._roi_set.table
         if "rejected_because" not in table:  # another program may have decided
-            return ~table["accepted"].to_numpy(bool) & was_imported(self._history)
+            rejected = ~table["accepted"].to_numpy(bool)
+            return np.asarray(rejected & was_imported(self._history))
         rule = table["rejected_because"].fillna("").to_numpy() == ""
-        return table["accepted"].to_numpy(bool) != rule
+        return np.asarray(table["accepted"].to_numpy(bool) != rule)
 
     # ------------------------------------------------------------------ actions
     def _on_apply(self) -> None:
@@ -268,7 +274,7 @@ class EvaluationDock(Column):
             self.overlay.hide()  # it covered the ROIs, which show again
 
     def _on_theme(self, event: Any = None) -> None:
-        theme = get_theme(self._session.viewer.theme)
+        theme = get_theme(self._session.open_viewer.theme)
         for editor in self.editors.values():
             editor.look(theme)
 
@@ -278,8 +284,8 @@ class EvaluationDock(Column):
         ready = self._scores is not None
         for widget in (self.count, self.legend, self.by_hand, self.selected):
             widget.setVisible(ready)
-        for widget in (self.apply, self.reset):
-            widget.setEnabled(ready)
+        for pressed in (self.apply, self.reset):
+            pressed.setEnabled(ready)
         self.undo.setEnabled(roi_set is not None)
         self.merge_split.setVisible(roi_set is not None)
         if roi_set is None:

@@ -1,10 +1,10 @@
 """ROI manager: browse, filter, tag, accept and reject ROIs; draw some by hand."""
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from qtpy.QtCore import QEvent, QItemSelectionModel, QObject, Qt
-from qtpy.QtGui import QKeySequence
+from qtpy.QtGui import QKeyEvent, QKeySequence
 from qtpy.QtWidgets import (
     QAbstractItemView,
     QCheckBox,
@@ -22,10 +22,14 @@ from napari_mesmerize.widgets.jobs.job import JobBar
 from napari_mesmerize.widgets.kit.column import DOCK_WIDTH, Hint, button, n_rois, row_of
 from napari_mesmerize.widgets.kit.dock_title import DockTitle
 from napari_mesmerize.widgets.kit.lifetime import connect_while_alive, follow
+from napari_mesmerize.widgets.qt_api import present
 from napari_mesmerize.widgets.rois.drawing import Drawing
 from napari_mesmerize.widgets.rois.table_model import FILTERS, RoiTableModel
 from napari_mesmerize.widgets.rois.tag_editor import TagEditor
 from napari_mesmerize.widgets.session.session import get_session
+
+if TYPE_CHECKING:
+    import napari.viewer
 
 
 class PageKeys(QObject):
@@ -35,9 +39,9 @@ class PageKeys(QObject):
         super().__init__(manager)
         self._manager = manager
 
-    def eventFilter(self, watched: QObject, event: QEvent) -> bool:
+    def eventFilter(self, watched: QObject | None, event: QEvent | None) -> bool:
         """Take the page keys; in the table also K and J."""
-        if event.type() != QEvent.Type.KeyPress:
+        if not isinstance(event, QKeyEvent) or event.type() != QEvent.Type.KeyPress:
             return False
         key = event.key()
         if key in (Qt.Key.Key_PageDown, Qt.Key.Key_PageUp):
@@ -74,7 +78,7 @@ class RoiManagerDock(QWidget):
         The viewer.
     """
 
-    def __init__(self, napari_viewer: "napari.viewer.Viewer") -> None:  # noqa: F821
+    def __init__(self, napari_viewer: "napari.viewer.Viewer") -> None:
         super().__init__()
         self._title = DockTitle(self)
         self._session = get_session(napari_viewer)
@@ -82,7 +86,7 @@ class RoiManagerDock(QWidget):
         self._following = False
         self.hint = Hint()
         self.model = RoiTableModel(self)
-        self.job = JobBar(self._session.viewer)
+        self.job = JobBar(self._session.open_viewer)
         self.drawing = Drawing(self._session, self.job, self)
         self._make_choice()
         self._make_table()
@@ -124,13 +128,14 @@ class RoiManagerDock(QWidget):
         self.table.setSelectionMode(QAbstractItemView.SelectionMode.ExtendedSelection)
         self.table.setSortingEnabled(True)
         self.table.sortByColumn(0, Qt.SortOrder.AscendingOrder)
-        self.table.verticalHeader().hide()
-        self.table.verticalHeader().setDefaultSectionSize(20)
-        header = self.table.horizontalHeader()
+        rows = present(self.table.verticalHeader())
+        rows.hide()
+        rows.setDefaultSectionSize(20)
+        header = present(self.table.horizontalHeader())
         header.setSectionResizeMode(QHeaderView.ResizeMode.Interactive)
         header.setDefaultSectionSize(64)
         self.table.setMinimumHeight(120)
-        self.table.selectionModel().selectionChanged.connect(self._on_rows)
+        present(self.table.selectionModel()).selectionChanged.connect(self._on_rows)
         self.model.order_changed.connect(self._on_order)
         self.model.modelReset.connect(self._fit_columns)
 
@@ -194,7 +199,7 @@ class RoiManagerDock(QWidget):
 
     def selected_positions(self) -> list[int]:
         """Return the ROIs whose rows are selected."""
-        rows = self.table.selectionModel().selectedRows()
+        rows = present(self.table.selectionModel()).selectedRows()
         return [int(self.model.order[row]) for row in sorted(r.row() for r in rows)]
 
     def set_accepted(self, accepted: bool) -> None:
@@ -328,7 +333,7 @@ class RoiManagerDock(QWidget):
         positions = [] if self._roi_set is None else self._roi_set.selected_positions
         rows = [row for at in positions if (row := self.model.row_of(at)) is not None]
         flags = QItemSelectionModel.SelectionFlag
-        chosen = self.table.selectionModel()
+        chosen = present(self.table.selectionModel())
         self._following = True
         try:
             if not rows:

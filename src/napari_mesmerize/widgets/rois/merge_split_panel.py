@@ -1,6 +1,6 @@
 """Merge the selected ROI with others, or split it; each is one step of undo."""
 
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -27,6 +27,7 @@ from napari_mesmerize.progress import Progress
 from napari_mesmerize.widgets.jobs.job import JobBar
 from napari_mesmerize.widgets.kit.column import button, heading, note, row_of
 from napari_mesmerize.widgets.layers.extracted import RoiLayer
+from napari_mesmerize.widgets.qt_api import present
 from napari_mesmerize.widgets.session.session import recording_for
 
 _ALIKE = 0.8  # correlation from which a neighbour is ticked
@@ -99,13 +100,17 @@ class MergeSplit(QWidget):
         roi_set = self._session.roi_set
         if roi_set is not None and roi_set.selected is not None:
             near = related(roi_set.components, roi_set.selected)
-            for row in near.itertuples(index=False):
+            for position, r, overlap in zip(
+                near["position"].to_numpy(int),
+                near["correlation"].to_numpy(float),
+                near["overlap"].to_numpy(float),
+                strict=True,
+            ):
                 item = QListWidgetItem(
-                    f"ROI {row.position + 1}   activity r = {row.correlation:.2f}   "
-                    f"overlap {row.overlap:.2f}"
+                    f"ROI {position + 1}   activity r = {r:.2f}   overlap {overlap:.2f}"
                 )
-                item.setData(Qt.ItemDataRole.UserRole, int(row.position))
-                alike = row.correlation >= _ALIKE
+                item.setData(Qt.ItemDataRole.UserRole, int(position))
+                alike = r >= _ALIKE
                 state = Qt.CheckState.Checked if alike else Qt.CheckState.Unchecked
                 item.setCheckState(state)
                 self.neighbours.addItem(item)
@@ -123,7 +128,8 @@ class MergeSplit(QWidget):
             return sorted(selected)
         if roi_set.selected is None:
             return []
-        items = [self.neighbours.item(i) for i in range(self.neighbours.count())]
+        rows = range(self.neighbours.count())
+        items = [present(self.neighbours.item(i)) for i in rows]
         return [roi_set.selected] + [
             item.data(Qt.ItemDataRole.UserRole)
             for item in items
@@ -178,7 +184,8 @@ class MergeSplit(QWidget):
         text = f"Split into ROIs {numbers}."
         traces = components.traces.get("raw")
         if traces is not None:
-            r = np.corrcoef(traces[fresh])[np.triu_indices(len(fresh), 1)].max()
+            alike = np.atleast_2d(np.corrcoef(traces[fresh]))
+            r = alike[np.triu_indices(len(fresh), 1)].max()
             text += f" Their activity correlates with r = {r:.2f}."
             if r > _ALIKE:
                 text += " So alike, they are probably one cell: Undo."
@@ -231,7 +238,7 @@ def split(
     areas: Any,
     position: int,
     *,
-    by: str,
+    by: Literal["pieces", "activity"],
     n_parts: int,
     recording: xr.DataArray | None,
     progress: Progress,

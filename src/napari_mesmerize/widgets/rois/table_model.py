@@ -11,6 +11,7 @@ from qtpy.QtCore import QAbstractTableModel, QModelIndex, Qt, Signal
 from qtpy.QtGui import QBrush, QColor
 
 from napari_mesmerize.data.colours import hex_colour
+from napari_mesmerize.widgets.qt_api import present
 from napari_mesmerize.workspace.roi_set import RoiSet
 
 _CONDITION = re.compile(r"^(\w+)\s*(>=|<=|!=|==|=|>|<)\s*(.*)$")
@@ -168,7 +169,7 @@ class RoiTableModel(QAbstractTableModel):
             return str(position + 1)
         if name == "accepted":
             return None
-        value = self.roi_set.table[name].iat[position]
+        value = present(self.roi_set).table[name].iat[position]
         if isinstance(value, float | np.floating):
             return "" if np.isnan(value) else f"{value:.3g}"
         return str(value)
@@ -212,10 +213,10 @@ def matches(table: pd.DataFrame, text: str) -> NDArray[np.bool_]:
 def _compare(column: pd.Series, sign: str, text: str) -> NDArray[np.bool_]:
     if column.dtype == bool:
         wanted: Any = text.lower() in ("true", "yes", "1")
-        return _COMPARE[sign](column.to_numpy(), wanted)
+        return np.asarray(_COMPARE[sign](column.to_numpy(), wanted))
     if pd.api.types.is_numeric_dtype(column):
         try:
-            return _COMPARE[sign](column.to_numpy(float), float(text))
+            return np.asarray(_COMPARE[sign](column.to_numpy(float), float(text)))
         except ValueError:
             return np.ones(len(column), bool)  # not typed to its end yet
     return np.asarray(_COMPARE[sign](column.astype(str).to_numpy(object), text), bool)

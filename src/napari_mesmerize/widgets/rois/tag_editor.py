@@ -13,6 +13,7 @@ from qtpy.QtWidgets import (
 )
 
 from napari_mesmerize.widgets.kit.column import button
+from napari_mesmerize.widgets.qt_api import present
 
 
 class TagEditor(QWidget):
@@ -27,7 +28,7 @@ class TagEditor(QWidget):
         self.column.setEditable(True)
         self.column.setMinimumWidth(110)
         self.column.setInsertPolicy(QComboBox.InsertPolicy.NoInsert)
-        self.column.lineEdit().setPlaceholderText("column")
+        present(self.column.lineEdit()).setPlaceholderText("column")
         self.column.setToolTip("A tag column; type a new name to add one")
         self.value = QLineEdit()
         self.value.setPlaceholderText("tag, then Return")

@@ -11,6 +11,7 @@ from scipy import ndimage
 from napari_mesmerize.data.colours import hex_colour
 from napari_mesmerize.data.pictures import label_picture
 from napari_mesmerize.widgets.layers.recordings import KEY, layer_in_role
+from napari_mesmerize.widgets.qt_api import present
 from napari_mesmerize.workspace.roi_set import RoiSet
 
 NAME = "evaluation"
@@ -92,7 +93,8 @@ class VerdictLayer:
     @property
     def layer(self) -> Image | None:
         """The layer, where it is open."""
-        return layer_in_role(self._viewer(), "verdicts")
+        layer: Image | None = layer_in_role(self._viewer(), "verdicts")
+        return layer
 
     def _outlines(
         self, roi_set: RoiSet, accepted: NDArray[np.bool_]
@@ -107,7 +109,7 @@ class VerdictLayer:
             edge |= ndimage.grey_erosion(picture, size) != picture
             self._edges = np.where(edge, picture, 0)
             self._of = key
-        return self._edges
+        return present(self._edges)
 
 
 def verdicts(before: NDArray[np.bool_], after: NDArray[np.bool_]) -> NDArray[np.intp]:

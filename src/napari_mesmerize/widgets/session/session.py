@@ -150,7 +150,8 @@ class Session:
         """Return the layers that hold recordings, top first."""
         if self.viewer is None:
             return []
-        return [layer for layer in reversed(self.viewer.layers) if is_recording(layer)]
+        layers = reversed(self.viewer.layers)
+        return [x for x in layers if isinstance(x, Image) and is_recording(x)]
 
     def active_recording_layer(self) -> Image | None:
         """Return the selected recording layer, or the topmost one."""
@@ -172,7 +173,7 @@ class Session:
             options["contrast_limits"] = limits
         data, known, _ = layer_data_tuple(recording, **options)
         layer = Image(data, **known)
-        layers = self.viewer.layers
+        layers = self.open_viewer.layers
         above = [i for i, other in enumerate(layers) if not isinstance(other, Image)]
         layers.insert(above[0] if above else len(layers), layer)
         return layer
@@ -339,7 +340,7 @@ class Session:
         from napari_mesmerize.widgets.session.console import Api
 
         self._api = Api(self)
-        offer_in_console(self.viewer, {"mesmerize": self._api})
+        offer_in_console(self.open_viewer, {"mesmerize": self._api})
 
     # ----------------------------------------------------------------- events
     def _on_project(self) -> None:

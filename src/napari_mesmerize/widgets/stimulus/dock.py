@@ -1,7 +1,7 @@
 """Stimulus mapping: name the levels of a recorded signal, get stimulus epochs."""
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 from napari.utils.theme import get_theme
@@ -29,9 +29,14 @@ from napari_mesmerize.widgets.kit.column import (
 )
 from napari_mesmerize.widgets.kit.lifetime import connect_while_alive
 from napari_mesmerize.widgets.kit.recording_chooser import RecordingChooser
+from napari_mesmerize.widgets.qt_api import present
 from napari_mesmerize.widgets.session.session import get_session
 from napari_mesmerize.widgets.stimulus.level_table import LevelTable
 from napari_mesmerize.widgets.stimulus.signal_plot import SignalPlot
+
+if TYPE_CHECKING:
+    import napari.viewer
+
 
 _START = (
     "<b>Start here:</b> drop a recording on the canvas. Files of Femtonics (.mes, "
@@ -60,7 +65,7 @@ class StimulusDock(Column):
         The viewer.
     """
 
-    def __init__(self, napari_viewer: "napari.viewer.Viewer") -> None:  # noqa: F821
+    def __init__(self, napari_viewer: "napari.viewer.Viewer") -> None:
         super().__init__()
         self._session = get_session(napari_viewer)
         self._signals: dict[str, Signal] = {}
@@ -76,7 +81,7 @@ class StimulusDock(Column):
         self.table = LevelTable()
         self.problem = note()
         self.make = button("Make epochs", "Show them with the traces", primary=True)
-        self.job = JobBar(self._session.viewer)
+        self.job = JobBar(self._session.open_viewer)
         self.summary = note()
         self.which = QComboBox()
         self.remove = button("Remove", "Forget the epochs of this stimulus type")
@@ -102,7 +107,9 @@ class StimulusDock(Column):
         self.offset.setToolTip("Seconds that are added to the times of the signal")
         self.kind = QComboBox()
         self.kind.setEditable(True)
-        self.kind.lineEdit().setPlaceholderText("such as light, odour, grating")
+        present(self.kind.lineEdit()).setPlaceholderText(
+            "such as light, odour, grating"
+        )
         self.kind.setToolTip(
             "The stimulus type that all names of this channel belong to"
         )
@@ -135,7 +142,7 @@ class StimulusDock(Column):
         self.make.clicked.connect(self._on_make)
         self.remove.clicked.connect(self._on_remove)
         self.job.running_changed.connect(lambda _: self._enable())
-        viewer, session = self._session.viewer, self._session
+        viewer, session = self._session.open_viewer, self._session
         connect_while_alive(self, viewer.events.theme, self._on_theme)
         connect_while_alive(self, session.project_changed, self._offer_types)
         connect_while_alive(self, session.workspace.epochs_changed, self._show_known)
@@ -299,7 +306,7 @@ class StimulusDock(Column):
             self.job.say("")
 
     def _write(self, epochs: pd.DataFrame) -> None:
-        self._session.set_epochs(self.chooser.layer, epochs)
+        self._session.set_epochs(present(self.chooser.layer), epochs)
         self._show_known()
 
     # ------------------------------------------------------------------- events
@@ -347,7 +354,7 @@ class StimulusDock(Column):
         self.make.setEnabled(idle and bool(self.table.names()))
 
     def _on_theme(self, event: Any = None) -> None:
-        self.plot.look(get_theme(self._session.viewer.theme))
+        self.plot.look(get_theme(self._session.open_viewer.theme))
 
     def _ask_file(self) -> None:
         suffixes = "*.mes *.mesc *.isxd *.csv *.tsv *.txt *.h5 *.hdf5"

@@ -16,6 +16,7 @@ from qtpy.QtWidgets import (
 )
 
 from napari_mesmerize.data.colours import TAG_COLOURS
+from napari_mesmerize.widgets.qt_api import present
 
 _COLUMNS = ("level", "times", "means", "colour")
 _NAME, _COLOUR = 2, 3
@@ -31,10 +32,11 @@ class LevelTable(QTableWidget):
         super().__init__(0, len(_COLUMNS), parent)
         self.levels: list[float] = []
         self.setHorizontalHeaderLabels(list(_COLUMNS))
-        self.verticalHeader().hide()
-        self.verticalHeader().setDefaultSectionSize(24)
+        rows = present(self.verticalHeader())
+        rows.hide()
+        rows.setDefaultSectionSize(24)
         self.setSelectionMode(QAbstractItemView.SelectionMode.NoSelection)
-        header = self.horizontalHeader()
+        header = present(self.horizontalHeader())
         header.setSectionResizeMode(QHeaderView.ResizeMode.ResizeToContents)
         header.setSectionResizeMode(_NAME, QHeaderView.ResizeMode.Stretch)
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
@@ -73,12 +75,13 @@ class LevelTable(QTableWidget):
     def _fit(self) -> None:
         """Be as high as the rows, up to some of them."""
         rows = min(max(self.rowCount(), 2), _MOST_ROWS)
-        self.setFixedHeight(self.horizontalHeader().sizeHint().height() + 24 * rows + 4)
+        header = present(self.horizontalHeader()).sizeHint().height()
+        self.setFixedHeight(header + 24 * rows + 4)
 
     def names(self) -> dict[float, str]:
         """Return the names by level; those without one are left out."""
         texts = {
-            level: self.item(row, _NAME).text().strip()
+            level: present(self.item(row, _NAME)).text().strip()
             for row, level in enumerate(self.levels)
         }
         return {level: text for level, text in texts.items() if text}
@@ -94,11 +97,11 @@ class LevelTable(QTableWidget):
 
     def colour_of(self, row: int) -> str:
         """Return ``#rrggbb``."""
-        return str(self.item(row, _COLOUR).background().color().name())
+        return str(present(self.item(row, _COLOUR)).background().color().name())
 
     def set_name(self, row: int, name: str) -> None:
         """Name a level."""
-        self.item(row, _NAME).setText(name)
+        present(self.item(row, _NAME)).setText(name)
 
     def known(self) -> dict[float, tuple[str, str]]:
         """Return names and colours by level."""
@@ -117,7 +120,7 @@ class LevelTable(QTableWidget):
         if column == _COLOUR:
             colour = QColorDialog.getColor(QColor(self.colour_of(row)), self)
             if colour.isValid():
-                self.item(row, _COLOUR).setBackground(colour)
+                present(self.item(row, _COLOUR)).setBackground(colour)
 
 
 def _fixed(text: str) -> Any:

@@ -1,6 +1,6 @@
 """Traces under the canvas: tied to the frame slider, with epochs."""
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from qtpy.QtCore import QSize, Qt, QTimer
@@ -22,6 +22,10 @@ from napari_mesmerize.widgets.kit.lifetime import connect_while_alive, follow
 from napari_mesmerize.widgets.kit.trace_plot import TracePlot
 from napari_mesmerize.widgets.layers.recordings import recording_of
 from napari_mesmerize.widgets.session.session import get_session, recording_for
+
+if TYPE_CHECKING:
+    import napari.viewer
+
 
 SELECTED, STACKED, HEATMAP = "Selected ROI", "All ROIs, stacked", "All ROIs, heat map"
 _KIND_NAMES = {
@@ -48,7 +52,7 @@ class TracesDock(QWidget):
         The viewer.
     """
 
-    def __init__(self, napari_viewer: "napari.viewer.Viewer") -> None:  # noqa: F821
+    def __init__(self, napari_viewer: "napari.viewer.Viewer") -> None:
         super().__init__()
         self._title = DockTitle(self)
         self._session = get_session(napari_viewer)
@@ -68,7 +72,7 @@ class TracesDock(QWidget):
         self._redraw_soon.setSingleShot(True)
         self._redraw_soon.setInterval(15)
         self._redraw_soon.timeout.connect(self.redraw)
-        viewer = self._session.viewer
+        viewer = self._session.open_viewer
         for signal, method in (
             (self._session.roi_set_changed, self._on_roi_set),
             (self._session.recordings_changed, self._on_recordings),
@@ -129,7 +133,9 @@ class TracesDock(QWidget):
         position = roi_set.selected
         colour = "#ffffff"
         if position is not None:
-            colour = hex_colour(self._session.roi_layer.colours()[position])
+            shown = self._session.roi_layer
+            if shown is not None:
+                colour = hex_colour(shown.colours()[position])
         if mode == SELECTED:
             self._draw_selected(traces, position, colour)
         else:
@@ -249,7 +255,7 @@ class TracesDock(QWidget):
         in_seconds = rate is not None and self.unit.currentText() == "seconds"
         self.unit.setEnabled(rate is not None)
         times = np.arange(n_frames, dtype=float)
-        if in_seconds:
+        if in_seconds and rate is not None:
             times = times / rate
             stamped = recording is not None and "time_s" in recording.coords
             if stamped and recording.sizes["frame"] == n_frames:
@@ -301,17 +307,19 @@ class TracesDock(QWidget):
     def _on_step(self, event: Any = None) -> None:
         axis = self._frame_axis()
         if axis is not None:
-            self.plot.set_frame(round(float(self._session.viewer.dims.point[axis])))
+            self.plot.set_frame(
+                round(float(self._session.open_viewer.dims.point[axis]))
+            )
 
     def _on_picked(self, frame: int) -> None:
         axis = self._frame_axis()
         if axis is not None:
-            self._session.viewer.dims.set_point(axis, frame)
+            self._session.open_viewer.dims.set_point(axis, frame)
 
     def _on_theme(self, event: Any = None) -> None:
         from napari.utils.theme import get_theme
 
-        theme = get_theme(self._session.viewer.theme)
+        theme = get_theme(self._session.open_viewer.theme)
         self.plot.set_theme(theme.background.as_hex(), theme.text.as_hex())
 
     def showEvent(self, event: Any) -> None:
