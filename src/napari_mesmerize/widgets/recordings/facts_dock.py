@@ -54,6 +54,7 @@ class FactsDock(Column):
         self._session = get_session(napari_viewer)
         self.hint = Hint(_START)
         self._of: Any = None
+        self._filled: tuple[Any, ...] = ()
         self.chooser = RecordingChooser(self._session)
         self.pixel_y, self.pixel_x, self.z_step = (_length() for _ in range(3))
         self.date = QLineEdit()
@@ -112,11 +113,13 @@ class FactsDock(Column):
 
     def _on_facts(self, changed: OpenRecording) -> None:
         """Show facts that an undo or another dock has changed."""
-        if changed.recording is self._of:
-            self._fill_in(changed.recording)
+        here = changed.recording is self._of
+        if here and _shown_facts(changed.recording) != self._filled:
+            self._fill_in(changed.recording)  # else what is typed would be lost
 
     def _fill_in(self, recording: Any) -> None:
         attrs = recording.attrs
+        self._filled = _shown_facts(recording)
         height, width = attrs.get("pixel_size_um") or (0.0, 0.0)
         self.pixel_y.setValue(height)
         self.pixel_x.setValue(width)
@@ -191,6 +194,12 @@ class FactsDock(Column):
         except MesmerizeError as error:
             return f"Written, but not kept: {error}"
         return f"Written, and kept in <b>{path.name}</b>: the file opens with them."
+
+
+def _shown_facts(recording: Any) -> tuple[Any, ...]:
+    """Return the facts that have a field in the dock."""
+    names = ("pixel_size_um", "z_step_um", "date", "origin")
+    return tuple(recording.attrs.get(name) for name in names)
 
 
 def _missing(recording: Any) -> str:
