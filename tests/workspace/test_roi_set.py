@@ -128,3 +128,12 @@ def test_exchanged_rois_come_back_and_so_do_the_steps_before(roi_set):
     roi_set.undo()
     assert roi_set.table["cell_type"].tolist() == ["", "", "", ""]
     roi_set.undo()
+
+
+def test_other_traces_are_no_decision_of_the_user(roi_set, components):
+    roi_set.replace(components)
+    assert roi_set.unsaved
+    assert not roi_set.curated
+    roi_set.set_accepted(False, [0])
+    roi_set.replace(components)
+    assert roi_set.curated

@@ -188,8 +188,9 @@ class RoiSet:
                 known = self.table[column].reindex(fresh.index)
                 fresh[column] = known.where(known.notna(), fresh.get(column, ""))
             fresh["accepted"] = fresh["accepted"].astype(bool)
-        changed = set(self.table.index)
+        changed, curated = set(self.table.index), self.curated
         self._do(ExchangeRois(self, title, components, fresh, changed, areas))
+        self.curated = curated  # nobody decided anything
 
     def exchange(
         self,
