@@ -18,9 +18,9 @@ from napari_mesmerize.curation.merge_split import (
 from napari_mesmerize.data.epochs import make_epochs
 from napari_mesmerize.data.rois import roi_table_from_components
 from napari_mesmerize.project import create_project
-from napari_mesmerize.workspace.commands import ExchangeRois
 from napari_mesmerize.workspace.roi_set import RoiSet
 from napari_mesmerize.workspace.undo import UndoStack
+from napari_mesmerize.workspace.undo_commands import ExchangeRois
 from napari_mesmerize.workspace.workspace import Workspace
 
 SAMPLE = "m01-_-day1"

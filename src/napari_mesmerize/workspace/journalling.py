@@ -21,15 +21,15 @@ from napari_mesmerize.project.journal import (
 )
 from napari_mesmerize.project.parquet import points
 from napari_mesmerize.project.replaced_rois import Exchange, read_exchange
-from napari_mesmerize.workspace.commands import (
+from napari_mesmerize.workspace.open_recording import OpenRecording
+from napari_mesmerize.workspace.roi_set import RoiSet
+from napari_mesmerize.workspace.undo import UndoStack
+from napari_mesmerize.workspace.undo_commands import (
     ColumnValues,
     SetColumns,
     SetEpochs,
     SetFacts,
 )
-from napari_mesmerize.workspace.open_recording import OpenRecording
-from napari_mesmerize.workspace.roi_set import RoiSet
-from napari_mesmerize.workspace.undo import UndoStack
 
 
 def redrawn(old: pd.DataFrame, new: pd.DataFrame) -> set[str]:

@@ -18,14 +18,14 @@ from napari_mesmerize.data.pictures import drawn_areas
 from napari_mesmerize.data.rois import roi_table_from_components
 from napari_mesmerize.errors import MesmerizeError, ParameterError
 from napari_mesmerize.project import Project
-from napari_mesmerize.workspace.commands import (
+from napari_mesmerize.workspace.selection import Selection
+from napari_mesmerize.workspace.undo import Command, Place, UndoStack
+from napari_mesmerize.workspace.undo_commands import (
     AddColumn,
     ColumnValues,
     ExchangeRois,
     SetColumns,
 )
-from napari_mesmerize.workspace.selection import Selection
-from napari_mesmerize.workspace.undo import Command, Place, UndoStack
 
 Areas: TypeAlias = "sparse.csc_array[Any]"
 FIXED_COLUMNS = ("kind", "outline", "accepted")

@@ -13,12 +13,12 @@ from napari_mesmerize.errors import ParameterError
 from napari_mesmerize.progress import Progress, silent
 from napari_mesmerize.project import Project, Sample, create_project
 from napari_mesmerize.workspace import open_sample, save_sample
-from napari_mesmerize.workspace.commands import SetEpochs, SetFacts
 from napari_mesmerize.workspace.open_recording import OpenRecording
 from napari_mesmerize.workspace.open_sample import OpenedSample
 from napari_mesmerize.workspace.roi_set import RoiSet
 from napari_mesmerize.workspace.selection import Selection
 from napari_mesmerize.workspace.undo import Command, UndoStack
+from napari_mesmerize.workspace.undo_commands import SetEpochs, SetFacts
 
 _MOST_CLOSED = 5
 

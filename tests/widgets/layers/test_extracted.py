@@ -6,7 +6,7 @@ from squares import make_two_pixels
 from napari_mesmerize.widgets.layers.extracted import RoiLayer
 from napari_mesmerize.widgets.layers.picking import select_at
 from napari_mesmerize.widgets.layers.recordings import layer_data_tuple
-from napari_mesmerize.widgets.layers.selection import selection_layer
+from napari_mesmerize.widgets.layers.selected_roi import selection_layer
 from napari_mesmerize.workspace.roi_set import RoiSet
 
 

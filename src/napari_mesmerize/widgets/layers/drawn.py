@@ -13,7 +13,7 @@ from scipy import sparse
 from napari_mesmerize.data.colours import colours_for
 from napari_mesmerize.data.components import Components
 from napari_mesmerize.widgets.layers.recordings import KEY, recording_of
-from napari_mesmerize.widgets.layers.selection import draw_selection, hide_selection
+from napari_mesmerize.widgets.layers.selected_roi import draw_selection, hide_selection
 from napari_mesmerize.widgets.napari_api import use_fast_triangulation
 from napari_mesmerize.workspace.journalling import redrawn
 from napari_mesmerize.workspace.roi_set import RoiSet

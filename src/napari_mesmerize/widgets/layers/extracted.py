@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from napari_mesmerize.data.colours import colours_for
 from napari_mesmerize.data.pictures import MOST_FAST, label_picture
 from napari_mesmerize.widgets.layers.recordings import KEY, spatial_scale, spatial_units
-from napari_mesmerize.widgets.layers.selection import draw_selection, hide_selection
+from napari_mesmerize.widgets.layers.selected_roi import draw_selection, hide_selection
 from napari_mesmerize.workspace.roi_set import RoiSet
 
 
