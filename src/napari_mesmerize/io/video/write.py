@@ -122,7 +122,9 @@ def _encode(
     rate: Fraction,
 ) -> None:
     suffix = path.suffix.lower()
-    with av.open(str(path), "w") as container:
+    # FFmpeg keeps a file open that it opened itself and could not write to
+    name = {".mkv": "matroska"}.get(suffix, suffix[1:])
+    with open(path, "wb") as file, av.open(file, "w", format=name) as container:
         stream = container.add_stream(CODECS[suffix], rate=rate.limit_denominator(1000))
         stream.width, stream.height = size
         stream.pix_fmt = "rgb8" if suffix == ".gif" else "yuv420p"
