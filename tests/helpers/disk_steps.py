@@ -2,6 +2,7 @@
 
 import contextlib
 import errno
+import functools
 import os
 import signal
 import sys
@@ -32,6 +33,20 @@ def changes_disk(event, args):
     return bool(flags & os.O_CREAT)
 
 
+_watching = []  # those that are on
+
+
+def _tell(event, args):
+    for watch in _watching:
+        watch.see(event, args)
+
+
+@functools.cache
+def _listen():
+    """Listen to what Python tells of, once: a hook can not be taken out again."""
+    sys.addaudithook(_tell)
+
+
 class Watch:
     """Calls a function before each step in a folder, until it is stopped.
 
@@ -43,14 +58,16 @@ class Watch:
         self._folder, self._at_step, self._on = str(folder), at_step, True
         self._fsync, self._rename = os.fsync, atomic._rename_at_once
         os.fsync, atomic._rename_at_once = self._watched_fsync, self._watched_rename
-        sys.addaudithook(self._hook)
+        _listen()
+        _watching.append(self)
 
     def stop(self):
         if self._on:
             self._on = False
+            _watching.remove(self)
             os.fsync, atomic._rename_at_once = self._fsync, self._rename
 
-    def _hook(self, event, args):
+    def see(self, event, args):
         if not self._on or not changes_disk(event, args):
             return
         if any(self._folder in str(arg) for arg in args[:2]):
