@@ -168,6 +168,14 @@ def test_the_table_keeps_tags_that_agree(found, neighbours):
     pd.testing.assert_frame_equal(rest, table.loc[rest.index])
 
 
+def test_a_tag_is_kept_where_the_others_are_untagged(found, neighbours):
+    table = roi_table_from_components(found, tags=("cell",))
+    table.loc[found.roi_ids[neighbours[1]], "cell"] = "soma"
+    merged = merge_components(found, neighbours)
+    after = carry_table(table, merged)
+    assert after.loc[next(iter(merged.parents)), "cell"] == "soma"
+
+
 def test_related_finds_what_overlaps_or_touches():
     components = drawn(masks((1, 1, 4, 4), (3, 3, 4, 4), (1, 5, 2, 2), (9, 9, 2, 2)))
     near = related(components, 0)

@@ -243,7 +243,7 @@ def carry_table(table: pd.DataFrame, curation: Curation) -> pd.DataFrame:
     """Return the ROI table after a merge or a split.
 
     Rows of untouched ROIs stay. New ones take the kind of their parents, and each tag
-    on which all parents agree.
+    on which all parents agree that have one.
 
     Parameters
     ----------
@@ -379,8 +379,11 @@ def _standardised(traces: NDArray[np.float32]) -> NDArray[np.float32]:
 
 
 def _agreed(values: "pd.Series[Any]") -> Any:
-    first = values.iloc[0]
-    return first if (values == first).all() else ""
+    said = values[values != ""]  # an untagged ROI says nothing
+    if said.empty:
+        return ""
+    first = said.iloc[0]
+    return first if (said == first).all() else ""
 
 
 def _check_positions(components: Components, positions: Sequence[int]) -> None:

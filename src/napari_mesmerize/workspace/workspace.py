@@ -128,10 +128,10 @@ class Workspace:
         self._add_recording(found)
         return found
 
-    def close_recordings(self, kept: list[xr.DataArray]) -> None:
-        """Forget all recordings but some, with their steps."""
+    def close_recording(self, recording: xr.DataArray) -> None:
+        """Forget a recording, with the steps that changed its epochs and facts."""
         for known in list(self.recordings):
-            if not any(known.recording is one for one in kept):
+            if known.recording is recording:
                 self.recordings.remove(known)
                 self.undo_stack.forget(known)
 

@@ -193,6 +193,70 @@ def test_drawn_rois_keep_their_tags_and_can_be_removed(
     wait_for_job(dock.job)
 
 
+def test_drawn_moved_and_deleted_rois_are_undone_and_redone(
+    viewer, session, dock, recording, qtbot, wait_for_job
+):
+    session.show_recording(recording)
+    dock.draw.click()
+    drawn = viewer.layers.selection.active
+    square = np.array([[2.0, 2.0], [2, 8], [8, 8], [8, 2]])
+    drawn.add_polygons(square)
+    qtbot.waitUntil(lambda: len(session.roi_set) == 1, timeout=20000)
+    drawn.add_ellipses(np.array([[10, 10], [10, 16], [16, 16], [16, 10]]))
+    qtbot.waitUntil(lambda: len(session.roi_set) == 2, timeout=20000)
+    wait_for_job(dock.job)
+    first = session.roi_set.traces("raw")[0].copy()
+    drawn.data = [drawn.data[0] + 1, drawn.data[1]]
+    qtbot.waitUntil(
+        lambda: (session.roi_set.traces("raw")[0] != first).any(), timeout=20000
+    )
+    wait_for_job(dock.job)
+    drawn.selected_data = {1}
+    drawn.remove_selected()
+    qtbot.waitUntil(lambda: len(session.roi_set) == 1, timeout=20000)
+    wait_for_job(dock.job)
+
+    dock.undo.click()
+    assert dock.job.text.text() == "Undone: deleted ROI."
+    assert list(drawn.shape_type) == ["polygon", "ellipse"]
+    dock.undo.click()
+    np.testing.assert_array_equal(drawn.data[0], square)
+    np.testing.assert_array_equal(session.roi_set.traces("raw")[0], first)
+    dock.undo.click()
+    dock.undo.click()
+    assert len(session.roi_set) == len(drawn.data) == 0
+    assert not dock.undo.isEnabled()
+    for _ in range(3):
+        dock.redo.click()
+    np.testing.assert_array_equal(drawn.data[0], square + 1)
+    assert list(drawn.shape_type) == ["polygon", "ellipse"]
+    assert list(drawn.features["roi_id"]) == list(session.roi_set.table.index)
+    dock.redo.click()
+    assert len(session.roi_set) == len(drawn.data) == 1
+    qtbot.wait(300)
+    assert not dock.job.running, "what an undo draws is not traced again"
+
+
+def test_a_stroke_that_is_not_traced_yet_survives_an_undo(
+    viewer, session, dock, recording, qtbot, wait_for_job
+):
+    session.show_recording(recording)
+    dock.draw.click()
+    drawn = viewer.layers.selection.active
+    drawn.add_polygons(np.array([[2, 2], [2, 8], [8, 8], [8, 2]]))
+    qtbot.waitUntil(lambda: len(session.roi_set) == 1, timeout=20000)
+    wait_for_job(dock.job)
+    gone = session.roi_set.table.index[0]
+    drawn.add_polygons(np.array([[9, 9], [9, 15], [15, 15], [15, 9]]))
+    dock.undo.click()
+    assert len(session.roi_set) == 0
+    assert len(drawn.data) == 1
+    qtbot.waitUntil(lambda: len(session.roi_set) == 1, timeout=20000)
+    wait_for_job(dock.job)
+    assert session.roi_set.table.index[0] != gone
+    assert session.roi_set.components.footprints.toarray().sum() == 49
+
+
 def test_drawing_again_goes_on_in_the_same_layer(viewer, session, dock, recording):
     session.show_recording(recording)
     dock.draw.click()

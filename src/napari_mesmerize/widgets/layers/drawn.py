@@ -171,6 +171,19 @@ class DrawnLayer:
                 vertices, kind = by_id[roi_id]
                 self._shapes[_key(components, position)] = np.array(vertices), str(kind)
 
+    def _strokes(self) -> list[tuple[tuple[NDArray[np.float64], str], str]]:
+        """Return the shapes that have no traces yet, with their ids."""
+        traced = {roi_id for roi_id, _ in self._shapes}
+        features = self.layer.features.get(_FEATURE)
+        n = len(self.layer.data)
+        ids = [""] * n if features is None else [str(value) for value in features]
+        shapes = zip(self.layer.data, self.layer.shape_type, ids, strict=True)
+        return [
+            ((np.array(vertices), str(kind)), "" if roi_id == "nan" else roi_id)
+            for vertices, kind, roi_id in shapes
+            if roi_id not in traced
+        ]
+
     def _on_replaced(self) -> None:
         """Draw the shapes of the ROIs that an undo or redo has brought."""
         if not self._taking:
@@ -183,12 +196,13 @@ class DrawnLayer:
                 polygon = np.array([list(point) for point in outline], np.float64)
                 known = self._shapes.get(_key(components, position))
                 shapes.append((polygon, "polygon") if known is None else known)
+            strokes = self._strokes()
+            ids = [*components.roi_ids, *(roi_id for _, roi_id in strokes)]
             self._busy = True
             try:
                 self.layer.selected_data = set()
-                self.layer.data = shapes
-                ids = np.array(components.roi_ids, dtype=object)
-                self.layer.features = {_FEATURE: ids}
+                self.layer.data = [*shapes, *(shape for shape, _ in strokes)]
+                self.layer.features = {_FEATURE: np.array(ids, dtype=object)}
                 self.layer.feature_defaults = {_FEATURE: ""}
             finally:
                 self._busy = False

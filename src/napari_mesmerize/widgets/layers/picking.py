@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 from napari.components import ViewerModel
-from napari.layers import Image, Labels
+from napari.layers import Image, Labels, Layer
 
 NEXT_KEY, PREVIOUS_KEY = "PageDown", "PageUp"
 UNDO_KEY, REDO_KEY = "Control-Z", "Control-Shift-Z"
@@ -39,18 +39,29 @@ def install_picking(viewer: Any, session: Any) -> None:
     ):
         viewer.bind_key(key, _key_handler(known, action), overwrite=True)
 
-    def undo(viewer: ViewerModel) -> None:
+    bind_undo(viewer, session)
+
+
+def bind_undo(to: ViewerModel | Layer, session: Any) -> None:
+    """Let the keys of undo and redo take back steps of curation.
+
+    A Labels layer of napari takes these keys for its own strokes; the layer of ROIs,
+    which nobody paints in, needs them too.
+    """
+    known = weakref.ref(session)
+
+    def undo(_: Any) -> None:
         session = known()
         if session is not None:
             session.undo()
 
-    def redo(viewer: ViewerModel) -> None:
+    def redo(_: Any) -> None:
         session = known()
         if session is not None:
             session.redo()
 
-    viewer.bind_key(UNDO_KEY, undo, overwrite=True)
-    viewer.bind_key(REDO_KEY, redo, overwrite=True)
+    to.bind_key(UNDO_KEY, undo, overwrite=True)
+    to.bind_key(REDO_KEY, redo, overwrite=True)
 
 
 def _key_handler(known: Any, action: Any) -> Any:

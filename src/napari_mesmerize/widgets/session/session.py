@@ -16,7 +16,7 @@ from psygnal import Signal
 from napari_mesmerize.project import Project
 from napari_mesmerize.widgets.layers.drawn import DrawnLayer
 from napari_mesmerize.widgets.layers.extracted import RoiLayer
-from napari_mesmerize.widgets.layers.picking import install_picking
+from napari_mesmerize.widgets.layers.picking import bind_undo, install_picking
 from napari_mesmerize.widgets.layers.recordings import (
     KEY,
     is_recording,
@@ -87,8 +87,10 @@ class Session:
         connect_renamed(viewer, self._on_layers)
         viewer.layers.selection.events.active.connect(self._on_active_layer)
         viewer.dims.events.current_step.connect(self._on_step)
+        self._shown_recordings: list[xr.DataArray] = []
         workspace = self.workspace
         workspace.project_changed.connect(self._on_project)
+        workspace.roi_set_changed.connect(self._on_active_rois)
         workspace.epochs_changed.connect(self._on_epochs)
         workspace.facts_changed.connect(self._on_facts)
         workspace.problem.connect(show_warning)
@@ -283,6 +285,7 @@ class Session:
         self._take(shown)
 
     def _take(self, shown: RoiLayer | DrawnLayer) -> None:
+        bind_undo(shown.layer, self)
         shown.roi_set.table_changed.connect(self._on_curated, unique=True)
         self.workspace.add_rois(shown.roi_set)
         self._activate(shown)
@@ -320,6 +323,12 @@ class Session:
         if shown is not None:
             shown.show_selection()
         self.roi_set_changed.emit()
+
+    def _on_active_rois(self) -> None:
+        """Follow a script that made other ROIs of the workspace the active ones."""
+        for shown in self._roi_layers:
+            if shown.roi_set is self.workspace.roi_set:
+                self._activate(shown)
 
     # ---------------------------------------------------------------- project
     def set_project(self, project: Project | None) -> None:
@@ -363,7 +372,24 @@ class Session:
                     "decisions are not saved. To get it back, choose it at the top of "
                     "the ROI manager."
                 )
+        self._close_recordings()
         self.recordings_changed.emit()
+
+    def _close_recordings(self) -> None:
+        """Let go of recordings whose layers are gone, unless ROIs lie on them."""
+        before, self._shown_recordings = (
+            self._shown_recordings,
+            [
+                layer.metadata[KEY]["recording"]
+                for layer in self.recording_layers()
+                if layer.metadata.get(KEY, {}).get("role") == "recording"
+            ],
+        )
+        sets = [*self.workspace.roi_sets, *self.workspace.closed_sets]
+        used = [roi_set.recording for roi_set in sets]
+        for recording in before:
+            if not any(recording is one for one in [*self._shown_recordings, *used]):
+                self.workspace.close_recording(recording)
 
     def _on_curated(self) -> None:
         self._unsaved.update([*self.roi_sets(), *self.closed_sets()])
