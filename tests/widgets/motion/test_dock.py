@@ -3,7 +3,7 @@ import pyqtgraph as pg
 import pytest
 
 from napari_mesmerize.motion import RigidParams
-from napari_mesmerize.widgets.layers.recordings import KEY, recording_of
+from napari_mesmerize.widgets.layers.recordings import KEY, recording_of, shown_frame
 from napari_mesmerize.widgets.motion.dock import MotionDock
 from napari_mesmerize.workspace import compute
 
@@ -73,7 +73,7 @@ def test_a_preview_takes_frames_around_the_shown_one(
     assert made.data.shape[0] == 60
     first = compute.first_of_part(small_2p_rigid.recording, 60, 290)
     assert made.translate[0] == first > 0, "it lies where its frames come from"
-    assert compute.shown_frame(viewer, made) == 290 - first
+    assert shown_frame(viewer, made) == 290 - first
     assert viewer.dims.nsteps[0] == small_2p_rigid.recording.sizes["frame"]
     dock.view.side_by_side.setChecked(True)
     assert viewer.layers["raw"].translate[0] == 0
