@@ -499,3 +499,12 @@ def test_copies_and_pickles(tmp_path, movie):
     np.testing.assert_array_equal(copy.deepcopy(recording), movie())
     again = pickle.loads(pickle.dumps(recording))  # noqa: S301
     np.testing.assert_array_equal(again, movie())
+
+
+@pytest.mark.parametrize("head", [b"II*\0", b"MM\0*", b"II+\0\x08\0\0\0", b"\0\0\0\0"])
+@pytest.mark.parametrize("length", range(1, 20))
+def test_a_few_bytes_are_no_tiff(tmp_path, head, length):
+    path = tmp_path / "a.tif"
+    path.write_bytes((head + bytes(20))[:length])
+    with pytest.raises(ReadError, match=r"a\.tif"):
+        read_recording(path)

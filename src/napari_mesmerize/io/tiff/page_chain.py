@@ -56,8 +56,9 @@ class Chain:
         head = self.buffer[:16]
         marks = {b"II": "<", b"MM": ">"}
         self.order = marks.get(head[:2], "")
-        kind = struct.unpack(self.order + "H", head[2:4])[0] if self.order else 0
-        if kind not in (42, 43) or self.size < 16:
+        whole = self.order and self.size >= 16
+        kind = struct.unpack(self.order + "H", head[2:4])[0] if whole else 0
+        if kind not in (42, 43):
             raise ReadError(
                 f"{path.name} is not a TIFF file: it begins with {head[:8]!r}, "
                 "expected 'II' or 'MM' and the number 42 or 43. Rename it to what it "
